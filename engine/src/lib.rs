@@ -1,1 +1,50 @@
-//! Eddy: engine.
+//! Eddy's engine: what is durable, and what it means.
+//!
+//! Records go in, a Delta table of plain Parquet comes out, and a snapshot says what a query may
+//! see. The engine knows no Kafka client, no SQL and no HTTP; the crates above it do.
+//!
+//! ```text
+//! Record -> shred/ -> Arrow batches -> write/ -> Parquet + commit/ -> one Delta version
+//!              |                         |                               |
+//!           schema/ (names, types)    read/live (not yet committed)   read/snapshot
+//! ```
+//!
+//! # Guarantees
+//!
+//! Asserts and tests cite these names; `commit/` has the rules P1 to P23 that they rest on.
+//!
+//! - **E1** Every (topic id, partition, offset) below a table's position is accounted exactly
+//!   once: a row (good or with `_error`), or a range that the broker, a filter, retention, erasure
+//!   or a stated policy explains.
+//! - **E2** Files never change.
+//! - **E3** Positions only move by commits, and backwards only by an explicit rewind that raises
+//!   the epoch.
+//! - **E4** A reader sees one version of a table from start to end.
+//! - **E5** After a revoke is acknowledged nothing of it stays buffered: committed within its
+//!   deadline, or dropped to be read again.
+//! - **E6** Only objects that our own log removed or our upload journal names are deleted, after a
+//!   grace time.
+//! - **E7** Key, value, headers, timestamp and position come back as they were received.
+//! - **E8** An answer holds each record once: lake rows, and live rows beyond the lake snapshot's
+//!   positions.
+
+pub mod clock;
+pub mod commit;
+pub mod error;
+pub mod fault;
+pub mod lake;
+pub mod path;
+pub mod read;
+pub mod record;
+pub mod schema;
+pub mod shred;
+pub mod state;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod write;
+
+pub use clock::Clock;
+pub use error::{Error, ErrorKind, Result};
+pub use lake::{Lake, LakeOptions};
+pub use path::TablePath;
+pub use record::{Header, Position, Record, TimestampType, TopicId};

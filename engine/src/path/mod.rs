@@ -1,0 +1,11 @@
+//! Every object key of the lake is made and parsed here, and nowhere else.
+//!
+//! ```text
+//! <lake>/<topics.dir>/<topic>/_delta_log/00000000000000000007.json
+//! <lake>/<topics.dir>/<topic>/dt=2026-11-23/<uuid>.parquet
+//! <lake>/_eddy/<register>/00000000000000000003.json
+//! ```
+
+mod table;
+
+pub use table::TablePath;

@@ -1,0 +1,64 @@
+//! Where a topic's table lives within the lake.
+
+use std::fmt;
+
+use object_store::path::Path;
+
+/// The folder of one table, relative to the store's root.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TablePath {
+    prefix: Path,
+    topics_dir: String,
+    topic: String,
+}
+
+impl TablePath {
+    /// The table of `topic` under `topics_dir` in the lake whose prefix is `lake`.
+    pub fn new(lake: &Path, topics_dir: &str, topic: &str) -> Self {
+        let mut prefix = lake.clone();
+        for part in topics_dir.split('/').filter(|part| !part.is_empty()) {
+            prefix = prefix.join(part);
+        }
+        Self {
+            prefix: prefix.join(topic),
+            topics_dir: topics_dir.to_owned(),
+            topic: topic.to_owned(),
+        }
+    }
+
+    /// The folder's path in the store.
+    pub fn prefix(&self) -> &Path {
+        &self.prefix
+    }
+
+    /// The Kafka topic, which is the table's name in SQL.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// The folder that holds the lake's topics.
+    pub fn topics_dir(&self) -> &str {
+        &self.topics_dir
+    }
+
+    /// An object of the table, `relative` with `/` between its parts.
+    pub fn object(&self, relative: &str) -> Path {
+        relative
+            .split('/')
+            .fold(self.prefix.clone(), |path, part| path.join(part))
+    }
+
+    /// The commit file of `version` (Delta protocol, "Delta Log Entries").
+    pub fn commit(&self, version: u64) -> Path {
+        self.prefix
+            .clone()
+            .join("_delta_log")
+            .join(format!("{version:020}.json"))
+    }
+}
+
+impl fmt::Display for TablePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.prefix)
+    }
+}

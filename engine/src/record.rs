@@ -1,0 +1,87 @@
+//! A Kafka record as the engine sees it, and where it stands in its topic.
+
+use std::fmt;
+
+/// One record, borrowed from the consumer's buffer. Null and empty stay different (E7).
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// The Kafka partition.
+    pub partition: i32,
+    /// The offset within the partition.
+    pub offset: i64,
+    /// Milliseconds since the Unix epoch; `None` when the record has no timestamp.
+    pub timestamp_ms: Option<i64>,
+    /// Who set the timestamp.
+    pub timestamp_type: TimestampType,
+    /// The key's bytes; `None` is a null key.
+    pub key: Option<&'a [u8]>,
+    /// The value's bytes; `None` is a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// The headers in order, duplicates kept.
+    pub headers: &'a [Header<'a>],
+}
+
+/// One header of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// The header's name.
+    pub name: &'a str,
+    /// The header's bytes; `None` is a null value.
+    pub value: Option<&'a [u8]>,
+}
+
+/// Who set a record's timestamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimestampType {
+    /// The record has no timestamp.
+    None,
+    /// The producer.
+    Create,
+    /// The broker, when it appended the record.
+    Append,
+}
+
+impl TimestampType {
+    /// The text stored in `_timestamp_type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Create => "create",
+            Self::Append => "append",
+        }
+    }
+}
+
+/// Kafka's id of a topic (KIP-516), in the base64 form that Kafka's tools print. It changes when a
+/// topic is deleted and made again under the same name (P1).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicId(String);
+
+impl TopicId {
+    /// Takes the text form.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// The text form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TopicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A table's position in one Kafka partition (P2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The next offset to read: everything below it is accounted (E1).
+    pub offset: i64,
+    /// Raised whenever the position moves other than forward by a commit (E3).
+    pub epoch: i64,
+    /// The broker's leader epoch of the last accounted record, where it is known.
+    pub leader_epoch: Option<i32>,
+}
