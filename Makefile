@@ -1,0 +1,42 @@
+# Everything that Eddy's developers run. `make help` lists it.
+
+EDDY_CACHE ?= $(HOME)/.cache/eddy
+CARGO_TARGET_DIR ?= $(EDDY_CACHE)/target
+export EDDY_CACHE CARGO_TARGET_DIR
+
+SERVICES := tests/services
+DEVELOPER := $(EDDY_CACHE)/services/dev
+# One set of features for tests and lints, so that no dependency is compiled a third time.
+FEATURES := --workspace --features fault-points
+# `make test T=name` runs the tests whose name contains it.
+T ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run check test soak bench services services-stop
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+run: ## Build and start everything in one process, with sample data
+	cargo run --locked -- dev
+
+check: ## Formatting, lints, documentation, house rules
+	cargo fmt --all --check
+	cargo clippy --locked $(FEATURES) --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked $(FEATURES) --no-deps
+	.ci/house
+
+test: ## All tests, with Kafka and S3 started for them (T=name: some of them)
+	$(SERVICES)/with-services cargo test --locked $(FEATURES) -- $(T)
+
+soak: ## The same tests with more kills, cases and seeds
+	EDDY_SOAK=1 $(SERVICES)/with-services cargo test --locked $(FEATURES) -- $(T)
+
+bench: ## The sink from a Kafka backlog to committed files, and freshness
+	$(SERVICES)/with-services cargo bench --locked --features fault-points -- $(T)
+
+services: ## Start Kafka and S3 for development and leave them running
+	@$(SERVICES)/develop start
+
+services-stop: ## Stop what `make services` started
+	@$(SERVICES)/develop stop
