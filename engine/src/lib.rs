@@ -28,6 +28,7 @@
 //! - **E8** An answer holds each record once: lake rows, and live rows beyond the lake snapshot's
 //!   positions.
 
+pub mod budget;
 pub mod clock;
 pub mod commit;
 pub mod error;

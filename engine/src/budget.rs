@@ -1,0 +1,146 @@
+//! One memory budget per worker: what its writers hold, counted together.
+//!
+//! A writer reports what it holds through its [`Share`]. Above half of the limit the largest writer
+//! cuts early; above the limit whoever feeds the writers pauses until there is room again. The
+//! budget only counts: nobody waits in here.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// The bytes that a worker's writers may hold together.
+#[derive(Debug)]
+pub struct Budget {
+    limit_bytes: usize,
+    used_bytes: AtomicUsize,
+    shares: Mutex<Vec<Weak<AtomicUsize>>>,
+}
+
+impl Budget {
+    /// A budget of `limit_bytes`.
+    pub fn new(limit_bytes: usize) -> Arc<Self> {
+        Arc::new(Self {
+            limit_bytes: limit_bytes.max(1),
+            used_bytes: AtomicUsize::new(0),
+            shares: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// A budget that is never used up.
+    pub fn unlimited() -> Arc<Self> {
+        Self::new(usize::MAX)
+    }
+
+    /// The bytes held by all writers, buffers in flight included.
+    pub fn used_bytes(&self) -> usize {
+        self.used_bytes.load(Ordering::Relaxed)
+    }
+
+    /// The limit in bytes.
+    pub fn limit_bytes(&self) -> usize {
+        self.limit_bytes
+    }
+
+    /// More is held than allowed: stop feeding the writers.
+    pub fn is_over(&self) -> bool {
+        self.used_bytes() > self.limit_bytes
+    }
+
+    /// Enough was given back to go on after [`Budget::is_over`]; the distance between the two keeps
+    /// a consumer from pausing and resuming at every record.
+    pub fn has_room(&self) -> bool {
+        self.used_bytes() <= self.limit_bytes / 4 * 3
+    }
+
+    /// The largest writer should cut now, so that its bytes are on their way before the rest of the
+    /// budget fills.
+    pub fn is_pressed(&self) -> bool {
+        self.used_bytes() > self.limit_bytes / 2
+    }
+
+    /// A new writer's share, empty at first.
+    pub fn join(self: &Arc<Self>) -> Share {
+        let held = Arc::new(AtomicUsize::new(0));
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        shares.retain(|share| share.strong_count() > 0);
+        shares.push(Arc::downgrade(&held));
+        drop(shares);
+        Share {
+            budget: Arc::clone(self),
+            held,
+        }
+    }
+
+    fn largest_bytes(&self) -> usize {
+        let shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        shares
+            .iter()
+            .filter_map(Weak::upgrade)
+            .map(|held| held.load(Ordering::Relaxed))
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+/// What one writer holds of a [`Budget`]; given back when dropped.
+#[derive(Debug)]
+pub struct Share {
+    budget: Arc<Budget>,
+    held: Arc<AtomicUsize>,
+}
+
+impl Share {
+    /// Says how many bytes the writer holds now, in place of what it said before.
+    pub fn set(&self, bytes: usize) {
+        let before = self.held.swap(bytes, Ordering::Relaxed);
+        if bytes >= before {
+            self.budget
+                .used_bytes
+                .fetch_add(bytes - before, Ordering::Relaxed);
+        } else {
+            self.budget
+                .used_bytes
+                .fetch_sub(before - bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// The bytes last set.
+    pub fn bytes(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Whether no other writer of the budget holds more.
+    pub fn is_largest(&self) -> bool {
+        self.bytes() >= self.budget.largest_bytes()
+    }
+
+    /// The budget that this is a share of.
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_largest_writer_of_a_pressed_budget_cuts_early() {
+        let budget = Budget::new(100);
+        let (small, large) = (budget.join(), budget.join());
+        small.set(20);
+        large.set(40);
+        assert!(budget.is_pressed() && !budget.is_over());
+        assert!(large.is_largest() && !small.is_largest());
+        large.set(90);
+        assert!(budget.is_over() && !budget.has_room());
+        drop(large);
+        assert_eq!(budget.used_bytes(), 20);
+        assert!(budget.has_room() && small.is_largest());
+    }
+}

@@ -1,0 +1,94 @@
+//! When a cut comes. Pure: the writer asks, this answers.
+
+use std::time::Duration;
+
+/// What makes a cut due. Whichever limit is reached first counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CutPolicy {
+    /// The age of the oldest buffered row or progress. Longer makes fewer, larger files; shorter
+    /// leaves less to read again after a crash. Readers see the rows before the cut anyway.
+    pub interval: Duration,
+    /// The buffered bytes in memory (several times the bytes of the file).
+    pub bytes: usize,
+    /// The buffered rows.
+    pub rows: usize,
+}
+
+impl Default for CutPolicy {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(10),
+            bytes: 256 << 20,
+            rows: 4_000_000,
+        }
+    }
+}
+
+/// What is buffered for the next cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pending {
+    /// How long the oldest row or progress has waited; `None` when there is nothing to cut.
+    pub age: Option<Duration>,
+    /// The bytes in memory.
+    pub bytes: usize,
+    /// The rows.
+    pub rows: usize,
+    /// The memory budget asks this writer to cut.
+    pub pressed: bool,
+}
+
+impl CutPolicy {
+    /// Whether a cut is due.
+    pub fn is_due(&self, pending: &Pending) -> bool {
+        let Some(age) = pending.age else {
+            return false;
+        };
+        age >= self.interval
+            || pending.bytes >= self.bytes
+            || pending.rows >= self.rows
+            || (pending.pressed && pending.rows > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_is_due_by_age_bytes_rows_or_pressure_but_never_without_progress() {
+        let policy = CutPolicy {
+            interval: Duration::from_secs(10),
+            bytes: 100,
+            rows: 10,
+        };
+        let young = Pending {
+            age: Some(Duration::from_secs(1)),
+            bytes: 99,
+            rows: 9,
+            pressed: false,
+        };
+        let full = Pending {
+            age: None,
+            bytes: 100,
+            rows: 10,
+            pressed: true,
+        };
+        assert!(!policy.is_due(&young));
+        assert!(!policy.is_due(&full));
+        assert!(policy.is_due(&Pending {
+            bytes: 100,
+            ..young
+        }));
+        assert!(policy.is_due(&Pending { rows: 10, ..young }));
+        assert!(policy.is_due(&Pending {
+            pressed: true,
+            ..young
+        }));
+        let old = Some(Duration::from_secs(10));
+        assert!(policy.is_due(&Pending {
+            age: old,
+            rows: 0,
+            ..young
+        }));
+    }
+}
