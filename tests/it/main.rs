@@ -1,1 +1,17 @@
 //! Integration tests: one binary, a module per promise.
+//!
+//! `make test` runs them with real services beside them; `harness/` is how a test gets a topic, a
+//! lake, an `eddy` process and an answer.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test that meets something unexpected ends there, and nothing links this binary"
+)]
+
+mod architecture;
+mod harness;
+mod services;

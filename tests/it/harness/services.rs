@@ -1,0 +1,142 @@
+//! Where the real services are, and private ones for tests that kill them.
+//!
+//! `make test` starts the shared ones and says where they are by environment variables. A test
+//! without them fails and says how to run it; nothing is ever skipped silently.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use tempfile::TempDir;
+
+/// The services that all tests share.
+pub struct Services {
+    /// `host:port` of the broker.
+    pub kafka: String,
+    pub s3: S3,
+    /// A Python that has the lake readers.
+    pub python: PathBuf,
+    /// Where processes started by tests log.
+    pub logs: PathBuf,
+}
+
+/// An S3 server and the keys that it takes.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    /// `http://host:port`
+    pub endpoint: String,
+    pub access_key: String,
+    pub secret_key: String,
+}
+
+/// The shared services; panics if this isn't a run that has them.
+pub fn services() -> &'static Services {
+    static SERVICES: LazyLock<Services> = LazyLock::new(|| Services {
+        kafka: variable("EDDY_TEST_KAFKA"),
+        s3: S3 {
+            endpoint: variable("EDDY_TEST_S3_ENDPOINT"),
+            access_key: variable("EDDY_TEST_S3_ACCESS_KEY"),
+            secret_key: variable("EDDY_TEST_S3_SECRET_KEY"),
+        },
+        python: variable("EDDY_TEST_PYTHON").into(),
+        logs: variable("EDDY_TEST_LOGS").into(),
+    });
+    &SERVICES
+}
+
+impl S3 {
+    /// Makes an empty bucket.
+    pub fn create_bucket(&self, bucket: &str) {
+        control(&[
+            "bucket",
+            &self.endpoint,
+            &self.access_key,
+            &self.secret_key,
+            bucket,
+        ]);
+    }
+}
+
+/// An S3 server of one test, which may kill it and start it again. Stopped on drop.
+pub struct PrivateS3 {
+    directory: TempDir,
+    pub s3: S3,
+}
+
+impl PrivateS3 {
+    pub fn start() -> Self {
+        let directory = TempDir::new().expect("a temporary directory");
+        let path = directory.path().to_string_lossy().into_owned();
+        let exported = exports(&control(&["start", &path, "s3"]));
+        let s3 = S3 {
+            endpoint: exported["EDDY_TEST_S3_ENDPOINT"].clone(),
+            access_key: exported["EDDY_TEST_S3_ACCESS_KEY"].clone(),
+            secret_key: exported["EDDY_TEST_S3_SECRET_KEY"].clone(),
+        };
+        Self { directory, s3 }
+    }
+
+    /// Ends the server at once, as a crash would. Its data stays.
+    pub fn kill(&self) {
+        control(&["kill", &self.path(), "s3"]);
+    }
+
+    /// Starts the server again, on its port, with its data.
+    pub fn restart(&self) {
+        control(&["start", &self.path(), "s3"]);
+    }
+
+    fn path(&self) -> String {
+        self.directory.path().to_string_lossy().into_owned()
+    }
+}
+
+impl Drop for PrivateS3 {
+    fn drop(&mut self) {
+        let _ = control_command(&["kill", &self.path(), "s3"]).output();
+    }
+}
+
+/// Soak runs do more kills, cases and seeds: `usual` in CI, `soak` in `make soak`.
+pub fn scale(usual: usize, soak: usize) -> usize {
+    match std::env::var("EDDY_SOAK") {
+        Ok(value) if value == "1" => soak,
+        _ => usual,
+    }
+}
+
+fn control(arguments: &[&str]) -> String {
+    let output = control_command(arguments)
+        .output()
+        .expect("the control script");
+    assert!(
+        output.status.success(),
+        "`control {}` failed: {}",
+        arguments[0],
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("text")
+}
+
+fn control_command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(variable("EDDY_TEST_CONTROL"));
+    command.args(arguments);
+    command
+}
+
+fn exports(text: &str) -> BTreeMap<String, String> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("export ")?.split_once('='))
+        .map(|(key, value)| (key.to_owned(), value.trim_matches('\'').to_owned()))
+        .collect()
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!(
+            "`{name}` is not set: run this through `make test`, or run `make services` and \
+             source the file that it names"
+        )
+    })
+}
