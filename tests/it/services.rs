@@ -83,6 +83,12 @@ fn every_lake_reader_reads_both_stores() {
 }
 
 #[test]
+fn each_broken_invariant_is_found() {
+    let cases = python::run("invariants_self_test.py", &json!(null));
+    assert!(cases.as_u64() > Some(10));
+}
+
+#[test]
 fn a_killed_s3_server_comes_back_with_its_data() {
     let private = PrivateS3::start();
     let lake = TestLake::on(&private.s3);

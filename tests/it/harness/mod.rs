@@ -9,6 +9,7 @@
 //! lake       a place for tables, local or S3     process  an `eddy` process and its life
 //! http       SQL and JSON from that process      proxy    an S3 connection that fails on command
 //! python     the lake readers of other people    wait     conditions with deadlines
+//! invariants what must hold of a table, checked from outside
 //! ```
 #![allow(
     dead_code,
@@ -16,6 +17,7 @@
 )]
 
 pub mod http;
+pub mod invariants;
 pub mod kafka;
 pub mod lake;
 pub mod process;
