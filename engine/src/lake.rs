@@ -4,16 +4,22 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
+use std::sync::mpsc;
 
+use object_store::ObjectStore;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreScheme};
 use tokio::runtime::Handle;
 use url::Url;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::path::TablePath;
+use crate::probe;
+
+mod durable;
+mod open;
 
 /// Where the lake is and how to reach it; the `[lake]` table of the configuration.
 #[derive(Clone, Default)]
@@ -61,47 +67,84 @@ impl Lake {
             ))
             .with_source(error)
         })?;
-        let (scheme, _) = ObjectStoreScheme::parse(&url).map_err(|error| {
-            Error::invalid(format!("lake.url `{url}` names no store that Eddy knows"))
-                .with_source(error)
+        let opened = open::open(&url, &options.options)?;
+        Self::assemble(url, opened.root, opened.store, opened.local, clock)
+    }
+
+    /// Opens the lake and makes sure that its store can be reached, takes our keys and keeps the
+    /// promise that commits rest on (P13). This is how a server starts.
+    ///
+    /// # Errors
+    /// As [`Lake::open`] and [`Lake::probe`].
+    pub async fn connect(options: &LakeOptions, clock: Clock) -> Result<Self> {
+        let lake = Self::open(options, clock)?;
+        lake.probe().await?;
+        Ok(lake)
+    }
+
+    /// Asks the store whether a conditional put is one (P13).
+    ///
+    /// # Errors
+    /// `Invalid` when the store ignores the condition, refuses the credentials or has no such
+    /// bucket; `Unavailable` when it does not answer.
+    pub async fn probe(&self) -> Result<()> {
+        probe::probe(self).await
+    }
+
+    /// A lake over a store of the caller's making, for tests that need one that lies or fails.
+    ///
+    /// # Errors
+    /// `Internal` outside of a Tokio runtime.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn with_store(url: Url, store: Arc<dyn ObjectStore>, clock: Clock) -> Result<Self> {
+        let root = Path::from_url_path(url.path()).map_err(|error| {
+            Error::invalid(format!("`{url}` has no usable path")).with_source(error)
         })?;
-        let local = scheme == ObjectStoreScheme::Local;
-        if local {
-            let folder = url.to_file_path().map_err(|()| {
-                Error::invalid(format!("lake.url `{url}` is not an absolute folder"))
-            })?;
-            std::fs::create_dir_all(&folder).map_err(|error| {
-                Error::invalid(format!(
-                    "the lake's folder `{}` can't be made",
-                    folder.display()
-                ))
-                .with_source(error)
-            })?;
-        }
-        let mut keys = options.options.clone();
-        let plain = keys
-            .iter()
-            .any(|(key, value)| key.ends_with("endpoint") && value.starts_with("http://"));
-        if plain {
-            // Whoever names an endpoint without TLS means it; object_store wants it said twice.
-            keys.entry("aws_allow_http".to_owned())
-                .or_insert_with(|| "true".to_owned());
-        }
-        let (store, root) = object_store::parse_url_opts(&url, &keys).map_err(|error| {
-            Error::invalid(format!("the store of lake.url `{url}` can't be configured"))
-                .with_source(error)
-        })?;
+        let local = url.scheme() == "file";
+        Self::assemble(url, root, store, local, clock)
+    }
+
+    fn assemble(
+        url: Url,
+        root: Path,
+        store: Arc<dyn ObjectStore>,
+        local: bool,
+        clock: Clock,
+    ) -> Result<Self> {
         let runtime = Handle::try_current().map_err(|error| {
             Error::internal("the lake must be opened within a Tokio runtime").with_source(error)
         })?;
         Ok(Self(Arc::new(Inner {
             url,
             root,
-            store: Arc::from(store),
+            store,
             local,
             clock,
             runtime,
         })))
+    }
+
+    /// Runs `future` on the lake's runtime and blocks until it is done. For threads of their own
+    /// and `spawn_blocking`; within an async function of a single-threaded runtime it panics, as
+    /// Tokio does.
+    ///
+    /// # Errors
+    /// `Unavailable` when the runtime shuts down meanwhile.
+    pub fn wait<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T> {
+        let (tx, rx) = mpsc::channel();
+        self.0.runtime.spawn(async move {
+            // The receiver waits below; if its thread is gone, nobody needs the answer.
+            drop(tx.send(future.await));
+        });
+        let answer = if Handle::try_current().is_ok() {
+            tokio::task::block_in_place(|| rx.recv())
+        } else {
+            rx.recv()
+        };
+        answer.map_err(|_| Error::unavailable("the runtime is shutting down"))
     }
 
     /// The lake's URL as configured.
@@ -146,7 +189,11 @@ impl Lake {
     pub fn object_url(&self, path: &Path) -> Result<Url> {
         let mut url = self.0.url.clone();
         url.set_query(None);
-        url.set_path(&format!("/{path}"));
+        // Segment by segment: `set_path` would take a `%` in a name for an escape.
+        url.path_segments_mut()
+            .map_err(|()| Error::internal("the lake's URL can't hold a path"))?
+            .clear()
+            .extend(path.as_ref().split('/'));
         Ok(url)
     }
 }

@@ -35,6 +35,7 @@ pub mod error;
 pub mod fault;
 pub mod lake;
 pub mod path;
+mod probe;
 pub mod read;
 pub mod record;
 pub mod schema;
