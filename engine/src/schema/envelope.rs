@@ -1,0 +1,67 @@
+//! The envelope: the columns that together are the original record, byte for byte (E7).
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
+
+/// The column that holds, in each object, what found no column of its own.
+pub const RESCUED: &str = "_rescued";
+/// The table's partition column; it isn't in the files, and no payload column takes its name.
+pub const PARTITION_COLUMN: &str = "dt";
+
+/// The envelope's names, in column order. `_key_fields` is only written for structured keys.
+pub const ENVELOPE: [&str; 14] = [
+    "_topic",
+    "_partition",
+    "_offset",
+    "_timestamp",
+    "_timestamp_type",
+    "_topic_id",
+    "_key_schema_id",
+    "_value_schema_id",
+    "_ingested_at",
+    "_error",
+    "_key",
+    "_key_fields",
+    "_headers",
+    "_value",
+];
+
+/// The envelope's columns. They stand behind the payload's, `_value` last.
+pub fn envelope_schema() -> Schema {
+    let time = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let fields = [
+        ("_topic", DataType::Utf8),
+        ("_partition", DataType::Int32),
+        ("_offset", DataType::Int64),
+        ("_timestamp", time()),
+        ("_timestamp_type", DataType::Utf8),
+        ("_topic_id", DataType::Utf8),
+        ("_key_schema_id", DataType::Int32),
+        ("_value_schema_id", DataType::Int32),
+        ("_ingested_at", time()),
+        ("_error", DataType::Utf8),
+        ("_key", DataType::Binary),
+        ("_headers", headers_type()),
+        ("_value", DataType::Binary),
+    ];
+    Schema::new(
+        fields
+            .into_iter()
+            .map(|(name, data_type)| Field::new(name, data_type, true))
+            .collect::<Vec<_>>(),
+    )
+}
+
+fn headers_type() -> DataType {
+    let header = DataType::Struct(header_fields());
+    DataType::List(Arc::new(Field::new("element", header, true)))
+}
+
+/// The fields of one header.
+pub(crate) fn header_fields() -> Fields {
+    Fields::from(vec![
+        Field::new("key", DataType::Utf8, true),
+        Field::new("value", DataType::Binary, true),
+    ])
+}

@@ -1,0 +1,1 @@
+//! What schemas do when tables grow.

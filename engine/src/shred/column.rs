@@ -1,0 +1,217 @@
+//! One column's growing buffers. Nulls are lazy: a column is only touched by the rows that have a
+//! value for it, and what is missing before a value is filled in when the value comes.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, BooleanBufferBuilder, Decimal128Array, Float64Array, Int64Array,
+    NullBufferBuilder, StringArray,
+};
+use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, FieldRef};
+
+use crate::Result;
+use crate::schema::{Kind, Shape};
+
+/// The values of a column.
+#[derive(Debug)]
+pub(super) enum Values {
+    Boolean(BooleanBufferBuilder),
+    Long(Vec<i64>),
+    Double(Vec<f64>),
+    Decimal(Vec<i128>),
+    Text {
+        offsets: Vec<i32>,
+        bytes: Vec<u8>,
+    },
+    /// A struct with the keys of an object.
+    Object(u32),
+    /// A list, whose elements are the rows of another domain and lie in another column.
+    List {
+        offsets: Vec<i32>,
+        domain: u32,
+        element: u32,
+    },
+    /// The struct of a mixed list's elements: the alternates of one place.
+    Members(u32),
+}
+
+/// A column of the batch that is being made.
+#[derive(Debug)]
+pub(super) struct Column {
+    pub(super) values: Values,
+    nulls: NullBufferBuilder,
+    /// Rows that are filled in, nulls included.
+    len: usize,
+    /// Rows with a value.
+    pub(super) valid: usize,
+    /// How many rows the batch before had, to reserve as much at once.
+    expected: usize,
+    pub(super) shape: Shape,
+    pub(super) name: String,
+    /// The table has a name for it.
+    pub(super) reserved: bool,
+    /// The field as it was emitted last.
+    pub(super) field: Option<FieldRef>,
+}
+
+impl Column {
+    pub(super) fn new(shape: Shape, name: String, values: Values) -> Self {
+        Self {
+            values,
+            nulls: NullBufferBuilder::new(0),
+            len: 0,
+            valid: 0,
+            expected: 0,
+            shape,
+            name,
+            reserved: false,
+            field: None,
+        }
+    }
+
+    /// Empty values for a leaf.
+    pub(super) fn leaf(leaf: Kind) -> Values {
+        match leaf {
+            Kind::Boolean => Values::Boolean(BooleanBufferBuilder::new(0)),
+            Kind::Long => Values::Long(Vec::new()),
+            Kind::Double => Values::Double(Vec::new()),
+            Kind::Decimal => Values::Decimal(Vec::new()),
+            _ => Values::Text {
+                offsets: vec![0],
+                bytes: Vec::new(),
+            },
+        }
+    }
+
+    /// Makes `row` the row of the value that the caller appends right after: the rows before it
+    /// are filled with nulls.
+    #[inline]
+    pub(super) fn begin(&mut self, row: usize) {
+        if row > self.len {
+            self.pad(row);
+        }
+        if self.valid == 0 {
+            self.reserve();
+        }
+        self.nulls.append_non_null();
+        self.len += 1;
+        self.valid += 1;
+    }
+
+    #[inline]
+    pub(super) fn push_boolean(&mut self, row: usize, value: bool) {
+        self.begin(row);
+        if let Values::Boolean(values) = &mut self.values {
+            values.append(value);
+        }
+    }
+
+    #[inline]
+    pub(super) fn push_long(&mut self, row: usize, value: i64) {
+        self.begin(row);
+        if let Values::Long(values) = &mut self.values {
+            values.push(value);
+        }
+    }
+
+    #[inline]
+    pub(super) fn push_double(&mut self, row: usize, value: f64) {
+        self.begin(row);
+        if let Values::Double(values) = &mut self.values {
+            values.push(value);
+        }
+    }
+
+    pub(super) fn push_decimal(&mut self, row: usize, value: i128) {
+        self.begin(row);
+        if let Values::Decimal(values) = &mut self.values {
+            values.push(value);
+        }
+    }
+
+    #[inline]
+    pub(super) fn push_text(&mut self, row: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        self.begin(row);
+        if let Values::Text { offsets, bytes } = &mut self.values {
+            write(bytes);
+            // A batch is sealed before its texts pass the offsets' range.
+            offsets.push(bytes.len() as i32);
+        }
+    }
+
+    fn reserve(&mut self) {
+        let more = self.expected.saturating_sub(self.len);
+        match &mut self.values {
+            Values::Long(values) => values.reserve(more),
+            Values::Double(values) => values.reserve(more),
+            Values::Decimal(values) => values.reserve(more),
+            Values::Text { offsets, .. } | Values::List { offsets, .. } => offsets.reserve(more),
+            Values::Boolean(_) | Values::Object(_) | Values::Members(_) => {}
+        }
+    }
+
+    fn pad(&mut self, rows: usize) {
+        let missing = rows - self.len;
+        self.nulls.append_n_nulls(missing);
+        match &mut self.values {
+            Values::Boolean(values) => values.append_n(missing, false),
+            Values::Long(values) => values.resize(rows, 0),
+            Values::Double(values) => values.resize(rows, 0.0),
+            Values::Decimal(values) => values.resize(rows, 0),
+            Values::Text { offsets, .. } | Values::List { offsets, .. } => {
+                let last = offsets.last().copied().unwrap_or(0);
+                offsets.resize(rows + 1, last);
+            }
+            Values::Object(_) | Values::Members(_) => {}
+        }
+        self.len = rows;
+    }
+
+    /// Ends the column at `rows` and empties it; what is left for structs and lists is their
+    /// nulls, and a list's offsets.
+    pub(super) fn finish(&mut self, rows: usize) -> Result<Finished> {
+        if rows > self.len {
+            self.pad(rows);
+        }
+        self.expected = self.len;
+        self.len = 0;
+        self.valid = 0;
+        let nulls = self.nulls.finish();
+        Ok(match &mut self.values {
+            Values::Boolean(values) => leaf(BooleanArray::new(values.finish(), nulls)),
+            Values::Long(values) => leaf(Int64Array::new(std::mem::take(values).into(), nulls)),
+            Values::Double(values) => leaf(Float64Array::new(std::mem::take(values).into(), nulls)),
+            Values::Decimal(values) => leaf(
+                Decimal128Array::new(std::mem::take(values).into(), nulls)
+                    .with_precision_and_scale(DECIMAL128_MAX_PRECISION, 0)?,
+            ),
+            Values::Text { offsets, bytes } => {
+                let capacity = bytes.len();
+                let bytes = std::mem::replace(bytes, Vec::with_capacity(capacity.min(1 << 20)));
+                leaf(StringArray::try_new(
+                    take_offsets(offsets),
+                    bytes.into(),
+                    nulls,
+                )?)
+            }
+            Values::List { offsets, .. } => Finished::List(take_offsets(offsets), nulls),
+            Values::Object(_) | Values::Members(_) => Finished::Struct(nulls),
+        })
+    }
+}
+
+/// What [`Column::finish`] leaves.
+pub(super) enum Finished {
+    Leaf(ArrayRef),
+    Struct(Option<NullBuffer>),
+    List(OffsetBuffer<i32>, Option<NullBuffer>),
+}
+
+fn leaf(array: impl arrow::array::Array + 'static) -> Finished {
+    Finished::Leaf(Arc::new(array))
+}
+
+fn take_offsets(offsets: &mut Vec<i32>) -> OffsetBuffer<i32> {
+    OffsetBuffer::new(ScalarBuffer::from(std::mem::replace(offsets, vec![0])))
+}
