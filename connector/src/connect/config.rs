@@ -1,0 +1,388 @@
+//! The flat configuration of an `EddySink`: `topics` or `topics.regex` is all it needs.
+//!
+//! A wrong value is refused with the key, the value and what is allowed; an unknown key is warned
+//! about and ignored, as Connect does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use eddy_engine::write::Limits;
+use fancy_regex::Regex;
+
+use crate::error::{Error, Result};
+
+/// The checked configuration of one connector.
+#[derive(Debug, Clone)]
+pub struct ConnectorConfig {
+    /// The connector's name, which owns its tables (P2) and names its group `connect-<name>`.
+    pub name: String,
+    /// The topics it records.
+    pub topics: Topics,
+    /// `topics.dir`: the folder of the lake that holds its tables.
+    pub topics_dir: String,
+    /// `tasks.max`: the tasks of one process, each a thread and a member of the group.
+    pub tasks_max: usize,
+    /// Where a table without any position begins.
+    pub start: StartAt,
+    /// `flush.interval.ms`: the time between two cuts.
+    pub flush_interval: Duration,
+    /// `limits.leaves`, `limits.keys`, `limits.depth`.
+    pub limits: Limits,
+    /// What to do when the broker and the table don't fit together.
+    pub policies: Policies,
+    /// `consumer.override.*`, without the prefix.
+    pub consumer: BTreeMap<String, String>,
+}
+
+/// Which topics a connector records.
+#[derive(Debug, Clone)]
+pub enum Topics {
+    /// `topics`: these; one that doesn't exist yet is waited for.
+    Named(BTreeSet<String>),
+    /// `topics.regex`: every topic whose whole name matches, now or later; Java's syntax.
+    Matching(Box<Regex>),
+}
+
+impl Topics {
+    /// Whether `topic` is recorded.
+    pub fn includes(&self, topic: &str) -> bool {
+        match self {
+            Self::Named(names) => names.contains(topic),
+            // A pattern that gives up (catastrophic backtracking) matches nothing.
+            Self::Matching(regex) => regex.is_match(topic).unwrap_or(false),
+        }
+    }
+}
+
+/// Where a table without any position begins (P3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartAt {
+    /// At the log start.
+    Earliest,
+    /// With what comes from now on.
+    Latest,
+}
+
+/// What to do when the broker and the table don't fit together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policies {
+    /// `position.reset`.
+    pub position_reset: PositionReset,
+    /// `topic.recreated`.
+    pub topic_recreated: TopicRecreated,
+}
+
+/// `position.reset`: the broker no longer has the table's position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PositionReset {
+    /// The partition stops with a clear state.
+    Fail,
+    /// It goes on at the log start; what was missed is recorded as lost.
+    Earliest,
+    /// It goes on at the log end; what was missed is recorded as lost.
+    Latest,
+}
+
+/// `topic.recreated`: the topic was deleted and made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TopicRecreated {
+    /// Its partitions stop with a clear state.
+    Fail,
+    /// The table goes on with the new incarnation from its log start.
+    New,
+}
+
+const OVERRIDE: &str = "consumer.override.";
+
+/// The keys that mean something, and those of Connect that an `EddySink` needs no more.
+const KNOWN: [&str; 20] = [
+    "name",
+    "connector.class",
+    "topics",
+    "topics.regex",
+    "topics.dir",
+    "tasks.max",
+    "flush.interval.ms",
+    "limits.leaves",
+    "limits.keys",
+    "limits.depth",
+    "position.reset",
+    "topic.recreated",
+    "start",
+    "key.converter",
+    "value.converter",
+    "header.converter",
+    "key.converter.schemas.enable",
+    "value.converter.schemas.enable",
+    "errors.tolerance",
+    "tasks.max.enforce",
+];
+
+impl ConnectorConfig {
+    /// Reads and checks the flat map of the connector `name`.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the key, its value and what is allowed.
+    pub fn parse(name: &str, map: &BTreeMap<String, String>) -> Result<Self> {
+        let reader = Reader { name, map };
+        let known = |key: &str| KNOWN.contains(&key) || key.starts_with(OVERRIDE);
+        let unknown: Vec<&str> = map
+            .keys()
+            .map(String::as_str)
+            .filter(|key| !known(key))
+            .collect();
+        if !unknown.is_empty() {
+            tracing::warn!(connector = name, keys = %unknown.join(", "), "unknown keys are ignored");
+        }
+        if name.is_empty() {
+            return Err(Error::invalid("a connector has an empty `name`"));
+        }
+        let mut consumer: BTreeMap<String, String> = map
+            .iter()
+            .filter_map(|(key, value)| Some((key.strip_prefix(OVERRIDE)?, value)))
+            .map(|(key, value)| (key.to_owned(), value.clone()))
+            .collect();
+        let reset = consumer.remove("auto.offset.reset");
+        let starts = [("earliest", StartAt::Earliest), ("latest", StartAt::Latest)];
+        let start = match reader.text("start") {
+            Some(_) => reader.choice("start", &starts, StartAt::Earliest)?,
+            None => match reset.as_deref().map(str::trim) {
+                None | Some("earliest") => StartAt::Earliest,
+                Some("latest") => StartAt::Latest,
+                Some(other) => {
+                    let key = format!("{OVERRIDE}auto.offset.reset");
+                    return Err(reader.wrong(&key, other, "`earliest` or `latest`"));
+                }
+            },
+        };
+        let limits = Limits::default();
+        Ok(Self {
+            name: name.to_owned(),
+            topics: reader.topics()?,
+            topics_dir: reader.topics_dir()?,
+            tasks_max: reader.number("tasks.max", 1, 1, 1_000)?,
+            start,
+            flush_interval: Duration::from_millis(
+                u64::try_from(reader.number("flush.interval.ms", 10_000, 10, 86_400_000)?)
+                    .unwrap_or(10_000),
+            ),
+            limits: Limits {
+                leaves: reader.number("limits.leaves", limits.leaves, 1, 1_000_000)?,
+                keys: reader.number("limits.keys", limits.keys, 1, 1_000_000)?,
+                depth: reader.number("limits.depth", limits.depth, 1, 64)?,
+            },
+            policies: Policies {
+                position_reset: reader.choice(
+                    "position.reset",
+                    &[
+                        ("fail", PositionReset::Fail),
+                        ("earliest", PositionReset::Earliest),
+                        ("latest", PositionReset::Latest),
+                    ],
+                    PositionReset::Fail,
+                )?,
+                topic_recreated: reader.choice(
+                    "topic.recreated",
+                    &[("fail", TopicRecreated::Fail), ("new", TopicRecreated::New)],
+                    TopicRecreated::Fail,
+                )?,
+            },
+            consumer,
+        })
+    }
+
+    /// The consumer group of the connector's tasks, named as Connect names it.
+    pub fn group(&self) -> String {
+        self.consumer
+            .get("group.id")
+            .cloned()
+            .unwrap_or_else(|| format!("connect-{}", self.name))
+    }
+}
+
+struct Reader<'a> {
+    name: &'a str,
+    map: &'a BTreeMap<String, String>,
+}
+
+impl Reader<'_> {
+    fn text(&self, key: &str) -> Option<&str> {
+        self.map
+            .get(key)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
+    }
+
+    fn wrong(&self, key: &str, value: &str, allowed: &str) -> Error {
+        Error::invalid(format!(
+            "connector `{}`: `{key}` is `{value}`; allowed is {allowed}",
+            self.name
+        ))
+    }
+
+    fn number(&self, key: &str, default: usize, least: usize, most: usize) -> Result<usize> {
+        let Some(text) = self.text(key) else {
+            return Ok(default);
+        };
+        text.parse()
+            .ok()
+            .filter(|number| (least..=most).contains(number))
+            .ok_or_else(|| self.wrong(key, text, &format!("a whole number from {least} to {most}")))
+    }
+
+    fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)], default: T) -> Result<T> {
+        let Some(text) = self.text(key) else {
+            return Ok(default);
+        };
+        let found = choices
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(text));
+        found.map(|(_, choice)| *choice).ok_or_else(|| {
+            let names: Vec<String> = choices
+                .iter()
+                .map(|(name, _)| format!("`{name}`"))
+                .collect();
+            self.wrong(key, text, &names.join(" or "))
+        })
+    }
+
+    fn topics(&self) -> Result<Topics> {
+        match (self.text("topics"), self.text("topics.regex")) {
+            (Some(list), None) => {
+                let names: BTreeSet<String> = list
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|topic| !topic.is_empty())
+                    .map(str::to_owned)
+                    .collect();
+                for topic in &names {
+                    check_topic(topic).map_err(|allowed| self.wrong("topics", topic, allowed))?;
+                }
+                if names.is_empty() {
+                    return Err(self.wrong("topics", list, "a list of topics"));
+                }
+                Ok(Topics::Named(names))
+            }
+            (None, Some(pattern)) => {
+                // Java matches the whole name.
+                let regex = Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
+                    self.wrong("topics.regex", pattern, "a Java pattern")
+                        .with_source(error)
+                })?;
+                Ok(Topics::Matching(Box::new(regex)))
+            }
+            (Some(_), Some(_)) => Err(Error::invalid(format!(
+                "connector `{}`: `topics` and `topics.regex` are both set; keep one",
+                self.name
+            ))),
+            (None, None) => Err(Error::invalid(format!(
+                "connector `{}`: neither `topics` nor `topics.regex` is set",
+                self.name
+            ))),
+        }
+    }
+
+    fn topics_dir(&self) -> Result<String> {
+        let dir = self.text("topics.dir").unwrap_or("topics");
+        let fits = dir
+            .split('/')
+            .all(|part| !part.is_empty() && part != "." && part != ".." && !part.starts_with('_'));
+        if !fits {
+            let allowed = "a relative path whose parts don't begin with `_` or `.`";
+            return Err(self.wrong("topics.dir", dir, allowed));
+        }
+        Ok(dir.to_owned())
+    }
+}
+
+fn check_topic(topic: &str) -> Result<(), &'static str> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if topic.len() > 249 || topic == "." || topic == ".." || !topic.chars().all(legal) {
+        return Err("up to 249 letters, digits, `.`, `_` and `-` each");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn parse(entries: &[(&str, &str)]) -> Result<ConnectorConfig> {
+        let map = entries
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        ConnectorConfig::parse("orders", &map)
+    }
+
+    #[test]
+    fn topics_alone_are_enough() {
+        let config = parse(&[("topics", "orders, payments.v1")]).unwrap();
+        assert!(config.topics.includes("payments.v1") && !config.topics.includes("other"));
+        assert_eq!(config.group(), "connect-orders");
+        assert_eq!(config.topics_dir, "topics");
+        assert_eq!(config.flush_interval, Duration::from_secs(10));
+        assert_eq!(config.start, StartAt::Earliest);
+    }
+
+    #[test]
+    fn a_java_pattern_with_look_around_matches_whole_names() {
+        let config = parse(&[("topics.regex", r"(?!internal\.)[a-z.]+(?<!\.tmp)")]).unwrap();
+        assert!(config.topics.includes("orders.v"));
+        assert!(!config.topics.includes("internal.audit"));
+        assert!(!config.topics.includes("orders.tmp"));
+        assert!(!config.topics.includes("orders-1"));
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_with_key_value_and_what_is_allowed() {
+        for (entries, needles) in [
+            (
+                &[("topics", "a"), ("tasks.max", "0")][..],
+                ["`tasks.max`", "`0`", "from 1"],
+            ),
+            (
+                &[("topics", "a"), ("position.reset", "now")],
+                ["`position.reset`", "`now`", "`fail`"],
+            ),
+            (&[("topics", "a b")], ["`topics`", "`a b`", "249"]),
+            (
+                &[("topics.regex", "(")],
+                ["`topics.regex`", "`(`", "Java pattern"],
+            ),
+            (
+                &[
+                    ("topics", "a"),
+                    ("consumer.override.auto.offset.reset", "none"),
+                ],
+                ["auto.offset.reset", "`none`", "`latest`"],
+            ),
+            (
+                &[("topics", "a"), ("topics.dir", "../x")],
+                ["`topics.dir`", "`../x`", "relative"],
+            ),
+        ] {
+            let message = parse(entries).unwrap_err().to_string();
+            assert!(
+                needles.iter().all(|needle| message.contains(needle)),
+                "{message}"
+            );
+        }
+        assert!(parse(&[]).is_err());
+        assert!(parse(&[("topics", "a"), ("topics.regex", "b")]).is_err());
+    }
+
+    #[test]
+    fn overrides_lose_their_prefix_and_the_reset_becomes_the_start() {
+        let config = parse(&[
+            ("topics", "a"),
+            ("consumer.override.auto.offset.reset", "latest"),
+            ("consumer.override.session.timeout.ms", "6000"),
+        ])
+        .unwrap();
+        assert_eq!(config.start, StartAt::Latest);
+        assert_eq!(config.consumer.len(), 1);
+    }
+}

@@ -1,0 +1,8 @@
+//! Connectors: their configuration, the tasks that run them, and what these are doing.
+
+mod config;
+mod connectors;
+mod system;
+
+pub use config::{ConnectorConfig, Policies, PositionReset, StartAt, TopicRecreated, Topics};
+pub use connectors::{Connectors, WorkerOptions};

@@ -1,0 +1,128 @@
+//! A broker within the process, for trying things: librdkafka's mock cluster.
+//!
+//! It listens on 127.0.0.1 only, forgets everything when it stops, keeps 5 MiB per partition and
+//! knows no transactions. Each start makes new topics with new ids. Whoever feeds it must hold back
+//! while the sink lags (`load` does), or the broker drops records that nobody has read yet.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use rdkafka::mocking::MockCluster;
+
+use crate::error::{Error, Result};
+use crate::kafka::config::KafkaConfig;
+
+/// The broker; it stops when dropped.
+pub struct EmbeddedBroker {
+    bootstrap_servers: String,
+    commands: Option<Sender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The bytes of a partition that the broker keeps; older records are dropped.
+pub const EMBEDDED_RETENTION_BYTES: u64 = 5 << 20;
+
+struct Command {
+    topic: String,
+    partitions: i32,
+    answer: Sender<Result<()>>,
+}
+
+impl EmbeddedBroker {
+    /// Starts the broker. Topics that a client writes to without making them get 4 partitions.
+    ///
+    /// # Errors
+    /// `Internal` when librdkafka can't start it.
+    pub fn start() -> Result<Self> {
+        let (commands, received) = channel();
+        let (started, start) = channel();
+        // The cluster is bound to the thread that made it.
+        let thread = std::thread::Builder::new()
+            .name("embedded-broker".to_owned())
+            .spawn(move || serve(&started, &received))
+            .map_err(|error| failed("its thread can't be started").with_source(error))?;
+        let bootstrap_servers = start.recv().map_err(|_| failed("its thread ended"))??;
+        tracing::warn!(
+            bootstrap_servers,
+            "embedded broker started: for trying things only, it keeps 5 MiB per partition and \
+             forgets everything when it stops"
+        );
+        Ok(Self {
+            bootstrap_servers,
+            commands: Some(commands),
+            thread: Some(thread),
+        })
+    }
+
+    /// Where clients on this machine reach it.
+    pub fn bootstrap_servers(&self) -> &str {
+        &self.bootstrap_servers
+    }
+
+    /// The configuration of a client of this broker.
+    pub fn config(&self) -> KafkaConfig {
+        KafkaConfig::default().with("bootstrap.servers", self.bootstrap_servers.as_str())
+    }
+
+    /// Makes a topic; one that exists is fine.
+    ///
+    /// # Errors
+    /// `Internal` when the broker refuses.
+    pub fn create_topic(&self, topic: &str, partitions: i32) -> Result<()> {
+        let (answer, answered) = channel();
+        let command = Command {
+            topic: topic.to_owned(),
+            partitions,
+            answer,
+        };
+        self.commands
+            .as_ref()
+            .and_then(|commands| commands.send(command).ok())
+            .ok_or_else(|| failed("it has stopped"))?;
+        answered.recv().map_err(|_| failed("it has stopped"))?
+    }
+}
+
+impl Drop for EmbeddedBroker {
+    fn drop(&mut self) {
+        self.commands.take();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the embedded broker's thread panicked");
+        }
+    }
+}
+
+fn serve(started: &Sender<Result<String>>, commands: &Receiver<Command>) {
+    let cluster = match MockCluster::new(1) {
+        Ok(cluster) => cluster,
+        Err(error) => {
+            let _ = started.send(Err(failed("librdkafka refused").with_source(error)));
+            return;
+        }
+    };
+    if started.send(Ok(cluster.bootstrap_servers())).is_err() {
+        return;
+    }
+    while let Ok(command) = commands.recv() {
+        let made = cluster.create_topic(&command.topic, command.partitions, 1);
+        let answer = match made.map_err(|error| error.rdkafka_error_code()) {
+            Err(code) if code != Some(rdkafka::error::RDKafkaErrorCode::TopicAlreadyExists) => {
+                Err(failed(&format!(
+                    "topic `{}` can't be made: {code:?}",
+                    command.topic
+                )))
+            }
+            _ => Ok(()),
+        };
+        let _ = command.answer.send(answer);
+    }
+}
+
+fn failed(why: &str) -> Error {
+    Error::new(
+        crate::error::ErrorKind::Internal,
+        format!("the embedded broker does not run: {why}"),
+    )
+}

@@ -1,0 +1,21 @@
+//! Kafka's clients, with Kafka's own configuration keys.
+//!
+//! `config` maps Java's keys to librdkafka's, `consumer` is what a sink task reads with, `producer`
+//! what load and replay write with, `admin` answers questions about topics, `embedded` is a broker
+//! for trying things. `native` holds the calls that rust-rdkafka has no safe API for.
+
+mod admin;
+mod client;
+mod config;
+mod consumer;
+mod embedded;
+mod jaas;
+mod native;
+mod producer;
+
+pub use admin::{Admin, TopicDescription, Watermarks};
+pub use config::KafkaConfig;
+pub(crate) use consumer::{Consumer, ConsumerEvent, ConsumerSettings, Seat};
+pub use embedded::EmbeddedBroker;
+pub(crate) use native::Headers;
+pub use producer::{Delivered, Delivery, Outgoing, Producer, ProducerOptions};

@@ -1,0 +1,235 @@
+//! Writes records to Kafka byte for byte, each acknowledged by all in-sync replicas.
+//!
+//! Idempotent, so a retry of the client doubles nothing; bounded, so whoever sends too fast waits.
+//! Load and replay use it; what to send and what to do about a failure is theirs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eddy_engine::Clock;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::future_producer::DeliveryFuture;
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::{Error, Result};
+use crate::kafka::client::ClientLog;
+use crate::kafka::config::KafkaConfig;
+
+/// How much may be on its way at once.
+#[derive(Debug, Clone, Copy)]
+pub struct ProducerOptions {
+    /// Records sent and not yet acknowledged. More is faster and holds more memory.
+    pub in_flight_records: usize,
+    /// Their bytes.
+    pub in_flight_bytes: usize,
+}
+
+impl Default for ProducerOptions {
+    fn default() -> Self {
+        Self {
+            in_flight_records: 50_000,
+            in_flight_bytes: 64 << 20,
+        }
+    }
+}
+
+/// A record to be sent. Null and empty differ, for the key, the value and each header's value.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// The topic.
+    pub topic: &'a str,
+    /// The partition; `None` lets the key's hash decide, as Java's clients do.
+    pub partition: Option<i32>,
+    /// The key.
+    pub key: Option<&'a [u8]>,
+    /// The value; `None` is a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// Names and values in order, duplicates kept.
+    pub headers: &'a [(&'a str, Option<&'a [u8]>)],
+    /// Milliseconds since the Unix epoch; `None` is now.
+    pub timestamp_ms: Option<i64>,
+}
+
+/// Where a record ended up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivered {
+    /// The partition.
+    pub partition: i32,
+    /// The offset within it; below zero where the broker doesn't say it.
+    pub offset: i64,
+}
+
+/// A record on its way.
+pub struct Delivery {
+    report: DeliveryFuture,
+    topic: String,
+    _room: [OwnedSemaphorePermit; 2],
+}
+
+impl Delivery {
+    /// Waits until Kafka has acknowledged the record.
+    ///
+    /// # Errors
+    /// `NotFound` for a topic or partition that doesn't exist, `Invalid` for a record that the
+    /// broker refuses (too large, no rights), `Unavailable` when the broker didn't acknowledge it
+    /// within `delivery.timeout.ms`: it may or may not be there.
+    pub async fn wait(self) -> Result<Delivered> {
+        match self.report.await {
+            Ok(Ok(delivery)) => Ok(Delivered {
+                partition: delivery.partition,
+                offset: delivery.offset,
+            }),
+            Ok(Err((error, _))) => Err(Error::kafka(
+                format!("a record for topic `{}` was not taken", self.topic),
+                error,
+            )),
+            Err(_) => Err(Error::unavailable(
+                "the producer was dropped before the acknowledgement",
+            )),
+        }
+    }
+}
+
+/// A producer. Its order per partition is the order of the calls of [`Producer::send`].
+pub struct Producer {
+    producer: FutureProducer<ClientLog>,
+    clock: Clock,
+    records: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    bytes_max: usize,
+}
+
+impl Producer {
+    /// Makes the client; it connects at the first record.
+    ///
+    /// # Errors
+    /// `Invalid` for a configuration that librdkafka refuses.
+    pub fn new(config: &KafkaConfig, options: ProducerOptions, clock: Clock) -> Result<Self> {
+        let mut client = config.client()?;
+        for consumer_only in ["group.id", "group.instance.id", "isolation.level"] {
+            client.remove(consumer_only);
+        }
+        client.set("enable.idempotence", "true");
+        client.set("acks", "all");
+        for (key, value) in DEFAULTS {
+            if client.get(key).is_none() {
+                client.set(key, value);
+            }
+        }
+        let log = ClientLog::new(clock.clone(), "producer");
+        let producer = client
+            .create_with_context(log)
+            .map_err(|error| Error::kafka("the Kafka producer can't be made", error))?;
+        let bytes_max = options.in_flight_bytes.clamp(1, 1 << 30);
+        Ok(Self {
+            producer,
+            clock,
+            records: Arc::new(Semaphore::new(options.in_flight_records.clamp(1, 90_000))),
+            bytes: Arc::new(Semaphore::new(bytes_max)),
+            bytes_max,
+        })
+    }
+
+    /// Hands a record to the client, waiting while too much is on its way. The answer is the
+    /// acknowledgement to wait for.
+    ///
+    /// # Errors
+    /// As [`Delivery::wait`], for what the client refuses at once.
+    pub async fn send(&self, record: &Outgoing<'_>) -> Result<Delivery> {
+        let size = size(record).clamp(1, self.bytes_max);
+        let room = [
+            reserve(&self.records, 1).await?,
+            reserve(&self.bytes, u32::try_from(size).unwrap_or(u32::MAX)).await?,
+        ];
+        let mut outgoing = native(record)?;
+        loop {
+            match self.producer.send_result(outgoing) {
+                Ok(report) => {
+                    let topic = record.topic.to_owned();
+                    return Ok(Delivery {
+                        report,
+                        topic,
+                        _room: room,
+                    });
+                }
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    outgoing = back;
+                    self.clock.sleep(Duration::from_millis(5)).await;
+                }
+                Err((error, _)) => {
+                    let doing = format!("a record for topic `{}` can't be sent", record.topic);
+                    return Err(Error::kafka(doing, error));
+                }
+            }
+        }
+    }
+
+    /// Waits until everything sent so far is acknowledged or failed. Blocks.
+    ///
+    /// # Errors
+    /// `Unavailable` when `timeout` passes first.
+    pub fn flush(&self, timeout: Duration) -> Result<()> {
+        self.producer
+            .flush(timeout)
+            .map_err(|error| Error::kafka("not everything was acknowledged in time", error))
+    }
+}
+
+/// What Eddy sets unless the configuration says otherwise. The partitioner is Java's, so a key goes
+/// where other clients put it.
+const DEFAULTS: [(&str, &str); 6] = [
+    ("compression.type", "lz4"),
+    ("linger.ms", "5"),
+    ("message.max.bytes", "33554432"),
+    ("queue.buffering.max.kbytes", "1048576"),
+    ("partitioner", "murmur2_random"),
+    ("delivery.timeout.ms", "120000"),
+];
+
+async fn reserve(room: &Arc<Semaphore>, permits: u32) -> Result<OwnedSemaphorePermit> {
+    Arc::clone(room)
+        .acquire_many_owned(permits)
+        .await
+        .map_err(|_| Error::unavailable("the producer is closed"))
+}
+
+fn size(record: &Outgoing<'_>) -> usize {
+    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    let headers: usize = record
+        .headers
+        .iter()
+        .map(|(name, value)| name.len() + length(*value))
+        .sum();
+    length(record.key) + length(record.value) + headers + 64
+}
+
+fn native<'a>(record: &Outgoing<'a>) -> Result<FutureRecord<'a, [u8], [u8]>> {
+    let mut headers = None;
+    for (name, value) in record.headers {
+        headers = Some(
+            headers
+                .unwrap_or_else(|| OwnedHeaders::new_with_capacity(record.headers.len()))
+                .insert(Header {
+                    key: name,
+                    value: *value,
+                }),
+        );
+    }
+    if record.timestamp_ms == Some(0) {
+        // librdkafka takes a zero for "now"; a wrong time would be silent.
+        return Err(Error::invalid(
+            "a record with the timestamp 1970-01-01T00:00:00.000Z can't be sent; \
+             librdkafka would set the present time",
+        ));
+    }
+    Ok(FutureRecord {
+        topic: record.topic,
+        partition: record.partition,
+        payload: record.value,
+        key: record.key,
+        timestamp: record.timestamp_ms,
+        headers,
+    })
+}
