@@ -1,0 +1,139 @@
+//! The one place that changes a stored replay: each change is the next number of its register, so
+//! two workers can't both advance it (P23).
+
+use eddy_engine::Clock;
+use tokio::sync::Mutex;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::job::{Event, Job, State, transition};
+use crate::store::Store;
+
+/// The folder of all replays' registers.
+pub(crate) const FOLDER: &str = "replays";
+
+/// How often a number that was taken by an unanswered put of our own is passed over. Each pass
+/// settles one such put, and a worker has one at a time.
+const PASSES_MAX: u32 = 3;
+
+/// A replay as this worker last stored it.
+pub(crate) struct Cell {
+    store: Store,
+    clock: Clock,
+    worker: String,
+    stored: Mutex<Stored>,
+}
+
+struct Stored {
+    number: u64,
+    job: Job,
+    lost: bool,
+}
+
+impl Cell {
+    /// Stores a new replay.
+    ///
+    /// # Errors
+    /// `Fenced` when there is one of this id.
+    pub(crate) async fn create(
+        store: Store,
+        clock: Clock,
+        worker: String,
+        job: Job,
+    ) -> Result<Self> {
+        store.put(&register(&job.id), 0, &job).await?;
+        Ok(Self::found(store, clock, worker, 0, job))
+    }
+
+    /// Takes up a stored replay. The first change fences whoever had it.
+    pub(crate) fn found(store: Store, clock: Clock, worker: String, number: u64, job: Job) -> Self {
+        let stored = Mutex::new(Stored {
+            number,
+            job,
+            lost: false,
+        });
+        Self {
+            store,
+            clock,
+            worker,
+            stored,
+        }
+    }
+
+    /// The replay as last stored.
+    pub(crate) async fn job(&self) -> Job {
+        self.stored.lock().await.job.clone()
+    }
+
+    /// Whether another worker has it now.
+    pub(crate) async fn is_lost(&self) -> bool {
+        self.stored.lock().await.lost
+    }
+
+    /// Applies `event` to the state, and stores it.
+    ///
+    /// # Errors
+    /// `Conflict` when the state doesn't allow it; else as [`Cell::update`].
+    pub(crate) async fn apply(&self, event: Event, reason: Option<String>) -> Result<Job> {
+        let now_us = self.clock.now_us();
+        self.update(|job| {
+            let next = transition(job.state, event)?;
+            let ended = next.is_final() || next == State::Failed;
+            job.finished_us = match job.finished_us {
+                Some(at) if ended && job.state == next => Some(at),
+                _ => ended.then_some(now_us),
+            };
+            job.state = next;
+            job.reason = reason;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Changes the replay and stores it; memory follows only what is stored.
+    ///
+    /// # Errors
+    /// `Fenced` when another worker has it; `Unavailable` when it may or may not be stored: the
+    /// next change settles it.
+    pub(crate) async fn update(&self, change: impl FnOnce(&mut Job) -> Result<()>) -> Result<Job> {
+        let mut stored = self.stored.lock().await;
+        if stored.lost {
+            return Err(fenced(&stored.job.id));
+        }
+        let mut job = stored.job.clone();
+        change(&mut job)?;
+        job.worker.clone_from(&self.worker);
+        job.updated_us = self.clock.now_us();
+        let register = register(&job.id);
+        for _ in 0..PASSES_MAX {
+            let number = stored.number + 1;
+            match self.store.put(&register, number, &job).await {
+                Ok(()) => {
+                    stored.number = number;
+                    stored.job = job.clone();
+                    return Ok(job);
+                }
+                Err(error) if error.kind() == ErrorKind::Fenced => {}
+                Err(error) => return Err(error),
+            }
+            // The number is taken: by a put of ours that was never answered, or by another worker.
+            let latest = self.store.latest::<Job>(&register).await?;
+            match latest {
+                Some((there, latest)) if there >= number && latest.worker == self.worker => {
+                    stored.number = there;
+                }
+                _ => break,
+            }
+        }
+        stored.lost = true;
+        Err(fenced(&stored.job.id))
+    }
+}
+
+/// The register of a replay.
+pub(crate) fn register(id: &str) -> String {
+    format!("{FOLDER}/{id}")
+}
+
+fn fenced(id: &str) -> Error {
+    Error::fenced(format!("another worker runs replay `{id}` now"))
+}

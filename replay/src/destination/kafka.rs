@@ -1,0 +1,195 @@
+//! Kafka as a destination: the record goes out byte for byte through the connector's producer.
+//!
+//! The producer is idempotent and waits for all in-sync replicas, so a lost answer doubles nothing
+//! within one attempt. Its keys are the client's own, Java's names included; `topic` is ours.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use eddy_connector::kafka::{self, Admin, KafkaConfig, Producer, ProducerOptions};
+use eddy_engine::Clock;
+use futures::future::FutureExt;
+
+use super::{Checked, Delivery, Destination, Kind, Landed, Outgoing};
+use crate::error::{Error, ErrorKind, Result};
+use crate::request::{OnError, Options};
+
+/// Destinations of type `kafka`: the client's own keys, and `topic`.
+#[derive(Debug, Clone)]
+pub struct Kafka {
+    clock: Clock,
+}
+
+/// More than a replay has under way, so that `send` never waits for a delivery that only its
+/// caller could take.
+const IN_FLIGHT: ProducerOptions = ProducerOptions {
+    in_flight_records: 50_000,
+    in_flight_bytes: 256 << 20,
+};
+
+/// The record without timestamp, as Kafka writes it.
+const NO_TIMESTAMP: i64 = -1;
+
+impl Kafka {
+    /// The kind; `clock` is the lake's.
+    pub fn new(clock: Clock) -> Self {
+        Self { clock }
+    }
+}
+
+impl Kind for Kafka {
+    fn name(&self) -> &'static str {
+        "kafka"
+    }
+
+    fn validate(&self, options: &BTreeMap<String, String>) -> Result<()> {
+        for needed in ["topic", "bootstrap.servers"] {
+            if options
+                .get(needed)
+                .is_none_or(|value| value.trim().is_empty())
+            {
+                return Err(Error::invalid(format!(
+                    "a Kafka destination needs the option `{needed}`"
+                ))
+                .with_hint("give `topic`, `bootstrap.servers` and any Kafka client keys"));
+            }
+        }
+        // A value that is still a reference can't be judged yet.
+        let known = options
+            .iter()
+            .filter(|(key, value)| *key != "topic" && !value.contains("${"))
+            .map(|(key, value)| (key.clone(), value.clone()));
+        let config = KafkaConfig::new(known.collect());
+        if options
+            .get("bootstrap.servers")
+            .is_some_and(|value| value.contains("${"))
+        {
+            return Ok(());
+        }
+        config
+            .check()
+            .map_err(|error| Error::invalid(error.to_string()))
+    }
+
+    fn open(
+        &self,
+        mut options: BTreeMap<String, String>,
+        replay: &Options,
+    ) -> Result<Arc<dyn Destination>> {
+        let topic = options
+            .remove("topic")
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
+        let mut config = KafkaConfig::new(options);
+        if replay.on_error == OnError::Stop && config.get("enable.gapless.guarantee").is_none() {
+            // A failed record must not be overtaken: whatever comes after it fails too, and the
+            // next attempt sends them in their order.
+            config = config.with("enable.gapless.guarantee", "true");
+        }
+        let producer = Producer::new(&config, IN_FLIGHT, self.clock.clone()).map_err(kept)?;
+        Ok(Arc::new(Target {
+            topic,
+            config,
+            clock: self.clock.clone(),
+            producer,
+        }))
+    }
+}
+
+/// An opened topic.
+struct Target {
+    topic: String,
+    config: KafkaConfig,
+    clock: Clock,
+    producer: Producer,
+}
+
+#[async_trait]
+impl Destination for Target {
+    fn target(&self) -> String {
+        format!("kafka topic `{}`", self.topic)
+    }
+
+    async fn check(&self) -> Result<Checked> {
+        let (config, clock, topic) = (self.config.clone(), self.clock.clone(), self.topic.clone());
+        let described = tokio::task::spawn_blocking(move || {
+            Admin::new(&config, clock)?.describe(&[topic.as_str()])
+        })
+        .await
+        .map_err(|error| Error::internal("the check ended early").with_source(error))?;
+        let described = described.map_err(|error| {
+            let missing = error.kind() == eddy_connector::ErrorKind::NotFound;
+            let error = kept(error);
+            if missing {
+                error.with_hint(format!(
+                    "make topic `{}` with as many partitions as the source has",
+                    self.topic
+                ))
+            } else {
+                error
+            }
+        })?;
+        let partitions = described.first().map(|description| description.partitions);
+        Ok(Checked {
+            target: self.target(),
+            topic: Some(self.topic.clone()),
+            partitions,
+            record_bytes_max: None,
+        })
+    }
+
+    async fn send(&self, record: &Outgoing<'_>) -> Result<Delivery> {
+        let headers: Vec<(&str, Option<&[u8]>)> = record
+            .headers
+            .iter()
+            .map(|header| (header.name, header.value))
+            .collect();
+        let outgoing = kafka::Outgoing {
+            topic: &self.topic,
+            partition: record.partition,
+            key: record.key,
+            value: record.value,
+            headers: &headers,
+            // The producer takes nothing for "now"; a record without timestamp stays without.
+            timestamp_ms: Some(record.timestamp_ms.unwrap_or(NO_TIMESTAMP)),
+        };
+        let delivery = self.producer.send(&outgoing).await.map_err(refused)?;
+        let landed = async move {
+            let delivered = delivery.wait().await.map_err(refused)?;
+            Ok(Landed {
+                partition: Some(delivered.partition),
+                offset: (delivered.offset >= 0).then_some(delivered.offset),
+            })
+        };
+        Ok(landed.boxed())
+    }
+}
+
+/// An error of the connection.
+fn kept(error: eddy_connector::Error) -> Error {
+    use eddy_connector::ErrorKind as Connector;
+    let kind = match error.kind() {
+        Connector::Unavailable => ErrorKind::Unavailable,
+        Connector::Invalid => ErrorKind::Invalid,
+        Connector::NotFound => ErrorKind::NotFound,
+        _ => ErrorKind::Internal,
+    };
+    Error::new(kind, error.to_string())
+}
+
+/// An error of one record: what is wrong with it won't get better. A producer whose order is
+/// broken (fatal, for librdkafka) is made anew by the next attempt.
+fn refused(error: eddy_connector::Error) -> Error {
+    use eddy_connector::ErrorKind as Connector;
+    let kind = match error.kind() {
+        Connector::Invalid => ErrorKind::Rejected,
+        Connector::NotFound => ErrorKind::NotFound,
+        _ => ErrorKind::Unavailable,
+    };
+    Error::new(kind, error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! The destination against librdkafka's mock cluster.

@@ -1,0 +1,266 @@
+//! The destinations there are: declared in the configuration file (read-only), or made by REST or
+//! SQL and stored in the lake.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Checked, Definition, Destination, Kafka, Kind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::request::Options;
+use crate::store::Store;
+
+/// The register of a destination is `destinations/<name>`.
+const FOLDER: &str = "destinations";
+
+/// The destinations there are. Cheap to clone.
+#[derive(Clone)]
+pub struct Destinations(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    kinds: Vec<Box<dyn Kind>>,
+    declared: BTreeMap<String, Definition>,
+}
+
+/// A destination in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// What is written down.
+    pub definition: Definition,
+    /// Whether it stands in the configuration file, and can't be changed but there.
+    pub declared: bool,
+}
+
+/// What the register holds. A deleted destination leaves a last object that says so.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    definition: Option<Definition>,
+}
+
+impl Destinations {
+    /// The destinations of a lake, and those that the configuration file declares.
+    ///
+    /// # Errors
+    /// `Invalid` when a declared one can't be right.
+    pub fn open(lake: &eddy_engine::Lake, declared: Vec<Definition>) -> Result<Self> {
+        Self::with_kinds(
+            lake,
+            declared,
+            vec![Box::new(Kafka::new(lake.clock().clone()))],
+        )
+    }
+
+    /// The same with other kinds of destination.
+    ///
+    /// # Errors
+    /// As [`Destinations::open`].
+    pub fn with_kinds(
+        lake: &eddy_engine::Lake,
+        declared: Vec<Definition>,
+        kinds: Vec<Box<dyn Kind>>,
+    ) -> Result<Self> {
+        let mut inner = Inner {
+            store: Store::new(lake),
+            kinds,
+            declared: BTreeMap::new(),
+        };
+        for definition in declared {
+            definition.check_name()?;
+            inner
+                .kind(&definition)?
+                .validate(&definition.options)
+                .map_err(|error| in_destination(&definition.name, error))?;
+            inner.declared.insert(definition.name.clone(), definition);
+        }
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Makes a destination. Making the same one again changes nothing. The answer tells whether it
+    /// is new.
+    ///
+    /// # Errors
+    /// `Conflict` when there is another one of this name, `Invalid` when it can't be right or holds
+    /// a literal secret.
+    pub async fn create(&self, definition: Definition) -> Result<bool> {
+        definition.check_name()?;
+        self.0.kind(&definition)?.validate(&definition.options)?;
+        if self.0.declared.contains_key(&definition.name) {
+            return Err(read_only(&definition.name));
+        }
+        definition.check_storable()?;
+        let name = definition.name.clone();
+        let register = format!("{FOLDER}/{name}");
+        let latest = self.0.store.latest::<Stored>(&register).await?;
+        let number = latest.as_ref().map_or(0, |(number, _)| number + 1);
+        if let Some(there) = latest.and_then(|(_, stored)| stored.definition) {
+            if there == definition {
+                return Ok(false);
+            }
+            return Err(exists(&name));
+        }
+        let stored = Stored {
+            definition: Some(definition),
+        };
+        match self.0.store.put(&register, number, &stored).await {
+            Err(error) if error.kind() == ErrorKind::Fenced => Err(exists(&name)),
+            result => result.map(|()| true),
+        }
+    }
+
+    /// Deletes a destination. Whether a replay still needs it is the caller's question.
+    ///
+    /// # Errors
+    /// `NotFound`, and `Conflict` for a declared one.
+    pub async fn delete(&self, name: &str) -> Result<()> {
+        if self.0.declared.contains_key(name) {
+            return Err(read_only(name));
+        }
+        let register = format!("{FOLDER}/{name}");
+        let Some((number, stored)) = self.0.store.latest::<Stored>(&register).await? else {
+            return Err(not_found(name));
+        };
+        if stored.definition.is_none() {
+            return Err(not_found(name));
+        }
+        let gone = Stored { definition: None };
+        self.0.store.put(&register, number + 1, &gone).await
+    }
+
+    /// One destination.
+    ///
+    /// # Errors
+    /// `NotFound`, naming those that are there.
+    pub async fn get(&self, name: &str) -> Result<Listed> {
+        if let Some(definition) = self.0.declared.get(name) {
+            return Ok(Listed {
+                definition: definition.clone(),
+                declared: true,
+            });
+        }
+        let stored = self
+            .0
+            .store
+            .latest::<Stored>(&format!("{FOLDER}/{name}"))
+            .await?;
+        if let Some(definition) = stored.and_then(|(_, stored)| stored.definition) {
+            return Ok(Listed {
+                definition,
+                declared: false,
+            });
+        }
+        let there = self.list().await?;
+        let names: Vec<&str> = there
+            .iter()
+            .map(|listed| listed.definition.name.as_str())
+            .collect();
+        let hint = if names.is_empty() {
+            "there are no destinations; make one by POST /api/v1/destinations".to_owned()
+        } else {
+            format!("the destinations are: {}", names.join(", "))
+        };
+        Err(not_found(name).with_hint(hint))
+    }
+
+    /// All destinations by name.
+    ///
+    /// # Errors
+    /// When the store doesn't answer.
+    pub async fn list(&self) -> Result<Vec<Listed>> {
+        let mut listed: BTreeMap<String, Listed> = BTreeMap::new();
+        for name in self.0.store.names(FOLDER).await? {
+            let stored = self
+                .0
+                .store
+                .latest::<Stored>(&format!("{FOLDER}/{name}"))
+                .await?;
+            if let Some(definition) = stored.and_then(|(_, stored)| stored.definition) {
+                let declared = false;
+                listed.insert(
+                    name,
+                    Listed {
+                        definition,
+                        declared,
+                    },
+                );
+            }
+        }
+        for (name, definition) in &self.0.declared {
+            let definition = definition.clone();
+            let declared = true;
+            listed.insert(
+                name.clone(),
+                Listed {
+                    definition,
+                    declared,
+                },
+            );
+        }
+        Ok(listed.into_values().collect())
+    }
+
+    /// Asks the destination whether it is there and can take records.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none of this name, else what the destination answers.
+    pub async fn check(&self, name: &str) -> Result<Checked> {
+        self.connect(name, &Options::default()).await?.check().await
+    }
+
+    /// Opens the destination for a replay; references are resolved here.
+    pub(crate) async fn connect(
+        &self,
+        name: &str,
+        replay: &Options,
+    ) -> Result<Arc<dyn Destination>> {
+        let listed = self.get(name).await?;
+        let kind = self.0.kind(&listed.definition)?;
+        kind.open(listed.definition.resolved_options()?, replay)
+            .map_err(|error| in_destination(name, error))
+    }
+}
+
+impl Inner {
+    fn kind(&self, definition: &Definition) -> Result<&dyn Kind> {
+        let found = self
+            .kinds
+            .iter()
+            .find(|kind| kind.name() == definition.kind);
+        if let Some(kind) = found {
+            return Ok(kind.as_ref());
+        }
+        let names: Vec<&str> = self.kinds.iter().map(|kind| kind.name()).collect();
+        let kind = &definition.kind;
+        Err(Error::invalid(format!(
+            "destinations of type `{kind}` are not supported yet"
+        ))
+        .with_hint(format!("the supported types are: {}", names.join(", "))))
+    }
+}
+
+fn in_destination(name: &str, error: Error) -> Error {
+    let wrapped = Error::new(error.kind(), format!("destination `{name}`: {error}"));
+    match error.hint() {
+        Some(hint) => wrapped.with_hint(hint),
+        None => wrapped,
+    }
+}
+
+fn not_found(name: &str) -> Error {
+    Error::not_found(format!("there is no destination `{name}`"))
+}
+
+fn exists(name: &str) -> Error {
+    Error::conflict(format!("there is another destination `{name}`"))
+        .with_hint("delete it first, or choose another name")
+}
+
+fn read_only(name: &str) -> Error {
+    Error::conflict(format!(
+        "destination `{name}` stands in the configuration file and can't be changed here"
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! What may be declared, made, shown and deleted.
+
+#![allow(clippy::unwrap_used)]
+
+use eddy_engine::Clock;
+
+use super::*;
+use crate::testing::{Fake, lake};
+
+fn kafka(name: &str, more: &[(&str, &str)]) -> Definition {
+    let base = [("topic", "target"), ("bootstrap.servers", "127.0.0.1:1")];
+    Definition {
+        name: name.to_owned(),
+        kind: "kafka".to_owned(),
+        options: base
+            .iter()
+            .chain(more)
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_literal_secret_is_never_stored_in_the_lake() {
+    let (_folder, lake) = lake(Clock::manual(0));
+    let destinations = Destinations::open(&lake, Vec::new()).unwrap();
+    let literal = kafka("a", &[("sasl.password", "hunter2")]);
+    let error = destinations.create(literal.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    let told = format!("{error} {:?} {literal:?}", error.hint());
+    assert!(!told.contains("hunter2"), "{told}");
+    assert!(told.contains("sasl.password"), "{told}");
+
+    let by_reference = kafka("a", &[("sasl.password", "${env:EDDY_TEST_PASSWORD}")]);
+    assert!(destinations.create(by_reference.clone()).await.unwrap());
+    assert!(!destinations.create(by_reference).await.unwrap());
+
+    let declared = vec![kafka("b", &[("sasl.password", "hunter2")])];
+    let destinations = Destinations::open(&lake, declared).unwrap();
+    let shown = destinations.list().await.unwrap();
+    assert!(!format!("{shown:?}").contains("hunter2"));
+    let batch = crate::report::destinations_batch(&shown).unwrap();
+    assert!(!format!("{batch:?}").contains("hunter2"));
+    assert!(format!("{batch:?}").contains("${env:EDDY_TEST_PASSWORD}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_survives_a_restart_and_a_deletion_too() {
+    let (_folder, lake) = lake(Clock::manual(0));
+    let destinations = Destinations::open(&lake, Vec::new()).unwrap();
+    destinations.create(kafka("a", &[])).await.unwrap();
+    let again = Destinations::open(&lake, Vec::new()).unwrap();
+    assert_eq!(again.get("a").await.unwrap().definition, kafka("a", &[]));
+    again.delete("a").await.unwrap();
+    assert_eq!(destinations.list().await.unwrap(), []);
+    let gone = destinations.get("a").await.unwrap_err();
+    assert_eq!(gone.kind(), ErrorKind::NotFound);
+    let another = kafka("a", &[("linger.ms", "1")]);
+    assert!(destinations.create(another).await.unwrap());
+    let error = destinations.create(kafka("a", &[])).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_configuration_file_declares_is_read_only() {
+    let (_folder, lake) = lake(Clock::manual(0));
+    let destinations = Destinations::open(&lake, vec![kafka("a", &[])]).unwrap();
+    assert!(destinations.get("a").await.unwrap().declared);
+    let made = destinations.create(kafka("a", &[])).await;
+    assert_eq!(made.unwrap_err().kind(), ErrorKind::Conflict);
+    let deleted = destinations.delete("a").await;
+    assert_eq!(deleted.unwrap_err().kind(), ErrorKind::Conflict);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_type_that_comes_later_is_refused_with_the_supported_ones() {
+    let (_folder, lake) = lake(Clock::manual(0));
+    let destinations = Destinations::open(&lake, Vec::new()).unwrap();
+    let http = Definition {
+        kind: "http".to_owned(),
+        ..kafka("a", &[])
+    };
+    let error = destinations.create(http).await.unwrap_err();
+    let told = error.to_string();
+    assert_eq!(told, "destinations of type `http` are not supported yet");
+    assert_eq!(error.hint(), Some("the supported types are: kafka"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_and_missing_options_are_refused_at_once() {
+    let (_folder, lake) = lake(Clock::manual(0));
+    let destinations = Destinations::open(&lake, Vec::new()).unwrap();
+    for name in ["", "a/b", "..", "a b"] {
+        let made = destinations.create(kafka(name, &[])).await;
+        assert_eq!(made.unwrap_err().kind(), ErrorKind::Invalid, "{name}");
+    }
+    let no_topic = Definition {
+        options: BTreeMap::from([("bootstrap.servers".to_owned(), "h:1".to_owned())]),
+        ..kafka("a", &[])
+    };
+    let error = Destinations::open(&lake, vec![no_topic]).err().unwrap();
+    let told = "destination `a`: a Kafka destination needs the option `topic`";
+    assert_eq!(error.to_string(), told);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reference_is_resolved_only_when_a_destination_is_opened() {
+    let (_folder, lake) = lake(Clock::manual(0));
+    let definition = Definition {
+        name: "a".to_owned(),
+        kind: "fake".to_owned(),
+        options: BTreeMap::from([("x".to_owned(), "${env:EDDY_TEST_NOT_SET}".to_owned())]),
+    };
+    let kinds: Vec<Box<dyn Kind>> = vec![Box::new(Fake::new())];
+    let destinations = Destinations::with_kinds(&lake, vec![definition], kinds).unwrap();
+    assert_eq!(destinations.list().await.unwrap().len(), 1);
+    let error = destinations.check("a").await.unwrap_err();
+    assert!(error.to_string().contains("EDDY_TEST_NOT_SET"), "{error}");
+}

@@ -1,0 +1,159 @@
+//! Which options hold secrets, how they are shown, and how references to them are resolved.
+//!
+//! A reference (`${env:NAME}`, `${file:/path}`) stays one until the moment a destination is opened;
+//! what it stands for is never stored, shown or logged.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result};
+
+/// Stands where a secret would.
+pub(crate) const HIDDEN: &str = "***";
+
+/// Parts of option names whose values nobody but the destination may see.
+const WORDS: [&str; 9] = [
+    "password",
+    "secret",
+    "token",
+    "jaas",
+    "credential",
+    "passphrase",
+    "private",
+    "key.pem",
+    "keystore.key",
+];
+
+/// Whether the option's value is a secret, by its name or because it is a URL with a password.
+pub(crate) fn is_secret(key: &str, value: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    WORDS.iter().any(|word| key.contains(word))
+        || key == "authorization"
+        || key.ends_with("apikey")
+        || has_user_info(value)
+}
+
+/// Whether the value is one reference and nothing else.
+pub(crate) fn is_reference(value: &str) -> bool {
+    value
+        .strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(|inner| {
+            !inner.contains('}') && (inner.starts_with("env:") || inner.starts_with("file:"))
+        })
+}
+
+/// The options as they may be shown: secrets hidden, references as they are.
+pub(crate) fn shown(options: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    options
+        .iter()
+        .map(|(key, value)| {
+            let hide = is_secret(key, value) && !is_reference(value);
+            let value = if hide { HIDDEN } else { value.as_str() };
+            (key.clone(), value.to_owned())
+        })
+        .collect()
+}
+
+/// The options with what their references stand for.
+///
+/// # Errors
+/// `Invalid` for a reference that can't be resolved; the message names it, never its value.
+pub(crate) fn resolve(options: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+    options
+        .iter()
+        .map(|(key, value)| Ok((key.clone(), resolve_value(key, value)?)))
+        .collect()
+}
+
+fn resolve_value(key: &str, value: &str) -> Result<String> {
+    let mut resolved = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((before, from)) = rest.split_once("${") {
+        resolved.push_str(before);
+        let Some((reference, after)) = from.split_once('}') else {
+            return Err(Error::invalid(format!(
+                "option `{key}` has a `${{` without `}}`"
+            )));
+        };
+        let found = if let Some(name) = reference.strip_prefix("env:") {
+            std::env::var(name).map_err(|_| {
+                Error::invalid(format!(
+                    "option `{key}` refers to the environment variable `{name}`, which is not set"
+                ))
+            })?
+        } else if let Some(path) = reference.strip_prefix("file:") {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Error::invalid(format!(
+                    "option `{key}` refers to the file `{path}`, which can't be read"
+                ))
+                .with_source(error)
+            })?;
+            text.trim_end_matches(['\r', '\n']).to_owned()
+        } else {
+            return Err(Error::invalid(format!(
+                "option `{key}` has the reference `${{{reference}}}`, which is not known"
+            ))
+            .with_hint("use ${env:NAME} or ${file:/path}"));
+        };
+        resolved.push_str(&found);
+        rest = after;
+    }
+    resolved.push_str(rest);
+    Ok(resolved)
+}
+
+fn has_user_info(value: &str) -> bool {
+    value.split_once("://").is_some_and(|(_, rest)| {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        authority
+            .rsplit_once('@')
+            .is_some_and(|(user, _)| user.contains(':'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_hidden_and_references_shown() {
+        let options = BTreeMap::from(
+            [
+                ("bootstrap.servers", "127.0.0.1:9092"),
+                ("sasl.password", "hunter2"),
+                ("ssl.key.password", "${env:KEY_PASSWORD}"),
+                ("sasl.jaas.config", "... password=\"hunter2\";"),
+                ("dsn", "amqp://user:hunter2@host/"),
+                ("half", "${env:A}hunter2"),
+                ("sasl.oauthbearer.client.secret", "${env:A}hunter2"),
+            ]
+            .map(|(key, value)| (key.to_owned(), value.to_owned())),
+        );
+        let shown = shown(&options);
+        assert_eq!(shown["bootstrap.servers"], "127.0.0.1:9092");
+        assert_eq!(shown["ssl.key.password"], "${env:KEY_PASSWORD}");
+        for key in [
+            "sasl.password",
+            "sasl.jaas.config",
+            "dsn",
+            "sasl.oauthbearer.client.secret",
+        ] {
+            assert_eq!(shown[key], HIDDEN, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_reference_is_resolved_where_it_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        std::fs::write(&path, "hunter2\n").unwrap();
+        let value = format!("user:${{file:{}}};", path.display());
+        assert_eq!(resolve_value("k", &value).unwrap(), "user:hunter2;");
+        assert_eq!(resolve_value("k", "plain").unwrap(), "plain");
+        for bad in ["${env:EDDY_NOT_SET}", "${vault:x}", "${env:X"] {
+            assert!(resolve_value("k", bad).is_err(), "{bad}");
+        }
+    }
+}

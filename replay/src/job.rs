@@ -1,0 +1,197 @@
+//! What a replay is once it is asked for: the durable description, and the states it goes through.
+//!
+//! The state machine is a pure function; `cell` stores what it decides, `run` does the work.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::plan::Plan;
+use crate::progress::{Counts, Mark};
+use crate::source::Pinned;
+
+/// Where a replay stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Stored, not begun.
+    Planned,
+    /// A worker sends its rows.
+    Running,
+    /// Stopped by a person; goes on when told to.
+    Paused,
+    /// Stopped for good by a person.
+    Cancelled,
+    /// Stopped by an error; goes on from its progress when told to.
+    Failed,
+    /// Every row is acknowledged (or skipped, as the options say).
+    Done,
+}
+
+impl State {
+    /// The word for it in answers and system tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
+            Self::Done => "done",
+        }
+    }
+
+    /// Nothing more will happen to it.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Done)
+    }
+
+    /// A worker must be sending it.
+    pub fn is_active(self) -> bool {
+        matches!(self, Self::Planned | Self::Running)
+    }
+}
+
+/// What happens to a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// A worker took it up.
+    Start,
+    /// A person stops it for now.
+    Pause,
+    /// A person lets it go on.
+    Resume,
+    /// A person stops it for good.
+    Cancel,
+    /// The worker gave up.
+    Fail,
+    /// The worker has sent everything.
+    Finish,
+}
+
+impl Event {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Start => "started",
+            Self::Pause => "paused",
+            Self::Resume => "resumed",
+            Self::Cancel => "cancelled",
+            Self::Fail => "failed",
+            Self::Finish => "finished",
+        }
+    }
+}
+
+/// The state after `event`. Repeating what already holds is no error, so a command may be sent
+/// twice.
+///
+/// # Errors
+/// `Conflict` when the state doesn't allow the event.
+pub fn transition(state: State, event: Event) -> Result<State> {
+    let next = match (state, event) {
+        (State::Planned | State::Running, Event::Start) => State::Running,
+        (State::Planned | State::Running | State::Paused, Event::Pause) => State::Paused,
+        (State::Paused | State::Failed | State::Running, Event::Resume) => State::Running,
+        (state, Event::Cancel) if state != State::Done => State::Cancelled,
+        (State::Running, Event::Fail) => State::Failed,
+        (State::Running, Event::Finish) => State::Done,
+        _ => {
+            let (state, verb) = (state.as_str(), event.verb());
+            return Err(Error::conflict(format!(
+                "a replay that is {state} can't be {verb}"
+            )));
+        }
+    };
+    Ok(next)
+}
+
+/// The durable description of a replay, stored whole at every change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// The format of this object; raised when its meaning changes.
+    pub format: u32,
+    /// The replay's id: its name, or a random one.
+    pub id: String,
+    /// The statement as the user wrote it, for people.
+    pub text: String,
+    /// What it reads.
+    pub source: Pinned,
+    /// The destination's name.
+    pub destination: String,
+    /// What the destination stood for when the replay began; must not change under it.
+    pub target: String,
+    /// The options as given.
+    pub options: BTreeMap<String, String>,
+    /// What was planned.
+    pub plan: Plan,
+    /// Where it stands.
+    pub state: State,
+    /// Why it failed, when it did.
+    pub reason: Option<String>,
+    /// Everything up to these marks is acknowledged (P23).
+    pub progress: Vec<Mark>,
+    /// What lies behind the marks.
+    pub counts: Counts,
+    /// The worker that wrote this object last: the fence (P23).
+    pub worker: String,
+    /// When it was asked for, microseconds since the Unix epoch.
+    pub created_us: i64,
+    /// When it was stored last.
+    pub updated_us: i64,
+    /// When it reached a final state, or failed.
+    pub finished_us: Option<i64>,
+}
+
+/// The format that this build writes.
+pub(crate) const FORMAT: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATES: [State; 6] = [
+        State::Planned,
+        State::Running,
+        State::Paused,
+        State::Cancelled,
+        State::Failed,
+        State::Done,
+    ];
+    const EVENTS: [Event; 6] = [
+        Event::Start,
+        Event::Pause,
+        Event::Resume,
+        Event::Cancel,
+        Event::Fail,
+        Event::Finish,
+    ];
+
+    #[test]
+    fn a_final_state_is_never_left() {
+        for state in STATES.into_iter().filter(|state| state.is_final()) {
+            for event in EVENTS {
+                assert_eq!(transition(state, event).unwrap_or(state), state);
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_may_be_repeated() {
+        for event in [Event::Start, Event::Pause, Event::Resume, Event::Cancel] {
+            for state in STATES {
+                if let Ok(next) = transition(state, event) {
+                    assert_eq!(transition(next, event).ok(), Some(next), "{event:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_running_replay_becomes_done() {
+        for state in STATES {
+            let allowed = transition(state, Event::Finish).is_ok();
+            assert_eq!(allowed, state == State::Running);
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! All replays of a lake: asked for, listed, commanded; and taken up again when a process starts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use eddy_engine::{Clock, Lake};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::cell::{Cell, FOLDER, register};
+use crate::destination::Destinations;
+use crate::error::{Error, ErrorKind, Result};
+use crate::job::{Event, FORMAT, Job, State};
+use crate::plan::Plan;
+use crate::progress::Counts;
+use crate::request::{Options, Request};
+use crate::run::{Tuning, Worker};
+use crate::source::{Pinned, RowSource};
+use crate::store::Store;
+
+/// All replays of a lake. Cheap to clone.
+#[derive(Clone)]
+pub struct Jobs(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    clock: Clock,
+    source: Arc<dyn RowSource>,
+    destinations: Destinations,
+    tuning: Tuning,
+    /// Names this process among all that may run replays (P23).
+    worker: String,
+    stop: CancellationToken,
+    entries: Mutex<BTreeMap<String, Entry>>,
+}
+
+/// A replay that this process has.
+struct Entry {
+    cell: Arc<Cell>,
+    stop: CancellationToken,
+    task: Option<JoinHandle<()>>,
+}
+
+/// A replay that was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Started {
+    /// The replay.
+    pub job: Job,
+    /// Whether it is new; else the same one was asked for before under this name.
+    pub is_new: bool,
+}
+
+impl Jobs {
+    /// Opens the replays of a lake, and takes up those that are not finished.
+    ///
+    /// # Errors
+    /// When the store doesn't answer.
+    pub async fn open(
+        lake: Lake,
+        source: Arc<dyn RowSource>,
+        destinations: Destinations,
+    ) -> Result<Self> {
+        Self::open_tuned(lake, source, destinations, Tuning::default()).await
+    }
+
+    pub(crate) async fn open_tuned(
+        lake: Lake,
+        source: Arc<dyn RowSource>,
+        destinations: Destinations,
+        tuning: Tuning,
+    ) -> Result<Self> {
+        let clock = lake.clock().clone();
+        let jobs = Self(Arc::new(Inner {
+            store: Store::new(&lake),
+            worker: clock.new_id().to_string(),
+            clock,
+            source,
+            destinations,
+            tuning,
+            stop: CancellationToken::new(),
+            entries: Mutex::new(BTreeMap::new()),
+        }));
+        let mut entries = jobs.0.entries.lock().await;
+        for id in jobs.0.store.names(FOLDER).await? {
+            match jobs.0.load(&id).await {
+                Ok((number, job)) if job.state.is_active() => {
+                    tracing::info!(replay = id, "the replay is taken up again");
+                    let cell = jobs.0.found(number, job);
+                    jobs.0.spawn(entries.entry(id).or_insert(cell));
+                }
+                Ok(_) => {}
+                // One broken object must not keep all others from going on.
+                Err(error) if error.kind() == ErrorKind::Internal => {
+                    tracing::error!(replay = id, %error, "the stored replay is left alone");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        drop(entries);
+        Ok(jobs)
+    }
+
+    /// The destinations that replays send to.
+    pub fn destinations(&self) -> &Destinations {
+        &self.0.destinations
+    }
+
+    /// The row source that replays read.
+    pub fn source(&self) -> &Arc<dyn RowSource> {
+        &self.0.source
+    }
+
+    /// A dry run: counts, and asks the destination; nothing is stored or sent.
+    ///
+    /// # Errors
+    /// `Invalid` for a SELECT or options that can't be replayed, `NotFound` for a destination that
+    /// isn't there. What else is wrong with the destination is in the plan's problems.
+    pub async fn plan(&self, request: &Request) -> Result<Plan> {
+        Ok(self.prepare(request).await?.plan)
+    }
+
+    /// Starts a replay; or, under a name that was used, answers the same one.
+    ///
+    /// # Errors
+    /// As [`Jobs::plan`]; `Invalid` when the plan has problems; `Conflict` when the name stands for
+    /// another replay.
+    pub async fn start(&self, request: &Request) -> Result<Started> {
+        let options = Options::parse(&request.options)?;
+        if let Some(name) = &options.name
+            && let Some(job) = self.same(name, request).await?
+        {
+            let is_new = false;
+            return Ok(Started { job, is_new });
+        }
+        let prepared = self.prepare(request).await?;
+        prepared.plan.accept()?;
+        let id = options
+            .name
+            .unwrap_or_else(|| self.0.clock.new_id().to_string());
+        let job = self.0.job(id.clone(), request, prepared);
+        let (store, clock) = (self.0.store.clone(), self.0.clock.clone());
+        // This object is also the pin of its version (P16): it is written before the first read.
+        match Cell::create(store, clock, self.0.worker.clone(), job.clone()).await {
+            Ok(cell) => {
+                let mut entries = self.0.entries.lock().await;
+                let entry = entries.entry(id).or_insert_with(|| Entry::new(cell));
+                self.0.spawn(entry);
+                Ok(Started { job, is_new: true })
+            }
+            Err(error) if error.kind() == ErrorKind::Fenced => {
+                let Some(job) = self.same(&id, request).await? else {
+                    return Err(error);
+                };
+                Ok(Started { job, is_new: false })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One replay.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none of this id.
+    pub async fn show(&self, id: &str) -> Result<Job> {
+        let cell = {
+            let entries = self.0.entries.lock().await;
+            entries.get(id).map(|entry| entry.cell.clone())
+        };
+        if let Some(cell) = cell
+            && !cell.is_lost().await
+        {
+            return Ok(cell.job().await);
+        }
+        Ok(self.0.load(id).await?.1)
+    }
+
+    /// All replays, the newest first.
+    ///
+    /// # Errors
+    /// When the store doesn't answer.
+    pub async fn list(&self) -> Result<Vec<Job>> {
+        let mut jobs = Vec::new();
+        for id in self.0.store.names(FOLDER).await? {
+            match self.show(&id).await {
+                Ok(job) => jobs.push(job),
+                Err(error) if error.kind() == ErrorKind::Internal => {
+                    tracing::error!(replay = id, %error, "the stored replay is left alone");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        jobs.sort_by(|a, b| b.created_us.cmp(&a.created_us).then(a.id.cmp(&b.id)));
+        Ok(jobs)
+    }
+
+    /// Stops a replay until it is resumed. What is under way is still waited for.
+    ///
+    /// # Errors
+    /// `NotFound`, and `Conflict` when its state doesn't allow it.
+    pub async fn pause(&self, id: &str) -> Result<Job> {
+        self.command(id, Event::Pause, None).await
+    }
+
+    /// Lets a paused or failed replay go on from its progress. Whoever sends the text along wants
+    /// to be sure that it goes on with that text.
+    ///
+    /// # Errors
+    /// `NotFound`, and `Conflict` when its state doesn't allow it or the text is another one.
+    pub async fn resume(&self, id: &str, text: Option<&str>) -> Result<Job> {
+        self.command(id, Event::Resume, text).await
+    }
+
+    /// Stops a replay for good.
+    ///
+    /// # Errors
+    /// `NotFound`, and `Conflict` when it is done.
+    pub async fn cancel(&self, id: &str) -> Result<Job> {
+        self.command(id, Event::Cancel, None).await
+    }
+
+    /// Deletes a destination that no unfinished replay needs.
+    ///
+    /// # Errors
+    /// `Conflict` when one does, or when it stands in the configuration file; `NotFound`.
+    pub async fn delete_destination(&self, name: &str) -> Result<()> {
+        let jobs = self.list().await?;
+        let user = jobs
+            .iter()
+            .find(|job| job.destination == name && !job.state.is_final());
+        if let Some(job) = user {
+            return Err(Error::conflict(format!(
+                "replay `{}` is {} and needs destination `{name}`",
+                job.id,
+                job.state.as_str()
+            ))
+            .with_hint("cancel the replay first"));
+        }
+        self.0.destinations.delete(name).await
+    }
+
+    /// Stops all workers of this process with their progress stored; the replays stay as they are
+    /// and are taken up when a process opens them again.
+    pub async fn shutdown(&self) {
+        self.0.stop.cancel();
+        let tasks: Vec<_> = {
+            let mut entries = self.0.entries.lock().await;
+            entries
+                .values_mut()
+                .filter_map(|entry| entry.task.take())
+                .collect()
+        };
+        for task in tasks {
+            // A worker that panicked has nothing left to store.
+            let _ = task.await;
+        }
+    }
+
+    /// The replay of this name, if it is the same one.
+    async fn same(&self, id: &str, request: &Request) -> Result<Option<Job>> {
+        let job = match self.show(id).await {
+            Ok(job) => job,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let is_same = job.text.trim() == request.text.trim()
+            && job.destination == request.destination
+            && job.options == request.options;
+        if !is_same {
+            return Err(Error::conflict(format!(
+                "replay `{id}` was started with another text; a replay's query never changes"
+            ))
+            .with_hint("choose another name"));
+        }
+        let mut entries = self.0.entries.lock().await;
+        if job.state.is_active() && job.worker == self.0.worker && !entries.contains_key(id) {
+            // It was stored, but the store's answer never came, so nobody runs it yet.
+            let (number, job) = self.0.load(id).await?;
+            let entry = self.0.found(number, job);
+            self.0.spawn(entries.entry(id.to_owned()).or_insert(entry));
+        }
+        Ok(Some(job))
+    }
+
+    async fn prepare(&self, request: &Request) -> Result<Prepared> {
+        let options = Options::parse(&request.options)?;
+        let destination = self
+            .0
+            .destinations
+            .connect(&request.destination, &options)
+            .await?;
+        let (source, checked) = tokio::join!(
+            self.0.source.plan(&request.select, None),
+            destination.check()
+        );
+        let source = source?;
+        Ok(Prepared {
+            select: source.select.clone(),
+            target: destination.target(),
+            plan: Plan::new(source, checked, &options),
+        })
+    }
+
+    async fn command(&self, id: &str, event: Event, text: Option<&str>) -> Result<Job> {
+        let mut entries = self.0.entries.lock().await;
+        let lost = match entries.get(id) {
+            Some(entry) => entry.cell.is_lost().await,
+            None => true,
+        };
+        if lost {
+            // Another process may have it: the command's number takes it over (P23).
+            let (number, job) = self.0.load(id).await?;
+            entries.insert(id.to_owned(), self.0.found(number, job));
+        }
+        let Some(entry) = entries.get_mut(id) else {
+            return Err(no_replay(id));
+        };
+        if let Some(text) = text {
+            let job = entry.cell.job().await;
+            if text.trim() != job.text.trim() && text.trim() != job.source.select.trim() {
+                return Err(Error::conflict(format!(
+                    "replay `{id}` was started with another text; a replay's query never changes"
+                )));
+            }
+        }
+        let before = entry.cell.job().await.state;
+        let job = entry.cell.apply(event, None).await?;
+        match event {
+            Event::Resume if before != State::Running || lost => self.0.spawn(entry),
+            Event::Pause | Event::Cancel => entry.stop.cancel(),
+            _ => {}
+        }
+        Ok(job)
+    }
+}
+
+/// What a request comes to.
+struct Prepared {
+    select: String,
+    target: String,
+    plan: Plan,
+}
+
+impl Entry {
+    fn new(cell: Cell) -> Self {
+        Self {
+            cell: Arc::new(cell),
+            stop: CancellationToken::new(),
+            task: None,
+        }
+    }
+}
+
+impl Inner {
+    async fn load(&self, id: &str) -> Result<(u64, Job)> {
+        match self.store.latest::<Job>(&register(id)).await? {
+            Some((_, job)) if job.format != FORMAT => Err(Error::internal(format!(
+                "replay `{id}` is stored in format {}, which this build doesn't know",
+                job.format
+            ))),
+            Some(found) => Ok(found),
+            None => Err(no_replay(id)),
+        }
+    }
+
+    fn found(&self, number: u64, job: Job) -> Entry {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        Entry::new(Cell::found(store, clock, self.worker.clone(), number, job))
+    }
+
+    /// Starts a worker; it begins when the one before it has left.
+    fn spawn(&self, entry: &mut Entry) {
+        entry.stop = self.stop.child_token();
+        let worker = Worker {
+            cell: entry.cell.clone(),
+            source: self.source.clone(),
+            destinations: self.destinations.clone(),
+            clock: self.clock.clone(),
+            stop: entry.stop.clone(),
+            tuning: self.tuning,
+        };
+        let before = entry.task.take();
+        entry.task = Some(tokio::spawn(async move {
+            if let Some(before) = before {
+                let _ = before.await;
+            }
+            worker.run().await;
+        }));
+    }
+
+    fn job(&self, id: String, request: &Request, prepared: Prepared) -> Job {
+        let now_us = self.clock.now_us();
+        Job {
+            format: FORMAT,
+            id,
+            text: request.text.clone(),
+            source: Pinned {
+                select: prepared.select,
+                table: prepared.plan.table.clone(),
+                version: prepared.plan.version,
+            },
+            destination: request.destination.clone(),
+            target: prepared.target,
+            options: request.options.clone(),
+            plan: prepared.plan,
+            state: State::Planned,
+            reason: None,
+            progress: Vec::new(),
+            counts: Counts::default(),
+            worker: self.worker.clone(),
+            created_us: now_us,
+            updated_us: now_us,
+            finished_us: None,
+        }
+    }
+}
+
+fn no_replay(id: &str) -> Error {
+    Error::not_found(format!("there is no replay `{id}`"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,442 @@
+//! Replays from end to end, over a row source and a destination in memory.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::*;
+use crate::destination::{Definition, Kind};
+use crate::testing::{Fake, FakeSource, Stored, lake, place};
+
+/// Longer than anything here takes; a test that waits for it has failed.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+struct Room {
+    _folder: tempfile::TempDir,
+    lake: Lake,
+    fake: Fake,
+    records: Vec<Stored>,
+}
+
+impl Room {
+    fn new(clock: Clock, partitions: i32, records: i64) -> Self {
+        let (folder, lake) = lake(clock);
+        let records = (0..partitions)
+            // Gaps: a filter picks some offsets only.
+            .flat_map(|partition| (0..records).map(move |n| Stored::full(partition, n * 3)))
+            .collect();
+        Self {
+            _folder: folder,
+            lake,
+            fake: Fake::new(),
+            records,
+        }
+    }
+
+    async fn open(&self, tuning: Tuning) -> Jobs {
+        let definition = Definition {
+            name: "retry".to_owned(),
+            kind: "fake".to_owned(),
+            options: BTreeMap::new(),
+        };
+        let kinds: Vec<Box<dyn Kind>> = vec![Box::new(self.fake.clone())];
+        let destinations = Destinations::with_kinds(&self.lake, vec![definition], kinds).unwrap();
+        let source = Arc::new(FakeSource(self.records.clone()));
+        Jobs::open_tuned(self.lake.clone(), source, destinations, tuning)
+            .await
+            .unwrap()
+    }
+
+    /// What arrived, as places in the source.
+    fn arrived(&self) -> Vec<(i32, i64)> {
+        self.fake.received().iter().map(place).collect()
+    }
+
+    fn expected(&self) -> Vec<(i32, i64)> {
+        self.records.iter().map(place).collect()
+    }
+}
+
+/// Waits for nothing that a test doesn't wait for.
+fn quick() -> Tuning {
+    Tuning {
+        save_min: Duration::ZERO,
+        save_max: Duration::from_millis(1),
+        pause_min: Duration::from_millis(1),
+        pause_max: Duration::from_millis(1),
+        drain: Duration::from_millis(1),
+        ..Tuning::default()
+    }
+}
+
+fn request(options: &[(&str, &str)]) -> Request {
+    Request {
+        select: "SELECT * FROM orders".to_owned(),
+        destination: "retry".to_owned(),
+        options: options
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
+        text: "SELECT * INTO retry FROM orders".to_owned(),
+    }
+}
+
+/// Waits until the replay is in `state`.
+async fn until(jobs: &Jobs, id: &str, state: State) -> Job {
+    let waiting = async {
+        loop {
+            let job = jobs.show(id).await.unwrap();
+            if job.state == state {
+                return job;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    within(waiting).await
+}
+
+async fn within<T>(waiting: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(DEADLINE, waiting).await {
+        Ok(value) => value,
+        Err(_) => panic!("nothing came within {DEADLINE:?}"),
+    }
+}
+
+/// Drops a process as a crash would: nothing is told to anybody.
+async fn crash(jobs: Jobs) {
+    let mut entries = jobs.0.entries.lock().await;
+    for entry in entries.values_mut() {
+        if let Some(task) = entry.task.take() {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_record_arrives_as_it_was_and_in_order() {
+    let mut room = Room::new(Clock::system(), 4, 50);
+    room.records.push(Stored::new(5, 0));
+    let jobs = room.open(quick()).await;
+    let started = jobs.start(&request(&[])).await.unwrap();
+    assert!(started.is_new);
+    let job = until(&jobs, &started.job.id, State::Done).await;
+    assert_eq!(job.counts.acknowledged, 201);
+    let sent: Vec<Stored> = room
+        .fake
+        .received()
+        .into_iter()
+        .zip(&room.records)
+        .map(|(received, stored)| Stored {
+            topic: stored.topic.clone(),
+            offset: stored.offset,
+            ..received
+        })
+        .collect();
+    assert_eq!(sent, room.records);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_at_any_point_loses_nothing_and_doubles_only_the_unmarked_tail() {
+    for crash_at in [0, 1, 6, 7, 8, 30, 59, 60] {
+        let room = Room::new(Clock::system(), 3, 20);
+        let jobs = room.open(quick()).await;
+        // What is held is never acknowledged, so no mark may pass it.
+        if crash_at < 60 {
+            room.fake.hold(crash_at == 0);
+        }
+        let id = jobs.start(&request(&[])).await.unwrap().job.id;
+        within(room.fake.wait_for(crash_at)).await;
+        room.fake.hold(true);
+        crash(jobs).await;
+        let before = room.fake.received().len();
+        room.fake.hold(false);
+
+        let store = Store::new(&room.lake);
+        let (_, resumed) = store.latest(&register(&id)).await.unwrap().unwrap();
+        let jobs = room.open(quick()).await;
+        let job = until(&jobs, &id, State::Done).await;
+        assert_eq!(job.counts.acknowledged, 60, "crash at {crash_at}");
+        check_arrived(&room, before, &resumed);
+    }
+}
+
+/// All there, in order per partition; the second run began right behind the marks it found.
+fn check_arrived(room: &Room, before: usize, resumed: &Job) {
+    let arrived = room.arrived();
+    let (first, second) = arrived.split_at(before);
+    let mut distinct: Vec<_> = arrived.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(distinct, room.expected());
+    for run in [first, second] {
+        assert!(run.is_sorted(), "{run:?}");
+    }
+    for (partition, offset) in second {
+        let marks = resumed.progress.iter();
+        let mut own = marks.filter(|mark| mark.partition == *partition);
+        assert!(own.all(|mark| mark.offset < *offset));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_never_passes_what_is_not_acknowledged() {
+    let room = Room::new(Clock::system(), 2, 10);
+    room.fake.hold(true);
+    let jobs = room.open(quick()).await;
+    let id = jobs.start(&request(&[])).await.unwrap().job.id;
+    within(room.fake.wait_for(20)).await;
+    assert_eq!(jobs.show(&id).await.unwrap().progress, []);
+    jobs.shutdown().await;
+    let stored: (u64, Job) = jobs.0.load(&id).await.unwrap();
+    assert_eq!(stored.1.progress, []);
+    assert_eq!(stored.1.state, State::Running);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_never_both_advance_a_replay() {
+    let room = Room::new(Clock::system(), 1, 40);
+    room.fake.hold(true);
+    let first = room.open(quick()).await;
+    let id = first.start(&request(&[])).await.unwrap().job.id;
+    within(room.fake.wait_for(40)).await;
+    // The second process takes it up; the first still thinks that it has it (P23).
+    let second = room.open(quick()).await;
+    within(room.fake.wait_for(80)).await;
+    let taken: (u64, Job) = second.0.load(&id).await.unwrap();
+    assert_eq!(taken.1.worker, second.0.worker);
+    room.fake.hold(false);
+    room.fake.release();
+    let job = until(&second, &id, State::Done).await;
+    assert_eq!(job.worker, second.0.worker);
+    assert_eq!(job.counts.acknowledged, 40);
+    first.shutdown().await;
+    assert_eq!(first.show(&id).await.unwrap(), job);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_name_and_text_is_the_same_replay() {
+    let room = Room::new(Clock::system(), 1, 5);
+    let jobs = room.open(quick()).await;
+    let asked = request(&[("name", "nightly")]);
+    assert!(jobs.start(&asked).await.unwrap().is_new);
+    until(&jobs, "nightly", State::Done).await;
+    let again = jobs.start(&asked).await.unwrap();
+    assert!(!again.is_new);
+    assert_eq!(again.job.state, State::Done);
+    // A client that sends its statement again freezes `now()` anew; its text is the same.
+    let refrozen = Request {
+        select: "SELECT * FROM orders WHERE 1 = 1".to_owned(),
+        ..asked.clone()
+    };
+    assert!(!jobs.start(&refrozen).await.unwrap().is_new);
+    let other = Request {
+        text: "SELECT * INTO retry FROM refunds".to_owned(),
+        ..asked.clone()
+    };
+    let error = jobs.start(&other).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    let slower = request(&[("name", "nightly"), ("rate", "1/s")]);
+    let error = jobs.start(&slower).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert_eq!(room.fake.received().len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_replay_goes_on_where_it_stood_and_only_with_its_own_text() {
+    let room = Room::new(Clock::system(), 1, 30);
+    let tuning = Tuning {
+        window: 10,
+        ..quick()
+    };
+    room.fake.hold(true);
+    let jobs = room.open(tuning).await;
+    let id = jobs.start(&request(&[])).await.unwrap().job.id;
+    within(room.fake.wait_for(10)).await;
+    assert_eq!(jobs.pause(&id).await.unwrap().state, State::Paused);
+    assert_eq!(jobs.pause(&id).await.unwrap().state, State::Paused);
+    room.fake.hold(false);
+    room.fake.release();
+    let other = jobs.resume(&id, Some("SELECT 1")).await.unwrap_err();
+    assert_eq!(other.kind(), ErrorKind::Conflict);
+    // A restart leaves it paused.
+    jobs.shutdown().await;
+    let jobs = room.open(tuning).await;
+    assert_eq!(jobs.show(&id).await.unwrap().state, State::Paused);
+    let text = request(&[]).text;
+    jobs.resume(&id, Some(&text)).await.unwrap();
+    let job = until(&jobs, &id, State::Done).await;
+    assert_eq!(job.counts.acknowledged, 30);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_replay_sends_nothing_more_and_never_comes_back() {
+    let room = Room::new(Clock::system(), 1, 30);
+    let tuning = Tuning {
+        window: 10,
+        ..quick()
+    };
+    room.fake.hold(true);
+    let jobs = room.open(tuning).await;
+    let id = jobs.start(&request(&[])).await.unwrap().job.id;
+    within(room.fake.wait_for(10)).await;
+    assert_eq!(jobs.cancel(&id).await.unwrap().state, State::Cancelled);
+    room.fake.hold(false);
+    room.fake.release();
+    jobs.shutdown().await;
+    let jobs = room.open(tuning).await;
+    assert_eq!(jobs.show(&id).await.unwrap().state, State::Cancelled);
+    let error = jobs.resume(&id, None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert_eq!(room.fake.received().len(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rate_is_exact_on_a_manual_clock() {
+    let clock = Clock::manual(0);
+    let room = Room::new(clock.clone(), 1, 100);
+    room.fake.set_clock(clock.clone());
+    let jobs = room.open(Tuning::default()).await;
+    let asked = request(&[("rate", "10/s")]);
+    let id = jobs.start(&asked).await.unwrap().job.id;
+    for count in 1..=100 {
+        within(room.fake.wait_for(count)).await;
+        assert_eq!(room.fake.received().len(), count);
+        clock.advance(Duration::from_millis(99));
+        assert_eq!(room.fake.received().len(), count);
+        clock.advance(Duration::from_millis(1));
+    }
+    until(&jobs, &id, State::Done).await;
+    let wanted: Vec<_> = (0..100).map(|n| Duration::from_millis(n * 100)).collect();
+    assert_eq!(room.fake.sent_at(), wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_comes_back_gets_the_rest() {
+    let room = Room::new(Clock::system(), 2, 20);
+    room.fake.break_for(5);
+    let jobs = room.open(quick()).await;
+    let id = jobs.start(&request(&[])).await.unwrap().job.id;
+    let job = until(&jobs, &id, State::Done).await;
+    assert_eq!(job.counts.acknowledged, 40);
+    assert_eq!(room.arrived(), room.expected());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_stays_away_fails_the_replay_which_can_be_resumed() {
+    let room = Room::new(Clock::system(), 1, 5);
+    room.fake.break_for(3);
+    let jobs = room.open(quick()).await;
+    let asked = request(&[("attempts", "3")]);
+    let id = jobs.start(&asked).await.unwrap().job.id;
+    let job = until(&jobs, &id, State::Failed).await;
+    assert_eq!(job.reason.as_deref(), Some("nobody answers"));
+    assert!(job.finished_us.is_some());
+    jobs.resume(&id, None).await.unwrap();
+    let job = until(&jobs, &id, State::Done).await;
+    assert_eq!((job.counts.acknowledged, job.reason), (5, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_record_stops_the_replay_or_is_counted() {
+    let room = Room::new(Clock::system(), 1, 10);
+    room.fake.reject(0, 12);
+    let jobs = room.open(quick()).await;
+    let id = jobs.start(&request(&[])).await.unwrap().job.id;
+    let job = until(&jobs, &id, State::Failed).await;
+    assert_eq!(job.counts.acknowledged, 4);
+    let skipping = request(&[("on_error", "skip"), ("name", "skipping")]);
+    jobs.start(&skipping).await.unwrap();
+    let job = until(&jobs, "skipping", State::Done).await;
+    assert_eq!((job.counts.acknowledged, job.counts.failed), (9, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_changed_under_a_replay_is_not_sent_to() {
+    let room = Room::new(Clock::system(), 1, 10);
+    room.fake.hold(true);
+    let jobs = room.open(quick()).await;
+    let id = jobs.start(&request(&[])).await.unwrap().job.id;
+    within(room.fake.wait_for(10)).await;
+    jobs.pause(&id).await.unwrap();
+    jobs.shutdown().await;
+    room.fake.set_topic("elsewhere", 16);
+    let jobs = room.open(quick()).await;
+    jobs.resume(&id, None).await.unwrap();
+    let job = until(&jobs, &id, State::Failed).await;
+    assert!(job.reason.unwrap().contains("fake topic `elsewhere` now"));
+    assert_eq!(room.fake.received().len(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn options_change_what_is_sent() {
+    let mut room = Room::new(Clock::manual(5_000_000), 1, 1);
+    room.records.push(Stored {
+        value: None,
+        ..Stored::full(0, 100)
+    });
+    room.fake.set_topic("orders", 16);
+    let jobs = room.open(Tuning::default()).await;
+    let run = async |options: &[(&str, &str)]| {
+        let before = room.fake.received().len();
+        let id = jobs.start(&request(options)).await.unwrap().job.id;
+        until(&jobs, &id, State::Done).await;
+        room.fake.received().split_off(before)
+    };
+    let sent = run(&[
+        ("headers", "strip"),
+        ("timestamp", "now"),
+        ("partition", "key"),
+    ])
+    .await;
+    assert_eq!(sent.len(), 2);
+    let first = sent.first().unwrap();
+    assert_eq!((first.partition, first.timestamp_ms), (-1, Some(5_000)));
+    assert_eq!(first.headers, []);
+    // Back into its own topic: marked, unless told otherwise.
+    let sent = run(&[("tombstones", "skip")]).await;
+    assert_eq!(sent.len(), 1);
+    let headers = &sent.first().unwrap().headers;
+    assert_eq!(headers.len(), 5);
+    let source = ("eddy-source".to_owned(), Some(b"orders:0:0".to_vec()));
+    assert!(headers.contains(&source), "{headers:?}");
+    let sent = run(&[("headers", "keep")]).await;
+    assert_eq!(sent.first().unwrap().headers.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_stores_and_sends_nothing() {
+    let room = Room::new(Clock::system(), 3, 10);
+    room.fake.set_topic("target", 2);
+    let jobs = room.open(quick()).await;
+    let plan = jobs.plan(&request(&[("rate", "10/s")])).await.unwrap();
+    assert_eq!((plan.records, plan.seconds_min), (30, Some(3.0)));
+    assert_eq!(plan.problems.len(), 1);
+    let refused = jobs.start(&request(&[])).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
+    assert_eq!(jobs.list().await.unwrap(), []);
+    assert_eq!(room.fake.received(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_in_use_is_not_deleted() {
+    let room = Room::new(Clock::system(), 1, 10);
+    room.fake.hold(true);
+    let jobs = room.open(quick()).await;
+    let made = Definition {
+        name: "made".to_owned(),
+        kind: "fake".to_owned(),
+        options: BTreeMap::new(),
+    };
+    jobs.destinations().create(made).await.unwrap();
+    let asked = Request {
+        destination: "made".to_owned(),
+        ..request(&[])
+    };
+    let id = jobs.start(&asked).await.unwrap().job.id;
+    let error = jobs.delete_destination("made").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    jobs.cancel(&id).await.unwrap();
+    jobs.delete_destination("made").await.unwrap();
+}

@@ -1,0 +1,271 @@
+//! How fast a replay may go: pure arithmetic on the clock's time, exact over any length of time.
+//!
+//! Every record has a due time, computed from a fixed anchor and not from the record before it, so
+//! no rounding adds up. Who falls behind may catch up for [`BEHIND_MAX`] and no more: a destination
+//! that was down for an hour is not hit by an hour's records at once.
+
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+/// The most that is sent, in records, in bytes, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rate {
+    /// Records a period.
+    pub records: Option<Limit>,
+    /// Bytes (of key and value) a period.
+    pub bytes: Option<Limit>,
+}
+
+/// An amount a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// How much; never 0.
+    pub amount: u64,
+    /// In what time; never 0.
+    pub period: Duration,
+}
+
+impl Limit {
+    /// The time that `amount` takes, rounded up to a nanosecond.
+    pub fn time_for(self, amount: u64) -> Duration {
+        let nanos = u128::from(amount) * self.period.as_nanos();
+        let nanos = nanos.div_ceil(u128::from(self.amount.max(1)));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+impl Rate {
+    /// Parses `500/s`, `2MB/s`, `1.5MiB/min`, or two of them with a comma between.
+    ///
+    /// # Errors
+    /// `Invalid` for anything else, and for a rate of nothing.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut rate = Self::default();
+        for part in text.split(',') {
+            let Some((is_bytes, limit)) = parse_limit(part.trim()) else {
+                return Err(
+                    Error::invalid(format!("rate = `{text}` is not a rate")).with_hint(
+                        "records: `500/s`; bytes: `2MB/s`, `512KiB/s`; both: `500/s, 2MB/s`; \
+                     the time may be s, min or h",
+                    ),
+                );
+            };
+            let slot = if is_bytes {
+                &mut rate.bytes
+            } else {
+                &mut rate.records
+            };
+            *slot = Some(limit);
+        }
+        Ok(rate)
+    }
+
+    /// How long this many records and bytes take at this rate.
+    pub fn time_for(&self, records: u64, bytes: u64) -> Duration {
+        let records = self.records.map(|limit| limit.time_for(records));
+        let bytes = self.bytes.map(|limit| limit.time_for(bytes));
+        records.max(bytes).unwrap_or_default()
+    }
+}
+
+/// How far a replay may lag behind its own rate and still catch up at full speed. Long enough for
+/// timers and round trips, short enough that no destination notices the burst.
+pub const BEHIND_MAX: Duration = Duration::from_millis(100);
+
+/// When the next record may go out.
+#[derive(Debug)]
+pub struct Pacing {
+    records: Option<Bucket>,
+    bytes: Option<Bucket>,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    limit: Limit,
+    anchor: Duration,
+    sent: u64,
+}
+
+impl Pacing {
+    /// A pacing that begins at `now` (the clock's monotonic time).
+    pub fn new(rate: Option<Rate>, now: Duration) -> Self {
+        let rate = rate.unwrap_or_default();
+        let bucket = |limit| Bucket {
+            limit,
+            anchor: now,
+            sent: 0,
+        };
+        Self {
+            records: rate.records.map(bucket),
+            bytes: rate.bytes.map(bucket),
+        }
+    }
+
+    /// How long the next record must wait; zero: it may go out.
+    pub fn wait(&self, now: Duration) -> Duration {
+        let buckets = [&self.records, &self.bytes];
+        let due = buckets.into_iter().flatten().map(Bucket::due).max();
+        due.unwrap_or_default().saturating_sub(now)
+    }
+
+    /// A record of this many bytes goes out now.
+    pub fn sent(&mut self, now: Duration, bytes: u64) {
+        for (bucket, amount) in [(&mut self.records, 1), (&mut self.bytes, bytes)] {
+            if let Some(bucket) = bucket {
+                bucket.sent(now, amount);
+            }
+        }
+    }
+}
+
+impl Bucket {
+    /// The time at which everything sent so far is paid for.
+    fn due(&self) -> Duration {
+        self.anchor.saturating_add(self.limit.time_for(self.sent))
+    }
+
+    fn sent(&mut self, now: Duration, amount: u64) {
+        let earliest = now.saturating_sub(BEHIND_MAX);
+        if self.due() < earliest {
+            self.anchor = earliest;
+            self.sent = 0;
+        }
+        self.sent = self.sent.saturating_add(amount);
+    }
+}
+
+fn parse_limit(text: &str) -> Option<(bool, Limit)> {
+    let (amount, period) = text.split_once('/')?;
+    let period = match period.trim() {
+        "s" | "sec" | "second" => 1,
+        "m" | "min" | "minute" => 60,
+        "h" | "hour" => 3600,
+        _ => return None,
+    };
+    let amount = amount.trim();
+    let digits = amount.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let (number, unit) = amount.split_at(digits.unwrap_or(amount.len()));
+    let scale = match unit.trim().to_ascii_lowercase().as_str() {
+        "" => None,
+        "b" => Some(1.0),
+        "kb" => Some(1e3),
+        "mb" => Some(1e6),
+        "gb" => Some(1e9),
+        "kib" => Some(1024.0),
+        "mib" => Some(1024.0 * 1024.0),
+        "gib" => Some(1024.0 * 1024.0 * 1024.0),
+        _ => return None,
+    };
+    let number: f64 = number.parse().ok()?;
+    let amount = (number * scale.unwrap_or(1.0)).round();
+    // Beyond this a rate is a slip of the finger; and the arithmetic stays exact.
+    if !(1.0..=1e15).contains(&amount) {
+        return None;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the range is checked above"
+    )]
+    let amount = amount as u64;
+    Some((
+        scale.is_some(),
+        Limit {
+            amount,
+            period: Duration::from_secs(period),
+        },
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Sends as fast as the pacing allows until `until`; the times of sending.
+    fn send_until(pacing: &mut Pacing, from: Duration, until: Duration, bytes: u64) -> Vec<u128> {
+        let mut now = from;
+        let mut times = Vec::new();
+        loop {
+            now += pacing.wait(now);
+            if now >= until {
+                return times;
+            }
+            pacing.sent(now, bytes);
+            times.push(now.as_nanos());
+        }
+    }
+
+    #[test]
+    fn the_rate_is_exact_on_a_turned_clock() {
+        for (text, seconds, wanted) in [("500/s", 10, 5_000), ("7/s", 1_000, 7_000)] {
+            let mut pacing = Pacing::new(Some(Rate::parse(text).unwrap()), Duration::ZERO);
+            let until = Duration::from_secs(seconds);
+            let times = send_until(&mut pacing, Duration::ZERO, until, 100);
+            assert_eq!(times.len(), wanted, "{text}");
+        }
+        let mut pacing = Pacing::new(Some(Rate::parse("2MB/s").unwrap()), Duration::ZERO);
+        let times = send_until(&mut pacing, Duration::ZERO, Duration::from_secs(5), 1_000);
+        assert_eq!(times.len(), 10_000);
+    }
+
+    #[test]
+    fn the_tighter_of_two_limits_holds() {
+        let rate = Rate::parse("500/s, 100kB/s").unwrap();
+        let mut pacing = Pacing::new(Some(rate), Duration::ZERO);
+        let times = send_until(&mut pacing, Duration::ZERO, Duration::from_secs(10), 1_000);
+        assert_eq!(times.len(), 1_000);
+    }
+
+    #[test]
+    fn a_stall_is_not_followed_by_a_burst() {
+        let mut pacing = Pacing::new(Some(Rate::parse("1000/s").unwrap()), Duration::ZERO);
+        let hour = Duration::from_secs(3600);
+        let at_once = send_until(&mut pacing, hour, hour + Duration::from_nanos(1), 1);
+        assert_eq!(at_once.len(), 101);
+    }
+
+    #[test]
+    fn slips_of_the_finger_are_not_rates() {
+        for text in [
+            "", "500", "0/s", "500/x", "-1/s", "5MX/s", "1e9/s", "0.4B/s", "/s",
+        ] {
+            assert!(Rate::parse(text).is_err(), "{text}");
+        }
+        let rate = Rate::parse("1.5 KiB/min").unwrap().bytes.unwrap();
+        assert_eq!((rate.amount, rate.period.as_secs()), (1536, 60));
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_holds_more_than_its_share(
+            amount in 1u64..100_000,
+            stalls in prop::collection::vec((0u64..300, 1usize..50), 1..20),
+        ) {
+            let limit = Limit { amount, period: Duration::from_secs(1) };
+            let rate = Rate { records: Some(limit), bytes: None };
+            let mut pacing = Pacing::new(Some(rate), Duration::ZERO);
+            let mut now = Duration::ZERO;
+            let mut times = Vec::new();
+            for (stall_ms, count) in stalls {
+                now += Duration::from_millis(stall_ms);
+                for _ in 0..count {
+                    now += pacing.wait(now);
+                    pacing.sent(now, 1);
+                    times.push(now);
+                }
+            }
+            for (first, from) in times.iter().enumerate() {
+                for (last, to) in times.iter().enumerate().skip(first) {
+                    let sent = (last - first + 1) as f64;
+                    let window = (*to - *from + BEHIND_MAX).as_secs_f64();
+                    prop_assert!(sent <= window * amount as f64 + 1.001);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What a replay would do: pure, from what the source counted and what the destination answered.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::destination::Checked;
+use crate::error::{Error, Result};
+use crate::request::{Headers, Options, Partition};
+use crate::source::{PartitionCount, SourcePlan};
+
+/// A dry run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The table, as SQL names it.
+    pub table: String,
+    /// The version that is pinned.
+    pub version: u64,
+    /// How many records.
+    pub records: u64,
+    /// Bytes of their keys and values.
+    pub bytes: u64,
+    /// How many files hold them.
+    pub files: u64,
+    /// The earliest record time, microseconds since the Unix epoch.
+    pub first_timestamp_us: Option<i64>,
+    /// The latest record time, microseconds since the Unix epoch.
+    pub last_timestamp_us: Option<i64>,
+    /// Records per source partition.
+    pub partitions: Vec<PartitionCount>,
+    /// What the destination answered; `None` when it didn't.
+    pub destination: Option<Checked>,
+    /// What happens to headers: `keep`, `mark` or `strip`.
+    pub headers: String,
+    /// The least time it takes at the rate asked for; `None` without a rate.
+    pub seconds_min: Option<f64>,
+    /// Why it can't start; empty: it can.
+    pub problems: Vec<Problem>,
+}
+
+/// A reason why a replay can't start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Plan {
+    /// Puts the plan together. A destination that can't be used becomes a problem of the plan, not
+    /// an error: who asks for a dry run wants to see everything at once.
+    pub fn new(source: SourcePlan, checked: Result<Checked>, options: &Options) -> Self {
+        let (checked, mut problems) = match checked {
+            Ok(checked) => (Some(checked), Vec::new()),
+            Err(error) => (None, vec![Problem::from(&error)]),
+        };
+        if let Some(checked) = &checked {
+            problems.extend(too_few_partitions(&source, checked, options));
+        }
+        let same = checked
+            .as_ref()
+            .is_some_and(|checked| checked.topic.as_deref() == Some(source.table.as_str()));
+        let headers = match (options.headers, same) {
+            (Some(Headers::Strip), _) => "strip",
+            (Some(Headers::Mark), _) | (None, true) => "mark",
+            _ => "keep",
+        };
+        let seconds_min = options
+            .rate
+            .map(|rate| rate.time_for(source.records, source.bytes).as_secs_f64());
+        Self {
+            table: source.table,
+            version: source.version,
+            records: source.records,
+            bytes: source.bytes,
+            files: source.files,
+            first_timestamp_us: source.first_timestamp_us,
+            last_timestamp_us: source.last_timestamp_us,
+            partitions: source.partitions,
+            destination: checked,
+            headers: headers.to_owned(),
+            seconds_min,
+            problems,
+        }
+    }
+
+    /// Whether it can start.
+    ///
+    /// # Errors
+    /// `Invalid` with the first problem.
+    pub fn accept(&self) -> Result<()> {
+        let Some(problem) = self.problems.first() else {
+            return Ok(());
+        };
+        let error = Error::invalid(problem.message.clone());
+        Err(match &problem.hint {
+            Some(hint) => error.with_hint(hint.clone()),
+            None => error,
+        })
+    }
+}
+
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        Self {
+            message: error.to_string(),
+            hint: error.hint().map(str::to_owned),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+fn too_few_partitions(
+    source: &SourcePlan,
+    checked: &Checked,
+    options: &Options,
+) -> Option<Problem> {
+    if options.partition != Partition::Same {
+        return None;
+    }
+    let there = checked.partitions?;
+    let highest = source
+        .partitions
+        .iter()
+        .map(|count| count.partition)
+        .max()?;
+    if i64::from(highest) < i64::from(there) {
+        return None;
+    }
+    let topic = checked.topic.as_deref().unwrap_or("?");
+    let needed = i64::from(highest) + 1;
+    Some(Problem {
+        message: format!(
+            "topic `{topic}` has {there} partitions, but rows of partition {highest} are to keep \
+             theirs"
+        ),
+        hint: Some(format!(
+            "give `{topic}` at least {needed} partitions, or use partition = 'key'"
+        )),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn source() -> SourcePlan {
+        SourcePlan {
+            select: "SELECT * FROM orders".to_owned(),
+            table: "orders".to_owned(),
+            version: 7,
+            records: 1_000,
+            bytes: 50_000,
+            files: 2,
+            first_timestamp_us: Some(0),
+            last_timestamp_us: Some(1),
+            partitions: vec![PartitionCount {
+                topic_id: "id".to_owned(),
+                partition: 3,
+                records: 1_000,
+            }],
+        }
+    }
+
+    fn target(topic: &str, partitions: i32) -> Result<Checked> {
+        Ok(Checked {
+            target: format!("kafka topic `{topic}`"),
+            topic: Some(topic.to_owned()),
+            partitions: Some(partitions),
+            record_bytes_max: None,
+        })
+    }
+
+    fn options(key: &str, value: &str) -> Options {
+        Options::parse(&BTreeMap::from([(key.to_owned(), value.to_owned())])).unwrap()
+    }
+
+    #[test]
+    fn a_target_with_too_few_partitions_is_refused_before_the_first_record() {
+        let plan = Plan::new(source(), target("retry", 3), &Options::default());
+        let error = plan.accept().unwrap_err();
+        assert!(error.to_string().contains("`retry` has 3 partitions"));
+        assert!(error.hint().unwrap().contains("at least 4"));
+        let by_key = Plan::new(source(), target("retry", 3), &options("partition", "key"));
+        assert!(by_key.accept().is_ok());
+        let enough = Plan::new(source(), target("retry", 4), &Options::default());
+        assert!(enough.accept().is_ok());
+    }
+
+    #[test]
+    fn a_replay_into_its_own_topic_marks_unless_told_otherwise() {
+        let headers =
+            |topic, options: &Options| Plan::new(source(), target(topic, 4), options).headers;
+        assert_eq!(headers("orders", &Options::default()), "mark");
+        assert_eq!(headers("retry", &Options::default()), "keep");
+        assert_eq!(headers("orders", &options("headers", "keep")), "keep");
+        assert_eq!(headers("retry", &options("headers", "strip")), "strip");
+    }
+
+    #[test]
+    fn the_rate_gives_the_least_time() {
+        let plan = Plan::new(source(), target("retry", 4), &options("rate", "500/s"));
+        assert_eq!(plan.seconds_min, Some(2.0));
+        let plan = Plan::new(source(), target("retry", 4), &Options::default());
+        assert_eq!(plan.seconds_min, None);
+    }
+
+    #[test]
+    fn an_unreachable_destination_is_a_problem_of_the_plan() {
+        let down = Err(Error::unavailable("no broker answers").with_hint("is it up?"));
+        let plan = Plan::new(source(), down, &Options::default());
+        assert_eq!(plan.records, 1_000);
+        assert_eq!(plan.problems.len(), 1);
+        assert!(plan.accept().is_err());
+    }
+}

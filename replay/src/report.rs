@@ -1,0 +1,181 @@
+//! Replays and destinations as rows (`system.replays`, `system.destinations`) and as JSON.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use chrono::{DateTime, SecondsFormat};
+use serde_json::{Value, json};
+
+use crate::destination::Listed;
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::plan::Plan;
+
+/// The columns of `system.replays`.
+pub fn replays_schema() -> SchemaRef {
+    let text = |name| Field::new(name, DataType::Utf8, true);
+    let number = |name| Field::new(name, DataType::Int64, true);
+    let time = |name| {
+        let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        Field::new(name, time, true)
+    };
+    Arc::new(Schema::new(vec![
+        text("replay_id"),
+        text("state"),
+        text("reason"),
+        text("destination"),
+        text("target"),
+        text("source_table"),
+        number("source_version"),
+        number("records"),
+        number("acknowledged"),
+        number("skipped"),
+        number("failed"),
+        number("bytes"),
+        number("acknowledged_bytes"),
+        text("text"),
+        text("options"),
+        time("created_at"),
+        time("updated_at"),
+        time("finished_at"),
+    ]))
+}
+
+/// Replays as rows of [`replays_schema`].
+///
+/// # Errors
+/// `Internal` when the rows don't fit their own schema.
+pub fn replays_batch(jobs: &[Job]) -> Result<RecordBatch> {
+    let columns = vec![
+        text(jobs, |job| Some(job.id.clone())),
+        text(jobs, |job| Some(job.state.as_str().to_owned())),
+        text(jobs, |job| job.reason.clone()),
+        text(jobs, |job| Some(job.destination.clone())),
+        text(jobs, |job| Some(job.target.clone())),
+        text(jobs, |job| Some(job.source.table.clone())),
+        number(jobs, |job| job.source.version),
+        number(jobs, |job| job.plan.records),
+        number(jobs, |job| job.counts.acknowledged),
+        number(jobs, |job| job.counts.skipped),
+        number(jobs, |job| job.counts.failed),
+        number(jobs, |job| job.plan.bytes),
+        number(jobs, |job| job.counts.bytes),
+        text(jobs, |job| Some(job.text.clone())),
+        text(jobs, |job| Some(json!(job.options).to_string())),
+        time(jobs, |job| Some(job.created_us)),
+        time(jobs, |job| Some(job.updated_us)),
+        time(jobs, |job| job.finished_us),
+    ];
+    batch(replays_schema(), columns)
+}
+
+/// The columns of `system.destinations`.
+pub fn destinations_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("name", DataType::Utf8, true),
+        Field::new("type", DataType::Utf8, true),
+        Field::new("options", DataType::Utf8, true),
+        Field::new("declared", DataType::Boolean, true),
+    ]))
+}
+
+/// Destinations as rows of [`destinations_schema`], secrets hidden.
+///
+/// # Errors
+/// `Internal` when the rows don't fit their own schema.
+pub fn destinations_batch(listed: &[Listed]) -> Result<RecordBatch> {
+    let declared: BooleanArray = listed.iter().map(|one| Some(one.declared)).collect();
+    let columns = vec![
+        text(listed, |one| Some(one.definition.name.clone())),
+        text(listed, |one| Some(one.definition.kind.clone())),
+        text(listed, |one| {
+            Some(json!(one.definition.shown_options()).to_string())
+        }),
+        Arc::new(declared) as ArrayRef,
+    ];
+    batch(destinations_schema(), columns)
+}
+
+/// A replay as REST answers it.
+pub fn replay_json(job: &Job) -> Value {
+    let settled = job.counts.settled();
+    json!({
+        "replay_id": job.id,
+        "state": job.state,
+        "reason": job.reason,
+        "text": job.text,
+        "select": job.source.select,
+        "table": job.source.table,
+        "version": job.source.version,
+        "destination": job.destination,
+        "target": job.target,
+        "options": job.options,
+        "records": job.plan.records,
+        "bytes": job.plan.bytes,
+        "settled": settled,
+        "acknowledged": job.counts.acknowledged,
+        "acknowledged_bytes": job.counts.bytes,
+        "skipped": job.counts.skipped,
+        "failed": job.counts.failed,
+        "progress": job.progress,
+        "plan": plan_json(&job.plan),
+        "created_at": time_text(Some(job.created_us)),
+        "updated_at": time_text(Some(job.updated_us)),
+        "finished_at": time_text(job.finished_us),
+    })
+}
+
+/// A plan as REST answers it.
+pub fn plan_json(plan: &Plan) -> Value {
+    json!({
+        "table": plan.table,
+        "version": plan.version,
+        "records": plan.records,
+        "bytes": plan.bytes,
+        "files": plan.files,
+        "first_timestamp": time_text(plan.first_timestamp_us),
+        "last_timestamp": time_text(plan.last_timestamp_us),
+        "partitions": plan.partitions,
+        "destination": plan.destination,
+        "headers": plan.headers,
+        "seconds_min": plan.seconds_min,
+        "problems": plan.problems,
+    })
+}
+
+/// A destination as REST answers it, secrets hidden.
+pub fn destination_json(listed: &Listed) -> Value {
+    json!({
+        "name": listed.definition.name,
+        "type": listed.definition.kind,
+        "options": listed.definition.shown_options(),
+        "declared": listed.declared,
+    })
+}
+
+fn time_text(at_us: Option<i64>) -> Option<String> {
+    let time = DateTime::from_timestamp_micros(at_us?)?;
+    Some(time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
+fn text<T>(rows: &[T], value: impl Fn(&T) -> Option<String>) -> ArrayRef {
+    Arc::new(rows.iter().map(value).collect::<StringArray>())
+}
+
+fn number<T>(rows: &[T], value: impl Fn(&T) -> u64) -> ArrayRef {
+    let numbers = rows.iter().map(|row| i64::try_from(value(row)).ok());
+    Arc::new(numbers.collect::<Int64Array>())
+}
+
+fn time<T>(rows: &[T], value: impl Fn(&T) -> Option<i64>) -> ArrayRef {
+    let times: TimestampMicrosecondArray = rows.iter().map(value).collect();
+    Arc::new(times.with_timezone("UTC"))
+}
+
+fn batch(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    RecordBatch::try_new(schema, columns)
+        .map_err(|error| Error::internal("a system table's rows don't fit").with_source(error))
+}

@@ -1,0 +1,3 @@
+//! The routes, called without a socket.
+
+#![allow(clippy::unwrap_used)]

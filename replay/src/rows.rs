@@ -1,0 +1,216 @@
+//! The source's Arrow batches as records, byte for byte (E7).
+
+use arrow::array::{
+    Array, AsArray, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow::compute::cast;
+use arrow::datatypes::TimestampMicrosecondType;
+use arrow::datatypes::{DataType, Field, Fields, Int32Type, Int64Type, TimeUnit};
+use eddy_engine::Header;
+
+use crate::error::{Error, Result};
+
+/// The rows of one batch.
+pub(crate) struct Rows {
+    topic: StringArray,
+    topic_id: StringArray,
+    partition: Int32Array,
+    offset: Int64Array,
+    timestamp: TimestampMicrosecondArray,
+    key: BinaryArray,
+    value: BinaryArray,
+    headers: ListArray,
+    header_names: StringArray,
+    header_values: BinaryArray,
+    len: usize,
+}
+
+/// One row, without its headers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) topic_id: &'a str,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) timestamp_ms: Option<i64>,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
+}
+
+impl Row<'_> {
+    /// Bytes of key and value, as rates count them.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len)) as u64
+    }
+}
+
+impl Rows {
+    /// Finds the columns.
+    ///
+    /// # Errors
+    /// `Internal` when one is missing or can't be what it should.
+    pub(crate) fn new(batch: &RecordBatch) -> Result<Self> {
+        let text = column(batch, "_topic", &DataType::Utf8)?;
+        let topic_id = column(batch, "_topic_id", &DataType::Utf8)?;
+        let partition = column(batch, "_partition", &DataType::Int32)?;
+        let offset = column(batch, "_offset", &DataType::Int64)?;
+        let time = DataType::Timestamp(TimeUnit::Microsecond, None);
+        let timestamp = column(batch, "_timestamp", &time)?;
+        let key = column(batch, "_key", &DataType::Binary)?;
+        let value = column(batch, "_value", &DataType::Binary)?;
+        let headers = column(batch, "_headers", &headers_type())?;
+        let headers = headers.as_list::<i32>().clone();
+        let pairs = headers.values().as_struct();
+        let [names, values] = pairs.columns() else {
+            return Err(Error::internal(
+                "the headers of a row have no name and value",
+            ));
+        };
+        Ok(Self {
+            topic: text.as_string::<i32>().clone(),
+            topic_id: topic_id.as_string::<i32>().clone(),
+            partition: partition.as_primitive::<Int32Type>().clone(),
+            offset: offset.as_primitive::<Int64Type>().clone(),
+            timestamp: timestamp.as_primitive::<TimestampMicrosecondType>().clone(),
+            key: key.as_binary::<i32>().clone(),
+            value: value.as_binary::<i32>().clone(),
+            header_names: names.as_string::<i32>().clone(),
+            header_values: values.as_binary::<i32>().clone(),
+            headers,
+            len: batch.num_rows(),
+        })
+    }
+
+    /// The row `at`; `None` beyond the last.
+    pub(crate) fn get(&self, at: usize) -> Option<Row<'_>> {
+        (at < self.len).then(|| Row {
+            topic: self.topic.value(at),
+            topic_id: self.topic_id.value(at),
+            partition: self.partition.value(at),
+            offset: self.offset.value(at),
+            timestamp_ms: self
+                .timestamp
+                .is_valid(at)
+                .then(|| self.timestamp.value(at).div_euclid(1_000)),
+            key: self.key.is_valid(at).then(|| self.key.value(at)),
+            value: self.value.is_valid(at).then(|| self.value.value(at)),
+        })
+    }
+
+    /// Puts the headers of row `at` behind those in `into`.
+    pub(crate) fn headers<'a>(&'a self, at: usize, into: &mut Vec<Header<'a>>) {
+        if at >= self.len || self.headers.is_null(at) {
+            return;
+        }
+        let offsets = self.headers.value_offsets();
+        let (Some(from), Some(to)) = (offsets.get(at), offsets.get(at + 1)) else {
+            return;
+        };
+        #[expect(clippy::cast_sign_loss, reason = "list offsets are never negative")]
+        for entry in *from as usize..*to as usize {
+            into.push(Header {
+                name: self.header_names.value(entry),
+                value: self
+                    .header_values
+                    .is_valid(entry)
+                    .then(|| self.header_values.value(entry)),
+            });
+        }
+    }
+}
+
+fn headers_type() -> DataType {
+    let pair = Fields::from(vec![
+        Field::new("key", DataType::Utf8, true),
+        Field::new("value", DataType::Binary, true),
+    ]);
+    DataType::List(Field::new("element", DataType::Struct(pair), true).into())
+}
+
+/// The column, cast where a reader chose another layout of the same values (views, time zones).
+fn column(batch: &RecordBatch, name: &str, wanted: &DataType) -> Result<arrow::array::ArrayRef> {
+    let column = batch
+        .column_by_name(name)
+        .ok_or_else(|| Error::internal(format!("the row source gave no column `{name}`")))?;
+    if column.data_type() == wanted {
+        return Ok(column.clone());
+    }
+    cast(column, wanted).map_err(|error| {
+        Error::internal(format!(
+            "column `{name}` of the row source is of type {}",
+            column.data_type()
+        ))
+        .with_source(error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::testing::{Stored, batch};
+
+    #[test]
+    fn null_and_empty_stay_different() {
+        let odd = [
+            Stored::new(0, 0),
+            Stored {
+                timestamp_ms: Some(0),
+                key: Some(Vec::new()),
+                value: Some(Vec::new()),
+                headers: vec![
+                    ("h".to_owned(), None),
+                    ("h".to_owned(), Some(Vec::new())),
+                    (String::new(), Some(vec![0xff, 0, 0xfe])),
+                ],
+                ..Stored::new(0, 1)
+            },
+        ];
+        let rows = Rows::new(&batch(&odd)).unwrap();
+        for (at, stored) in odd.iter().enumerate() {
+            let row = rows.get(at).unwrap();
+            assert_eq!(row.key, stored.key.as_deref());
+            assert_eq!(row.value, stored.value.as_deref());
+            assert_eq!(row.timestamp_ms, stored.timestamp_ms);
+            let mut headers = Vec::new();
+            rows.headers(at, &mut headers);
+            let read: Vec<_> = headers
+                .iter()
+                .map(|header| (header.name.to_owned(), header.value.map(<[u8]>::to_vec)))
+                .collect();
+            assert_eq!(read, stored.headers);
+        }
+        assert!(rows.get(2).is_none());
+    }
+
+    #[test]
+    fn views_and_slices_read_the_same() {
+        let stored: Vec<Stored> = (0..10).map(|offset| Stored::full(1, offset)).collect();
+        let batch = batch(&stored).slice(4, 3);
+        let schema = batch.schema();
+        let columns =
+            schema
+                .fields()
+                .iter()
+                .zip(batch.columns())
+                .map(|(field, column)| match field.data_type() {
+                    DataType::Utf8 => cast(column, &DataType::Utf8View).unwrap(),
+                    DataType::Binary => cast(column, &DataType::BinaryView).unwrap(),
+                    _ => column.clone(),
+                });
+        let names = schema.fields().iter().map(|field| field.name().clone());
+        let views = RecordBatch::try_from_iter(names.zip(columns)).unwrap();
+        let rows = Rows::new(&views).unwrap();
+        for at in 0..3 {
+            let row = rows.get(at).unwrap();
+            let wanted = &stored[at + 4];
+            assert_eq!(row.offset, wanted.offset);
+            assert_eq!(row.value, wanted.value.as_deref());
+            let mut headers = Vec::new();
+            rows.headers(at, &mut headers);
+            assert_eq!(headers.len(), wanted.headers.len());
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The worker of one replay: rows from the source, through the pacing, to the destination, and the
+//! progress into the register. A thin loop around pure parts.
+//!
+//! What a crash leaves: the marks as last stored. The next worker sends again what lies beyond
+//! them, so the destination sees each record at least once, in the order of its source partition,
+//! and twice only those that were not behind a stored mark.
+//!
+//! What an error leaves: a destination that can't be reached ends the attempt; the next one opens
+//! it anew and goes on from the marks, at first with one record at a time, so that a batch which
+//! failed as a whole shows which of its records was refused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eddy_engine::Clock;
+use tokio_util::sync::CancellationToken;
+
+use crate::attempt::{Attempt, End};
+use crate::cell::Cell;
+use crate::destination::Destinations;
+use crate::error::{Error, ErrorKind, Result};
+use crate::job::Event;
+use crate::request::Options;
+use crate::source::RowSource;
+
+/// How a worker spends memory and time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tuning {
+    /// Records that may be unacknowledged. Bounds what a crash sends twice.
+    pub(crate) window: usize,
+    /// Bytes of them. Bounds memory.
+    pub(crate) window_bytes: u64,
+    /// Settled records that make storing the progress worth it.
+    pub(crate) save_records: u64,
+    /// The least time between two stores of the progress.
+    pub(crate) save_min: Duration,
+    /// The time after which any progress is stored.
+    pub(crate) save_max: Duration,
+    /// The first pause after a failed attempt; it doubles.
+    pub(crate) pause_min: Duration,
+    /// The longest pause after a failed attempt.
+    pub(crate) pause_max: Duration,
+    /// How long a stopping worker waits for what is under way.
+    pub(crate) drain: Duration,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            window: 10_000,
+            window_bytes: 32 << 20,
+            save_records: 10_000,
+            save_min: Duration::from_secs(1),
+            save_max: Duration::from_secs(10),
+            pause_min: Duration::from_millis(250),
+            pause_max: Duration::from_secs(30),
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The worker of one replay.
+pub(crate) struct Worker {
+    pub(crate) cell: Arc<Cell>,
+    pub(crate) source: Arc<dyn RowSource>,
+    pub(crate) destinations: Destinations,
+    pub(crate) clock: Clock,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tuning: Tuning,
+}
+
+impl Worker {
+    /// Runs the replay until it is done, has failed, is stopped, or another worker has it.
+    pub(crate) async fn run(self) {
+        let id = self.cell.job().await.id;
+        let mut failures = 0;
+        let mut careful = 0;
+        while !self.stop.is_cancelled() {
+            let before = self.cell.job().await.counts.settled();
+            let (left, ended) = self.attempt(careful).await;
+            careful = left;
+            let error = match ended {
+                Ok(End::Exhausted) => return self.conclude(&id, Event::Finish, None).await,
+                Ok(End::Stopped) => return,
+                Err(error) => error,
+            };
+            match error.kind() {
+                ErrorKind::Fenced => {
+                    tracing::info!(replay = id, "another worker runs this replay now");
+                    return;
+                }
+                ErrorKind::Unavailable => {}
+                _ => return self.conclude(&id, Event::Fail, Some(&error)).await,
+            }
+            let job = self.cell.job().await;
+            failures = if job.counts.settled() > before {
+                1
+            } else {
+                failures + 1
+            };
+            let attempts = Options::parse(&job.options).map_or(1, |options| options.attempts);
+            if failures >= attempts {
+                return self.conclude(&id, Event::Fail, Some(&error)).await;
+            }
+            tracing::warn!(
+                replay = id, %error, failures, attempts,
+                "the replay was interrupted and goes on from its progress"
+            );
+            self.pause(failures).await;
+        }
+    }
+
+    /// One attempt: how many records were under way when it ended, and how it ended.
+    async fn attempt(&self, careful: usize) -> (usize, Result<End>) {
+        // The fence first, then the marks: whoever had the replay can't move them any more (P23).
+        match self.cell.apply(Event::Start, None).await {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                return (careful, Ok(End::Stopped));
+            }
+            Err(error) => return (careful, Err(error)),
+        }
+        match Attempt::begin(self, careful).await {
+            Ok(mut attempt) => {
+                let ended = attempt.run().await;
+                (attempt.leave().await, ended)
+            }
+            Err(error) => (careful, Err(error)),
+        }
+    }
+
+    /// Stores a final state, for as long as it takes.
+    async fn conclude(&self, id: &str, event: Event, error: Option<&Error>) {
+        let mut tries = 0;
+        if let Some(error) = error {
+            tracing::error!(replay = id, %error, "the replay failed");
+        }
+        loop {
+            let reason = error.map(|error| match error.hint() {
+                Some(hint) => format!("{error} ({hint})"),
+                None => error.to_string(),
+            });
+            match self.cell.apply(event, reason).await {
+                Err(error) if error.kind() == ErrorKind::Unavailable => {
+                    tracing::warn!(replay = id, %error, "the replay's end can't be stored yet");
+                }
+                // A command or another worker came first: what it stored holds.
+                Ok(_) | Err(_) => return,
+            }
+            tries += 1;
+            self.pause(tries).await;
+            if self.stop.is_cancelled() {
+                return;
+            }
+        }
+    }
+
+    async fn pause(&self, failures: u32) {
+        let doubled = 1u32
+            .checked_shl(failures.saturating_sub(1))
+            .unwrap_or(u32::MAX);
+        let pause = self.tuning.pause_min.saturating_mul(doubled);
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.clock.sleep(pause.min(self.tuning.pause_max)) => {}
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Where a replay's rows come from: a small trait that the binary implements with the query crate,
+//! so that a replay can be taken up again after a restart without knowing SQL.
+
+use std::collections::BTreeMap;
+
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use eddy_engine::TopicId;
+use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The last offset, per topic id and partition, that needs no more sending: rows *beyond* it
+/// (`_offset` greater than it) are still to come.
+pub type After = BTreeMap<(TopicId, i32), i64>;
+
+/// The rows of a SELECT.
+#[async_trait]
+pub trait RowSource: Send + Sync + 'static {
+    /// What `select` would replay: counted on committed rows only, of the table's newest version
+    /// or of `version`.
+    ///
+    /// # Errors
+    /// `Invalid` when the text can't be replayed (a join that multiplies, an aggregate, ...).
+    async fn plan(&self, select: &str, version: Option<u64>) -> Result<SourcePlan>;
+
+    /// The committed rows of the pinned version beyond `after`, ordered by
+    /// (`_topic_id`, `_partition`, `_offset`), with exactly the columns `_topic`, `_topic_id`,
+    /// `_partition`, `_offset`, `_timestamp`, `_timestamp_type`, `_key`, `_value`, `_headers`.
+    fn rows(&self, pinned: &Pinned, after: After) -> BoxStream<'static, Result<RecordBatch>>;
+
+    /// Takes `SELECT ... INTO destination ... WITH (...)` apart, for `POST /api/v1/replays` with
+    /// the whole statement.
+    ///
+    /// # Errors
+    /// `Invalid` when the text is no such statement.
+    async fn statement(&self, sql: &str) -> Result<Statement> {
+        let _ = sql;
+        Err(Error::invalid("`sql` must come with `destination` here")
+            .with_hint("send {\"select\": ..., \"destination\": ..., \"options\": {...}}"))
+    }
+}
+
+/// A SELECT, bound to what it read when it was planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pinned {
+    /// The SELECT's text as the plan gave it: the same rows at any time.
+    pub select: String,
+    /// The table it reads.
+    pub table: String,
+    /// The table's version it reads.
+    pub version: u64,
+}
+
+/// What a SELECT would replay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcePlan {
+    /// The text to run from now on: as asked for, with `now()` frozen (P23).
+    pub select: String,
+    /// The table, as SQL names it.
+    pub table: String,
+    /// The version that was counted, and is pinned when the replay starts.
+    pub version: u64,
+    /// How many records.
+    pub records: u64,
+    /// Bytes of their keys and values.
+    pub bytes: u64,
+    /// How many files hold them.
+    pub files: u64,
+    /// The earliest record time, microseconds since the Unix epoch.
+    pub first_timestamp_us: Option<i64>,
+    /// The latest record time, microseconds since the Unix epoch.
+    pub last_timestamp_us: Option<i64>,
+    /// Records per source partition.
+    pub partitions: Vec<PartitionCount>,
+}
+
+/// How many records of a plan come from one source partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionCount {
+    /// Kafka's id of the topic.
+    pub topic_id: String,
+    /// The partition.
+    pub partition: i32,
+    /// How many records.
+    pub records: u64,
+}
+
+/// A `SELECT ... INTO` statement, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The SELECT without INTO and WITH.
+    pub select: String,
+    /// The destination's name.
+    pub destination: String,
+    /// What stands in WITH.
+    pub options: BTreeMap<String, String>,
+}
