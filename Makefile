@@ -8,32 +8,33 @@ SERVICES := tests/services
 DEVELOPER := $(EDDY_CACHE)/services/dev
 # One set of features for tests and lints, so that no dependency is compiled a third time.
 FEATURES := --workspace --features fault-points
-# `make test T=name` runs the tests whose name contains it.
+# `make test T=name` runs the tests whose name contains it, `make bench T=name` that benchmark.
 T ?=
+TEST = cargo test --locked $(FEATURES) --no-fail-fast -- $(T)
 
 .DEFAULT_GOAL := help
 .PHONY: help run check test soak bench services services-stop
 
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build and start everything in one process, with sample data
 	cargo run --locked -- dev
 
 check: ## Formatting, lints, documentation, house rules
+	.ci/house
 	cargo fmt --all --check
 	cargo clippy --locked $(FEATURES) --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked $(FEATURES) --no-deps
-	.ci/house
 
 test: ## All tests, with Kafka and S3 started for them (T=name: some of them)
-	$(SERVICES)/with-services cargo test --locked $(FEATURES) -- $(T)
+	$(SERVICES)/with-services $(TEST)
 
 soak: ## The same tests with more kills, cases and seeds
-	EDDY_SOAK=1 $(SERVICES)/with-services cargo test --locked $(FEATURES) -- $(T)
+	EDDY_SOAK=1 $(SERVICES)/with-services $(TEST)
 
 bench: ## The sink from a Kafka backlog to committed files, and freshness
-	$(SERVICES)/with-services cargo bench --locked --features fault-points -- $(T)
+	$(SERVICES)/with-services cargo bench --locked --bench '$(or $(T),*)'
 
 services: ## Start Kafka and S3 for development and leave them running
 	@$(SERVICES)/develop start
