@@ -43,6 +43,7 @@ use crate::schema::Limits;
 use crate::{Error, Result};
 use envelope::{Envelope, payload_bytes};
 use json::Tape;
+pub(crate) use number::is_exact;
 use tree::{ROOT, Tree};
 use walk::{Scratch, Walk};
 

@@ -1,10 +1,14 @@
-//! The shredder's rules, one by one; and any values, out again as they came.
+//! The shredder's rules, one by one; what any values do is left to the modules below.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing
 )]
+
+mod any_values;
+mod parser;
+mod real_events;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Schema};
@@ -164,4 +168,129 @@ fn drift_goes_to_alternates() {
         wanted.map(|(k, n)| (k, n.to_owned()))
     );
     assert_eq!(Kind::parse("mixed"), Some(Kind::Mixed));
+}
+
+#[test]
+fn integers_are_doubles_only_where_that_loses_nothing() {
+    let batch = shred(&[r#"{"x": 1.5}"#, r#"{"x": 2}"#]);
+    assert_eq!(column_kinds(&batch, "x"), [("double", "x".to_owned())]);
+    let batch = shred(&[r#"{"x": 1.5}"#, r#"{"x": 9007199254740993}"#, r#"{"x": 1}"#]);
+    let both = [("double", "x".to_owned()), ("long", "x__long".to_owned())];
+    assert_eq!(column_kinds(&batch, "x"), both);
+    let batch = shred(&[
+        r#"{"x": [1, 2.5]}"#,
+        r#"{"x": [1]}"#,
+        r#"{"x": [9007199254740993]}"#,
+    ]);
+    assert_eq!(column_kinds(&batch, "x")[0], ("list", "x".to_owned()));
+    let batch = shred(&[r#"{"x": [9007199254740993, 2.5]}"#]);
+    assert_eq!(column_kinds(&batch, "x"), [("mixed", "x".to_owned())]);
+}
+
+#[test]
+fn what_no_type_holds_is_rescued() {
+    let batch = shred(&[
+        r#"{"a": 1e999, "b": 1, "c": {"d": "\ud800", "e": [1, "\udc00"]}, "\ud800": 7}"#,
+        r#"{"a": 100000000000000000000000000000000000000, "b": 2, "l": [1, 1e-999]}"#,
+    ]);
+    assert_eq!(names(&batch), ["b", "c", "_rescued"]);
+    let rescued = batch.column_by_name("_rescued").unwrap().as_string::<i32>();
+    assert_eq!(rescued.value(0), r#"{"a":1e999,"\ud800":7}"#);
+    let object = batch.column_by_name("c").unwrap().as_struct();
+    assert_eq!(object.column_names(), ["_rescued"]);
+    let rescued = object.column(0).as_string::<i32>();
+    assert_eq!(rescued.value(0), r#"{"d":"\ud800","e":[1, "\udc00"]}"#);
+}
+
+#[test]
+fn of_a_key_that_comes_twice_the_last_wins_and_none_is_dropped() {
+    let batch = shred(&[
+        r#"{"a": 1, "b": 2, "a": 3, "\u0061": 4}"#,
+        r#"{"a": 5, "a": null}"#,
+        r#"{"a": {"b": 1}, "a": 6}"#,
+    ]);
+    let rescued = batch.column_by_name("_rescued").unwrap().as_string::<i32>();
+    assert_eq!(rescued.value(0), r#"{"a":1,"a":3}"#);
+    assert_eq!(rescued.value(1), r#"{"a":5,"a":null}"#);
+    assert_eq!(rescued.value(2), r#"{"a":{"b": 1}}"#);
+}
+
+#[test]
+fn what_exceeds_a_budget_is_rescued_in_its_object() {
+    let limits = Limits {
+        leaves: 3,
+        ..Limits::default()
+    };
+    let values = [
+        r#"{"a": 1, "m": {"k1": 1, "k2": 2, "k3": 3}, "b": [1]}"#,
+        r#"{"a": "x"}"#,
+    ];
+    let batch = shred_into(&envelope_schema(), limits, &values);
+    assert_eq!(names(&batch), ["a", "m", "_rescued"]);
+    let rescued = batch.column_by_name("_rescued").unwrap().as_string::<i32>();
+    assert_eq!(
+        [rescued.value(0), rescued.value(1)],
+        [r#"{"b":[1]}"#, r#"{"a":"x"}"#]
+    );
+    let object = batch.column_by_name("m").unwrap().as_struct();
+    assert_eq!(object.column_names(), ["k1", "k2", "_rescued"]);
+
+    let limits = Limits {
+        keys: 2,
+        ..Limits::default()
+    };
+    let values = [r#"{"n": null, "a": 1, "b": {"x": 1, "y": 2, "z": 3}, "c": 1}"#];
+    let batch = shred_into(&envelope_schema(), limits, &values);
+    assert_eq!(names(&batch), ["a", "b", "_rescued"]);
+
+    let limits = Limits {
+        depth: 2,
+        ..Limits::default()
+    };
+    let values =
+        [r#"{"a": {"b": {"c": 1}, "d": [1], "e": 2}, "f": [1], "g": [[1]], "h": [{"i": 1}]}"#];
+    let batch = shred_into(&envelope_schema(), limits, &values);
+    assert_eq!(names(&batch), ["a", "f", "h", "_rescued"]);
+}
+
+#[test]
+fn empty_objects_and_lists_are_values_where_their_column_exists() {
+    let mut table = envelope_schema();
+    let mut shredder = shredder(&table, Limits::default());
+    shredder.append(
+        &record(0, br#"{"o": {"a": 1}, "l": [1], "m": [1, "a"]}"#),
+        0,
+    );
+    table = grow(&table, shredder.finish().unwrap().unwrap().schema_ref()).unwrap();
+    shredder.rebase(&table);
+    shredder.append(
+        &record(1, br#"{"o": {}, "l": [], "m": [{}, []], "new": {}}"#),
+        0,
+    );
+    shredder.append(
+        &record(2, br#"{"o": {"a": null}, "l": [null], "m": null}"#),
+        0,
+    );
+    let batch = bind(&shredder.finish().unwrap().unwrap(), &table).unwrap();
+    let column = |name| batch.column_by_name(name).unwrap();
+    assert_eq!(column("o").null_count(), 0);
+    assert_eq!(column("l").null_count(), 0);
+    assert_eq!(column("l").as_list::<i32>().value_length(1), 1);
+    assert_eq!(column("m").as_list::<i32>().value_length(0), 2);
+}
+
+#[test]
+fn rows_without_a_column_leave_it_out_of_their_batch() {
+    let mut shredder = shredder(&envelope_schema(), Limits::default());
+    shredder.append(
+        &record(0, br#"{"a": 1, "b": {"c": [{"d": 1, "e": 2}]}}"#),
+        0,
+    );
+    shredder.finish().unwrap().unwrap();
+    shredder.append(&record(1, br#"{"b": {"c": [{"e": 2}]}, "a": null}"#), 0);
+    let batch = shredder.finish().unwrap().unwrap();
+    assert_eq!(names(&batch), ["b"]);
+    let list = batch.column(0).as_struct().column(0).as_list::<i32>();
+    assert_eq!(list.values().as_struct().column_names(), ["e"]);
+    assert!(shredder.finish().unwrap().is_none());
 }

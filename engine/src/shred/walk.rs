@@ -74,7 +74,8 @@ impl Walk<'_> {
     fn member(&mut self, place: u32, key: usize, row: usize) -> bool {
         let value = self.tape[key + 1];
         if place == NONE {
-            return !value.has(Entry::DECIDES);
+            // Nulls too: one may stand behind a value of the same key.
+            return false;
         }
         let Tree { places, .. } = &*self.tree;
         let found = &places[place as usize];
