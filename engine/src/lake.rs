@@ -182,6 +182,20 @@ impl Lake {
         TablePath::new(&self.0.root, topics_dir, topic)
     }
 
+    /// The object that names the connector behind an owner's number.
+    pub(crate) fn owner_object(&self, folder: &str, number: i64) -> Path {
+        self.state(folder).join(number.to_string())
+    }
+
+    /// A folder of Eddy's own state, which is no table's.
+    pub(crate) fn state(&self, folder: &str) -> Path {
+        let state = self.0.root.clone().join("_eddy");
+        folder
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .fold(state, |path, part| path.join(part))
+    }
+
     /// The URL of an object or folder of this lake, as the Delta kernel wants it.
     ///
     /// # Errors

@@ -6,6 +6,8 @@
 //! <lake>/_eddy/<register>/00000000000000000003.json
 //! ```
 
+mod escape;
 mod table;
 
+pub(crate) use escape::{escape, unescape};
 pub use table::TablePath;

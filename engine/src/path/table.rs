@@ -48,12 +48,14 @@ impl TablePath {
             .fold(self.prefix.clone(), |path, part| path.join(part))
     }
 
+    /// The folder of the table's log.
+    pub fn log(&self) -> Path {
+        self.prefix.clone().join("_delta_log")
+    }
+
     /// The commit file of `version` (Delta protocol, "Delta Log Entries").
     pub fn commit(&self, version: u64) -> Path {
-        self.prefix
-            .clone()
-            .join("_delta_log")
-            .join(format!("{version:020}.json"))
+        self.log().join(format!("{version:020}.json"))
     }
 }
 

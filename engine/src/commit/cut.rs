@@ -1,0 +1,122 @@
+//! What one commit takes: files, and the positions that they bring the table to. Plain data.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::record::{Position, TopicId};
+
+/// How long an object that the log doesn't name may still be somebody's upload in progress. What
+/// deletes objects waits at least this long, and a commit refuses files half as old (P14).
+pub const GRACE: Duration = Duration::from_hours(24);
+
+/// One commit's content (P6). Its id stands for the content: the same id is the same cut, however
+/// often it is committed (P9).
+#[derive(Debug, Clone)]
+pub struct Cut {
+    /// Names this cut in the table's history.
+    pub id: Uuid,
+    /// The files that become part of the table; none is fine.
+    pub files: Vec<DataFile>,
+    /// The positions that move, at most one per partition.
+    pub moves: Vec<Move>,
+    /// What made the cut, for people who read the history.
+    pub operation: &'static str,
+}
+
+/// A position moving forward, or being made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// The topic's id (P1).
+    pub topic_id: TopicId,
+    /// The Kafka partition.
+    pub partition: i32,
+    /// Where the writer last saw the position; `None` when the table doesn't know the partition
+    /// yet, which makes this its base (P3). The fence (P8) compares it.
+    pub from: Option<Position>,
+    /// The next offset: every record below it is in the table after this commit.
+    pub to: i64,
+    /// The broker's leader epoch of the last record, where it is known.
+    pub leader_epoch: Option<i32>,
+}
+
+impl Move {
+    /// The position after the move. The epoch stays: this is a move forward by a commit (E3).
+    pub fn target(&self) -> Position {
+        Position {
+            offset: self.to,
+            epoch: self.from.map_or(0, |from| from.epoch),
+            leader_epoch: self
+                .leader_epoch
+                .or(self.from.and_then(|from| from.leader_epoch)),
+        }
+    }
+}
+
+/// One Parquet file of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DataFile {
+    /// Relative to the table's folder, hive style (`dt=2026-11-23/<uuid>.parquet`), not
+    /// URL-encoded.
+    pub path: String,
+    /// The object's size in bytes.
+    pub size: u64,
+    /// Milliseconds since the Unix epoch at which its upload began.
+    pub modified_ms: i64,
+    /// The values of the partition columns, which aren't in the file.
+    pub partition_values: BTreeMap<String, Option<String>>,
+    /// The rows; only known where there are statistics.
+    pub rows: u64,
+    /// Delta's statistics as JSON text; empty when there are none, as after someone else's
+    /// rewrite (P22).
+    pub stats_json: String,
+}
+
+/// A commit that is in the table for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// The table's version that holds it.
+    pub version: u64,
+}
+
+impl Cut {
+    /// What must be true of every cut, whatever the table looks like.
+    ///
+    /// # Errors
+    /// `Internal` for a position that goes backwards (E3) or is named twice, `Invalid` for a file
+    /// whose upload began too long ago (P14).
+    pub(super) fn check(&self, now_ms: i64) -> Result<()> {
+        let mut seen = BTreeSet::new();
+        for moved in &self.moves {
+            let key = (&moved.topic_id, moved.partition);
+            if !seen.insert(key) {
+                return Err(Error::internal(format!(
+                    "the cut moves partition `{}` of topic `{}` twice",
+                    moved.partition, moved.topic_id
+                )));
+            }
+            if moved.to < 0 || moved.from.is_some_and(|from| moved.to < from.offset) {
+                return Err(Error::internal(format!(
+                    "the cut moves partition `{}` of topic `{}` backwards, to `{}` (E3)",
+                    moved.partition, moved.topic_id, moved.to
+                )));
+            }
+        }
+        let half = i64::try_from(GRACE.as_millis() / 2).unwrap_or(i64::MAX);
+        match self
+            .files
+            .iter()
+            .find(|file| now_ms - file.modified_ms > half)
+        {
+            Some(file) => Err(Error::invalid(format!(
+                "the upload of `{}` began more than {} hours ago: it may have been removed as an \
+                 orphan meanwhile; write its rows anew (P14)",
+                file.path,
+                GRACE.as_secs() / 7_200
+            ))),
+            None => Ok(()),
+        }
+    }
+}

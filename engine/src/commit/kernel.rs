@@ -1,0 +1,109 @@
+//! The Delta kernel over a lake's store, and its errors in our words.
+
+use std::sync::Arc;
+
+use delta_kernel::KernelError;
+use delta_kernel::snapshot::{Snapshot, SnapshotRef};
+use delta_kernel_default_engine::executor::tokio::TokioMultiThreadExecutor;
+use delta_kernel_default_engine::{DefaultEngine, DefaultEngineBuilder};
+use futures::StreamExt;
+use object_store::Error as StoreError;
+use url::Url;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::Lake;
+use crate::path::TablePath;
+
+/// The kernel's engine. On the lake's own runtime: on the kernel's default executor, which has one
+/// background thread, a checkpoint hangs.
+pub(crate) type Engine = DefaultEngine<TokioMultiThreadExecutor>;
+
+/// The engine for one lake.
+pub(crate) fn engine(lake: &Lake) -> Engine {
+    let executor = TokioMultiThreadExecutor::new(lake.runtime().clone());
+    DefaultEngineBuilder::new(Arc::clone(lake.store()))
+        .with_task_executor(Arc::new(executor))
+        .build()
+}
+
+/// The table's URL with the slash that makes it a folder.
+pub(crate) fn table_url(lake: &Lake, table: &TablePath) -> Result<Url> {
+    let mut url = lake.object_url(table.prefix())?;
+    url.path_segments_mut()
+        .map_err(|()| Error::internal("the lake's URL can't hold a path"))?
+        .push("");
+    Ok(url)
+}
+
+/// The table's newest version, or the one asked for; `None` when there is no table.
+pub(crate) fn load(
+    lake: &Lake,
+    engine: &Engine,
+    table: &TablePath,
+    version: Option<u64>,
+) -> Result<Option<SnapshotRef>> {
+    let mut builder = Snapshot::builder_for(table_url(lake, table)?);
+    if let Some(version) = version {
+        builder = builder.at_version(version);
+    }
+    match builder.build(engine) {
+        Ok(snapshot) => Ok(Some(snapshot)),
+        Err(error) if exists(lake, table)? => match version {
+            Some(version) if !is_transport(&error) => Err(Error::not_found(format!(
+                "table `{}` has no version `{version}` that can still be read",
+                table.topic()
+            ))
+            .with_source(error)),
+            _ => Err(translate(error, table)),
+        },
+        Err(_) => Ok(None),
+    }
+}
+
+/// Whether the table's log has anything in it.
+pub(crate) fn exists(lake: &Lake, table: &TablePath) -> Result<bool> {
+    let store = Arc::clone(lake.store());
+    let folder = table.log();
+    let first = lake.wait(async move { store.list(Some(&folder)).next().await })?;
+    Ok(first.transpose()?.is_some())
+}
+
+/// The kernel's error in our words.
+pub(crate) fn translate(error: KernelError, table: &TablePath) -> Error {
+    let (kind, message) = match source_of(&error) {
+        Some(StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. }) => (
+            ErrorKind::Invalid,
+            "the store refused the credentials; check the keys under [lake.options]".to_owned(),
+        ),
+        _ if is_transport(&error) => (
+            ErrorKind::Unavailable,
+            format!("the log of table `{}` can't be reached", table.topic()),
+        ),
+        _ => (
+            ErrorKind::Data,
+            format!("the log of table `{}` can't be read", table.topic()),
+        ),
+    };
+    Error::new(kind, message).with_source(error)
+}
+
+fn source_of(error: &KernelError) -> Option<&StoreError> {
+    match error {
+        KernelError::ObjectStore(error) => Some(error),
+        KernelError::Backtraced { source, .. } => source_of(source),
+        _ => None,
+    }
+}
+
+/// Whether another try may answer differently.
+fn is_transport(error: &KernelError) -> bool {
+    match error {
+        KernelError::Backtraced { source, .. } => is_transport(source),
+        // A file that was listed a moment ago and is gone: the log was cleaned meanwhile.
+        KernelError::ObjectStore(_)
+        | KernelError::IOError(_)
+        | KernelError::Reqwest(_)
+        | KernelError::FileNotFound(_) => true,
+        _ => false,
+    }
+}
