@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, Result};
 
 /// The partition column of the native layout. It is part of the table, but in no file.
-pub(crate) const PARTITION: &str = "dt";
+pub(crate) const PARTITION: &str = crate::schema::PARTITION_COLUMN;
 
 /// The schema text of a table with `columns` and the partition column.
 ///

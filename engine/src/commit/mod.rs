@@ -9,7 +9,10 @@ mod cut;
 pub(crate) mod kernel;
 mod log;
 mod put;
+mod reserve;
 mod table_state;
+#[cfg(test)]
+mod tests;
 
 pub use actions::MovedRange;
 pub use cut::{Committed, Cut, DataFile, GRACE, Move};

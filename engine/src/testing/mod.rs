@@ -1,1 +1,90 @@
-//! (to be filled)
+//! What tests of every crate share: lakes in memory and on disk, a store that fails on command,
+//! and builders. Only with the feature `testing`.
+
+mod faulty;
+
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use url::Url;
+
+use crate::clock::Clock;
+use crate::lake::{Lake, LakeOptions};
+
+pub use faulty::{FaultyStore, Step};
+
+/// A lake in memory. Within a Tokio runtime of several threads.
+///
+/// # Panics
+/// Outside of a Tokio runtime.
+#[expect(
+    clippy::expect_used,
+    reason = "a test has nothing better to do than to fail"
+)]
+pub fn memory_lake(clock: Clock) -> Lake {
+    store_lake(Arc::new(InMemory::new()), clock)
+}
+
+/// A lake over `store`, at the root of it.
+///
+/// # Panics
+/// Outside of a Tokio runtime.
+#[expect(
+    clippy::expect_used,
+    reason = "a test has nothing better to do than to fail"
+)]
+pub fn store_lake(store: Arc<dyn ObjectStore>, clock: Clock) -> Lake {
+    let url = Url::parse("memory:///lake").expect("the URL is fixed");
+    Lake::with_store(url, store, clock).expect("the test runs within a runtime")
+}
+
+/// A lake on local disk in `folder`.
+///
+/// # Panics
+/// Outside of a Tokio runtime, or when the folder can't be made.
+#[expect(
+    clippy::expect_used,
+    reason = "a test has nothing better to do than to fail"
+)]
+pub fn disk_lake(folder: &std::path::Path, clock: Clock) -> Lake {
+    let url = Url::from_directory_path(folder).expect("the folder's path is absolute");
+    let options = LakeOptions {
+        url: url.into(),
+        ..LakeOptions::default()
+    };
+    Lake::open(&options, clock).expect("the folder can be made")
+}
+
+/// A lake on the S3 server that `make test` started, in a prefix of its own; `None` when there is
+/// no such server.
+///
+/// # Panics
+/// Outside of a Tokio runtime, or when the environment is not what `make test` sets.
+#[expect(
+    clippy::expect_used,
+    reason = "a test has nothing better to do than to fail"
+)]
+pub fn s3_lake(clock: Clock) -> Option<Lake> {
+    let endpoint = std::env::var("EDDY_TEST_S3_ENDPOINT").ok()?;
+    let key = |name: &str| std::env::var(name).expect("`make test` sets the S3 keys");
+    let bucket = std::env::var("EDDY_TEST_S3_BUCKET").unwrap_or_else(|_| "eddy".to_owned());
+    let prefix = clock.new_id();
+    let options = LakeOptions {
+        url: format!("s3://{bucket}/{prefix}"),
+        options: [
+            ("aws_endpoint".to_owned(), endpoint),
+            ("aws_region".to_owned(), "us-east-1".to_owned()),
+            (
+                "aws_access_key_id".to_owned(),
+                key("EDDY_TEST_S3_ACCESS_KEY"),
+            ),
+            (
+                "aws_secret_access_key".to_owned(),
+                key("EDDY_TEST_S3_SECRET_KEY"),
+            ),
+        ]
+        .into(),
+    };
+    Some(Lake::open(&options, clock).expect("the options are right"))
+}
