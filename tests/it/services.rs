@@ -101,7 +101,7 @@ fn a_killed_s3_server_comes_back_with_its_data() {
 }
 
 #[test]
-fn a_lost_answer_is_one_whose_request_got_through() {
+fn a_proxy_loses_answers_keeps_requests_and_refuses() {
     let proxy = Proxy::before(&services().s3.endpoint);
     let through = Http::new(&proxy.endpoint());
     assert_eq!(through.status("/health"), Some(200));
@@ -112,6 +112,12 @@ fn a_lost_answer_is_one_whose_request_got_through() {
         proxy.lost() == 1
     });
     assert_eq!(through.status("/health"), Some(200));
+    proxy.hold_requests("GET /*health", 1);
+    wait_until(PATIENCE, "a request is kept", || {
+        through.status("/health");
+        proxy.held() == 1
+    });
+    assert_eq!(proxy.deliver(), ["HTTP/1.1 200 OK"]);
     proxy.refuse(true);
     assert_eq!(through.status("/health"), None);
     proxy.refuse(false);

@@ -61,6 +61,18 @@ impl Start {
         self
     }
 
+    /// A destination with its options, as in `[destinations.NAME]`.
+    pub fn destination(self, name: &str, kind: &str, options: &[(&str, &str)]) -> Self {
+        let header = format!("destinations.{}", quoted(name));
+        let mut text = format!("[{header}]\ntype = {}\n", quoted(kind));
+        let options = options
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        table(&mut text, &format!("{header}.options"), &options);
+        self.toml(&text)
+    }
+
     /// Whole tables of the configuration file, as text.
     pub fn toml(mut self, text: &str) -> Self {
         self.more.push_str(text);
@@ -227,11 +239,24 @@ impl Eddy {
         self.wait_ready(PATIENCE);
     }
 
-    /// Runs `eddy ARGUMENTS` as a client of this process (`EDDY_URL` is set).
+    /// Runs `eddy verify` on the topic; panics with its report if that isn't clean.
+    #[track_caller]
+    pub fn verify(&self, topic: &str) {
+        let output = self.run(&["verify", topic]);
+        assert!(
+            output.status.success(),
+            "`eddy verify {topic}` is not clean:\n{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// Runs `eddy ARGUMENTS` beside this process: `EDDY_URL` and `EDDY_CONFIG` are its own.
     pub fn run(&self, arguments: &[&str]) -> Output {
         Command::new(BINARY)
             .args(arguments)
             .env("EDDY_URL", self.url())
+            .env("EDDY_CONFIG", &self.config)
             .stdin(Stdio::null())
             .output()
             .expect("`eddy` runs")

@@ -1,5 +1,6 @@
-//! A TCP proxy before an HTTP server (S3) that fails on command: it refuses connections, or lets a
-//! request through and loses the answer, so that the client can't know whether it landed.
+//! A TCP proxy before an HTTP server (S3) that fails on command: it refuses connections; it lets a
+//! request through and loses the answer; or it keeps a request and delivers it when told to, long
+//! after its client gave up. In the last two the client can't know whether its request landed.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -17,10 +18,15 @@ struct State {
     server: String,
     refusing: AtomicBool,
     closed: AtomicBool,
-    /// What the requests whose answers get lost contain in their first line, and how many more.
-    losing: Mutex<Option<(String, usize)>>,
+    losing: Aim,
     lost: AtomicUsize,
+    holding: Aim,
+    held: Mutex<Vec<Vec<u8>>>,
 }
+
+/// Which requests something happens to: a pattern of their first line, and how many more of them.
+#[derive(Default)]
+struct Aim(Mutex<Option<(String, usize)>>);
 
 impl Proxy {
     /// A proxy for the server at `http://host:port`.
@@ -32,8 +38,10 @@ impl Proxy {
             server,
             refusing: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            losing: Mutex::new(None),
+            losing: Aim::default(),
             lost: AtomicUsize::new(0),
+            holding: Aim::default(),
+            held: Mutex::new(Vec::new()),
         });
         let accepting = Arc::clone(&state);
         thread::spawn(move || {
@@ -60,15 +68,39 @@ impl Proxy {
         self.state.refusing.store(refusing, Ordering::SeqCst);
     }
 
-    /// Loses the answers of the next `count` requests whose first line contains all of the parts,
-    /// for example `"PUT /"` and `"_delta_log"` as `"PUT /*_delta_log"`.
+    /// Loses the answers of the next `count` requests whose first line matches the pattern:
+    /// `"PUT /*_delta_log"` stands for a line with `PUT /` and, later, `_delta_log` in it.
     pub fn lose_answers(&self, pattern: &str, count: usize) {
-        *self.state.losing.lock().expect("the proxy's state") = Some((pattern.to_owned(), count));
+        self.state.losing.set(pattern, count);
     }
 
     /// How many answers were lost so far.
     pub fn lost(&self) -> usize {
         self.state.lost.load(Ordering::SeqCst)
+    }
+
+    /// Keeps the next `count` requests whose first line matches, and closes their connections.
+    pub fn hold_requests(&self, pattern: &str, count: usize) {
+        self.state.holding.set(pattern, count);
+    }
+
+    /// How many requests are kept.
+    pub fn held(&self) -> usize {
+        self.state.held.lock().expect("the proxy's state").len()
+    }
+
+    /// Delivers the kept requests in the order in which they came; the answers' first lines.
+    pub fn deliver(&self) -> Vec<String> {
+        let held = std::mem::take(&mut *self.state.held.lock().expect("the proxy's state"));
+        let answers = held.iter().map(|request| {
+            let mut server = TcpStream::connect(&self.state.server).expect("the server");
+            server.write_all(request).expect("the request gets through");
+            let mut answer = [0; 1024];
+            let count = server.read(&mut answer).expect("an answer");
+            let text = String::from_utf8_lossy(&answer[..count]).into_owned();
+            text.lines().next().unwrap_or_default().to_owned()
+        });
+        answers.collect()
     }
 }
 
@@ -109,14 +141,10 @@ fn pass_requests(
         if state.refusing.load(Ordering::SeqCst) {
             break;
         }
-        {
-            // Cleared when an answer begins: the next bytes begin a request, since connections are
-            // HTTP/1.1 without pipelining.
-            let mut line = line.lock().expect("the connection's state");
-            if line.is_empty() {
-                let text = String::from_utf8_lossy(&buffer[..count]);
-                *line = text.lines().next().unwrap_or("?").to_owned();
-            }
+        if begins_request(line, &buffer[..count]) && state.holding.hits(&current(line)) {
+            let request = whole_request(&mut client, buffer[..count].to_vec());
+            state.held.lock().expect("the proxy's state").push(request);
+            break;
         }
         if server.write_all(&buffer[..count]).is_err() {
             break;
@@ -130,7 +158,7 @@ fn pass_answers(state: &State, mut server: TcpStream, mut client: TcpStream, lin
     while let Ok(count @ 1..) = server.read(&mut buffer) {
         let request = std::mem::take(&mut *line.lock().expect("the connection's state"));
         // The server has answered, so whatever the request asked for has happened.
-        if state.refusing.load(Ordering::SeqCst) || (!request.is_empty() && state.loses(&request)) {
+        if state.refusing.load(Ordering::SeqCst) || state.loses(&request) {
             break;
         }
         if client.write_all(&buffer[..count]).is_err() {
@@ -145,18 +173,73 @@ fn close(client: &TcpStream, server: &TcpStream) {
     let _ = server.shutdown(Shutdown::Both);
 }
 
+/// Notes the first line if these bytes begin a request. The note is cleared when an answer begins,
+/// and connections are HTTP/1.1 without pipelining, so the next bytes then begin one.
+fn begins_request(line: &Mutex<String>, bytes: &[u8]) -> bool {
+    let mut line = line.lock().expect("the connection's state");
+    let begins = line.is_empty();
+    if begins {
+        let text = String::from_utf8_lossy(bytes);
+        *line = text.lines().next().unwrap_or("?").to_owned();
+    }
+    begins
+}
+
+fn current(line: &Mutex<String>) -> String {
+    line.lock().expect("the connection's state").clone()
+}
+
+/// Reads on until the request's body has the length that its head says.
+fn whole_request(client: &mut TcpStream, mut request: Vec<u8>) -> Vec<u8> {
+    let mut buffer = vec![0; 64 * 1024];
+    while !is_whole(&request) {
+        match client.read(&mut buffer) {
+            Ok(count @ 1..) => request.extend_from_slice(&buffer[..count]),
+            _ => break,
+        }
+    }
+    request
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    let Some(end) = request.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
+        return false;
+    };
+    let head = String::from_utf8_lossy(&request[..end]).to_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"));
+    let length: usize = length
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(0);
+    request.len() >= end + 4 + length
+}
+
 impl State {
     fn loses(&self, request: &str) -> bool {
-        let mut losing = self.losing.lock().expect("the proxy's state");
-        let Some((pattern, count)) = losing.as_mut() else {
-            return false;
-        };
-        if *count == 0 || !matches(pattern, request) {
-            return false;
+        let loses = self.losing.hits(request);
+        if loses {
+            self.lost.fetch_add(1, Ordering::SeqCst);
         }
-        *count -= 1;
-        self.lost.fetch_add(1, Ordering::SeqCst);
-        true
+        loses
+    }
+}
+
+impl Aim {
+    fn set(&self, pattern: &str, count: usize) {
+        *self.0.lock().expect("the proxy's state") = Some((pattern.to_owned(), count));
+    }
+
+    /// Whether this request is one of those; counts it if so.
+    fn hits(&self, request: &str) -> bool {
+        let mut aim = self.0.lock().expect("the proxy's state");
+        match aim.as_mut() {
+            Some((pattern, count @ 1..)) if matches(pattern, request) => {
+                *count -= 1;
+                true
+            }
+            _ => false,
+        }
     }
 }
 
