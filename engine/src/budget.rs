@@ -70,6 +70,16 @@ impl Budget {
         }
     }
 
+    /// Counts `bytes` until what is returned is dropped: a commit in flight, which no cut can make
+    /// smaller.
+    pub fn hold(self: &Arc<Self>, bytes: usize) -> Held {
+        self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
+        Held {
+            budget: Arc::clone(self),
+            bytes,
+        }
+    }
+
     fn largest_bytes(&self) -> usize {
         let shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
         shares
@@ -125,6 +135,28 @@ impl Drop for Share {
     }
 }
 
+/// Bytes of a [`Budget`] on their way out; given back when dropped.
+#[derive(Debug)]
+pub struct Held {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Held {
+    /// The bytes held.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.budget
+            .used_bytes
+            .fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +172,9 @@ mod tests {
         large.set(90);
         assert!(budget.is_over() && !budget.has_room());
         drop(large);
+        let flying = budget.hold(1_000);
+        assert!(budget.is_over() && small.is_largest());
+        drop(flying);
         assert_eq!(budget.used_bytes(), 20);
         assert!(budget.has_room() && small.is_largest());
     }

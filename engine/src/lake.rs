@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::path::TablePath;
 use crate::probe;
+use crate::read::LiveRows;
 
 mod durable;
 mod open;
@@ -50,6 +51,7 @@ struct Inner {
     store: Arc<dyn ObjectStore>,
     local: bool,
     clock: Clock,
+    live: LiveRows,
     runtime: Handle,
 }
 
@@ -119,6 +121,7 @@ impl Lake {
             root,
             store,
             local,
+            live: LiveRows::new(clock.clone()),
             clock,
             runtime,
         })))
@@ -170,6 +173,11 @@ impl Lake {
     /// The lake's clock.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// The rows that this process's writers have accepted and not necessarily committed yet.
+    pub fn live(&self) -> &LiveRows {
+        &self.0.live
     }
 
     /// The runtime that serves synchronous callers.

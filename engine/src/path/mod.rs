@@ -3,11 +3,14 @@
 //! ```text
 //! <lake>/<topics.dir>/<topic>/_delta_log/00000000000000000007.json
 //! <lake>/<topics.dir>/<topic>/dt=2026-11-23/<uuid>.parquet
+//! <lake>/_eddy/uploads/<commit id>.json
 //! <lake>/_eddy/<register>/00000000000000000003.json
 //! ```
 
 mod escape;
 mod table;
+mod uploads;
 
 pub(crate) use escape::{escape, unescape};
 pub use table::TablePath;
+pub use uploads::{data_file, upload_journal};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::budget::Budget;
 use crate::path::TablePath;
 use crate::record::TopicId;
+use crate::schema::Limits;
 use crate::write::cut::CutPolicy;
 
 /// What a [`super::TableWriter`] writes, for whom, and how often it cuts.
@@ -46,27 +47,6 @@ impl WriterOptions {
             cut: CutPolicy::default(),
             retry: Retry::default(),
             budget: Budget::unlimited(),
-        }
-    }
-}
-
-/// How wide and deep a table's columns may grow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Leaf columns of the table.
-    pub leaves: usize,
-    /// Keys of one object.
-    pub keys: usize,
-    /// Levels of nesting.
-    pub depth: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            leaves: 2_000,
-            keys: 200,
-            depth: 16,
         }
     }
 }

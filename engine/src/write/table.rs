@@ -1,53 +1,93 @@
 //! The writer of one table: what a sink task calls from its own thread.
+//!
+//! Opening, assigning and starting over are in `assign`, giving partitions up in `release`; this
+//! file has the steady state: append, publish, cut, poll.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use crate::error::{Error, Result};
+use crate::budget::Share;
+use crate::commit::{Move, TableLog};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Lake;
+use crate::read::live::LiveBatch;
 use crate::record::{Position, Record};
-use crate::write::options::{CommittedRange, Released, Stall, Start, WriterOptions};
+use crate::schema::envelope_schema;
+use crate::shred::Shredder;
+use crate::write::buffer::{Buffer, Owned, publish_ranges};
+use crate::write::cut::Pending;
+use crate::write::job::{Finished, Job, Plan};
+use crate::write::options::{CommittedRange, Stall, WriterOptions};
 
-/// The writer of one table.
-#[derive(Debug)]
+/// Rows after which a batch is closed by itself: builders this small stay in the cache.
+const BATCH_ROWS: usize = 8_192;
+
+/// Bytes after which a batch is closed by itself.
+const BATCH_BYTES: usize = 16 << 20;
+
+/// Bytes appended before the budget hears of them, so that it isn't touched for each record.
+const REPORT_BYTES: usize = 256 << 10;
+
+/// The writer of one table, used from one thread; commits run in the background, one at a time.
 pub struct TableWriter {
-    options: WriterOptions,
+    pub(super) lake: Lake,
+    pub(super) options: WriterOptions,
+    /// `None` while a commit is in flight, or after one was given up.
+    pub(super) log: Option<TableLog>,
+    pub(super) schema: SchemaRef,
+    pub(super) shredder: Shredder,
+    pub(super) owned: BTreeMap<i32, Owned>,
+    pub(super) assignments: u64,
+    pub(super) buffer: Buffer,
+    pub(super) flight: Option<Flight>,
+    pub(super) health: Health,
+    share: Share,
+    paused: std::cell::Cell<bool>,
 }
 
-/// Stub.
-fn pending<T>() -> Result<T> {
-    Err(Error::internal("the table writer is not built yet"))
+/// A commit in flight and what its success will mean.
+pub(super) struct Flight {
+    pub(super) job: Job,
+    /// Per partition the assignment that it was cut under and the offset that it moves to.
+    pub(super) moves: Vec<FlightMove>,
+}
+
+pub(super) struct FlightMove {
+    pub(super) partition: i32,
+    pub(super) assignment: u64,
+    pub(super) to: i64,
+    pub(super) leader_epoch: Option<i32>,
+}
+
+/// Whether the writer may go on.
+pub(super) enum Health {
+    Good,
+    /// Everything buffered was dropped; the error waits for the next `poll`, and only `reset` helps.
+    Broken(Option<Error>),
 }
 
 impl TableWriter {
-    /// Opens the table, or makes it when it does not exist yet.
-    ///
-    /// # Errors
-    /// `Invalid` when another connector owns the table (P2) or the store refuses the credentials;
-    /// `Unavailable` when the store does not answer: call again.
-    pub fn open(_lake: &Lake, options: WriterOptions) -> Result<Self> {
-        Ok(Self { options })
-    }
-
-    /// The table's positions of `partitions`, read fresh; `None` where the table knows none, which
-    /// is where [`TableWriter::assign`] needs a real start.
-    ///
-    /// # Errors
-    /// `Unavailable`: call again.
-    pub fn known(&mut self, _partitions: &[i32]) -> Result<Vec<(i32, Option<Position>)>> {
-        pending()
-    }
-
-    /// Takes over `partitions` and answers where each goes on (P2): the table's position, or for a
-    /// partition that the table does not know its `Start`, which is stored first (P3). Seek the
-    /// consumer there, with the leader epoch where there is one. Each call begins a new assignment.
-    ///
-    /// # Errors
-    /// `Unavailable`: nothing was assigned, call again. `Invalid` when something of a partition is
-    /// still buffered here: release it first. `Fenced`: call `reset` first.
-    pub fn assign(&mut self, _partitions: &[(i32, Start)]) -> Result<Vec<(i32, Position)>> {
-        pending()
+    pub(super) fn new(lake: &Lake, options: WriterOptions, log: TableLog) -> Self {
+        let schema = log.schema();
+        let shredder = new_shredder(&options, &schema);
+        Self {
+            lake: lake.clone(),
+            share: options.budget.join(),
+            options,
+            log: Some(log),
+            schema,
+            shredder,
+            owned: BTreeMap::new(),
+            assignments: 0,
+            buffer: Buffer::default(),
+            flight: None,
+            health: Health::Good,
+            paused: std::cell::Cell::new(false),
+        }
     }
 
     /// Takes one record. Records of a partition come in order; what can't be decoded becomes a row
@@ -55,25 +95,51 @@ impl TableWriter {
     ///
     /// # Errors
     /// `Fenced`: the record was dropped, call `poll` or `reset`. `Invalid` for a partition that is
-    /// not assigned or an offset below what was already taken: a late record of an earlier
-    /// assignment, which the caller drops.
-    pub fn append(&mut self, _record: &Record<'_>) -> Result<()> {
-        pending()
+    /// not assigned or an offset that a late record of an earlier assignment has: drop it and do
+    /// not `advance` past it.
+    pub fn append(&mut self, record: &Record<'_>) -> Result<()> {
+        self.check_good()?;
+        let large = record.value.map_or(0, <[u8]>::len) >= BATCH_BYTES;
+        if large && self.shredder.rows() > 0 {
+            // A batch's string offsets have 31 bits: a huge record gets a batch of its own.
+            self.publish()?;
+        }
+        owned_mut(&mut self.owned, record.partition)?.take(record.partition, record.offset)?;
+        self.shredder.append(record, self.lake.clock().now_us());
+        if self.shredder.rows() == 1 {
+            self.note_progress();
+        }
+        let bytes = self.shredder.bytes();
+        if self.shredder.rows() >= BATCH_ROWS || bytes >= BATCH_BYTES {
+            self.publish()?;
+        } else if self.share.bytes() + REPORT_BYTES < self.buffer.bytes + bytes {
+            self.report();
+        }
+        Ok(())
     }
 
     /// Moves the position past what is not a record: control records, aborted transactions (P4).
     /// `next_offset` is the consumer's position, sampled after the records below it were appended.
+    /// An offset below what was taken is ignored: the position only moves forward.
     ///
     /// # Errors
-    /// As [`TableWriter::append`]; an offset below what was taken is ignored, since the position
-    /// only moves forward.
+    /// As [`TableWriter::append`].
     pub fn advance(
         &mut self,
-        _partition: i32,
-        _next_offset: i64,
-        _leader_epoch: Option<i32>,
+        partition: i32,
+        next_offset: i64,
+        leader_epoch: Option<i32>,
     ) -> Result<()> {
-        pending()
+        self.check_good()?;
+        let owned = owned_mut(&mut self.owned, partition)?;
+        owned.skip_to(partition, next_offset)?;
+        if leader_epoch.is_some() {
+            owned.leader_epoch = leader_epoch;
+        }
+        if owned.has_buffered() {
+            self.note_progress();
+        }
+        Ok(())
     }
 
     /// Makes what was appended so far visible as live rows. Call it at most every 250 ms; the
@@ -82,22 +148,65 @@ impl TableWriter {
     /// # Errors
     /// `Fenced` as in `append`; `Internal` when a batch can't be made.
     pub fn publish(&mut self) -> Result<()> {
-        pending()
+        self.check_good()?;
+        let rows = self.shredder.rows();
+        let batch = self
+            .shredder
+            .finish()?
+            .unwrap_or_else(|| RecordBatch::new_empty(Arc::new(envelope_schema())));
+        debug_assert_eq!(batch.num_rows(), rows, "E1: a shredded record is a row");
+        let ranges = publish_ranges(&mut self.owned, &self.options.topic_id);
+        if !ranges.is_empty() {
+            let live = LiveBatch { batch, ranges };
+            let live = self.lake.live().publish(&self.options.table, live);
+            self.buffer.push(live);
+        }
+        self.report();
+        Ok(())
     }
 
     /// Whether a cut should be made now. Before it, the caller makes sure that the topic is still
     /// the same (P1).
     pub fn due(&self) -> bool {
-        false
+        let now = self.lake.clock().monotonic();
+        let pending = Pending {
+            age: self.buffer.since.map(|since| now.saturating_sub(since)),
+            bytes: self.buffer.bytes + self.shredder.bytes(),
+            rows: self.buffer.rows + self.shredder.rows(),
+            pressed: self.options.budget.is_pressed() && self.share.is_largest(),
+        };
+        self.flight.is_none() && self.options.cut.is_due(&pending)
     }
 
     /// Starts a commit of everything buffered in the background; appending goes on meanwhile.
     /// `false`: nothing to commit, or a commit is still in flight.
     ///
     /// # Errors
-    /// As [`TableWriter::publish`].
+    /// As [`TableWriter::publish`]; `Unavailable` when the table's log must be opened again first
+    /// and the store does not answer: nothing was lost, call again.
     pub fn cut(&mut self) -> Result<bool> {
-        pending()
+        self.publish()?;
+        if self.flight.is_some() || !self.owned.values().any(Owned::has_buffered) {
+            return Ok(false);
+        }
+        let log = self.take_log()?;
+        let buffer = self.buffer.take();
+        let (moves, flight_moves) = self.plan_moves();
+        let held = self.options.budget.hold(buffer.bytes);
+        self.report();
+        let plan = Plan {
+            id: self.lake.clock().new_id(),
+            table: self.options.table.clone(),
+            live: buffer.batches,
+            moves,
+            retry: self.options.retry,
+            held,
+        };
+        self.flight = Some(Flight {
+            job: Job::start(&self.lake, log, plan),
+            moves: flight_moves,
+        });
+        Ok(true)
     }
 
     /// What was committed since the last call: the caller commits these offsets for its group.
@@ -107,7 +216,8 @@ impl TableWriter {
     /// `Fenced`: another writer moved a position; everything buffered was dropped, call `reset` and
     /// seek. Any other kind: the same, and the task should fail with it.
     pub fn poll(&mut self) -> Result<Vec<CommittedRange>> {
-        pending()
+        self.lake.live().sweep();
+        self.wait_cut(Duration::ZERO)
     }
 
     /// As [`TableWriter::poll`], but waits up to `deadline` for the commit in flight. Returns at
@@ -116,73 +226,239 @@ impl TableWriter {
     ///
     /// # Errors
     /// As [`TableWriter::poll`].
-    pub fn wait_cut(&mut self, _deadline: Duration) -> Result<Vec<CommittedRange>> {
-        pending()
+    pub fn wait_cut(&mut self, deadline: Duration) -> Result<Vec<CommittedRange>> {
+        let finished = match &self.flight {
+            Some(flight) => flight.job.wait(deadline),
+            None => None,
+        };
+        let committed = match finished {
+            Some(finished) => self.settle(finished),
+            None => Vec::new(),
+        };
+        match &mut self.health {
+            Health::Good => Ok(committed),
+            Health::Broken(error) => Err(error.take().unwrap_or_else(needs_reset)),
+        }
     }
 
     /// Whether a commit is in flight.
     pub fn in_flight(&self) -> bool {
-        false
-    }
-
-    /// Gives `partitions` up (P7): commits what is buffered within `deadline`, else drops it. After
-    /// the return nothing of them is buffered (E5) and the revoke can be acknowledged. A commit
-    /// whose deadline passed may still land later; positions are fenced, so that is safe.
-    ///
-    /// # Errors
-    /// None of the store's: what it does not settle in time is dropped. A lost fence shows at the
-    /// next `poll`.
-    pub fn release(&mut self, _partitions: &[i32], _deadline: Duration) -> Result<Released> {
-        pending()
-    }
-
-    /// Drops everything buffered and reads the positions again: after `Fenced`, or whenever the
-    /// caller wants to start over. Answers where each assigned partition goes on; seek there.
-    ///
-    /// # Errors
-    /// `Unavailable`: call again. `Data` when the table lost a position that it had (P22).
-    pub fn reset(&mut self) -> Result<Vec<(i32, Position)>> {
-        pending()
-    }
-
-    /// Releases everything and ends the writer. Dropping a writer without this is safe: what it
-    /// had buffered is read again from the table's positions.
-    ///
-    /// # Errors
-    /// As [`TableWriter::release`].
-    pub fn close(self, _deadline: Duration) -> Result<Released> {
-        pending()
+        self.flight.is_some()
     }
 
     /// The bytes held: builders, batches, and the commit in flight. The caller pauses its consumer
     /// while [`TableWriter::must_pause`], which bounds this.
     pub fn memory(&self) -> usize {
-        0
+        let flying = self.flight.as_ref().map_or(0, |flight| flight.job.bytes);
+        self.buffer.bytes + self.shredder.bytes() + flying
     }
 
     /// Whether the worker's budget is used up, so that the caller must stop appending (and keep
     /// polling) until it is not. Goes on being true until a quarter of the budget is free again.
     pub fn must_pause(&self) -> bool {
-        false
+        let budget = &self.options.budget;
+        let paused = budget.is_over() || (self.paused.get() && !budget.has_room());
+        self.paused.set(paused);
+        paused
     }
 
     /// The commit in flight that the store has not answered for a while, if any.
     pub fn stalled(&self) -> Option<Stall> {
-        None
+        self.flight.as_ref().and_then(|flight| flight.job.stalled())
     }
 
     /// The partitions assigned, and the next offset that each expects.
     pub fn assigned(&self) -> Vec<(i32, i64)> {
-        Vec::new()
+        self.owned
+            .iter()
+            .map(|(partition, owned)| (*partition, owned.next))
+            .collect()
     }
 
     /// The table's columns as this writer last saw them.
     pub fn schema(&self) -> SchemaRef {
-        SchemaRef::new(arrow::datatypes::Schema::empty())
+        SchemaRef::clone(&self.schema)
     }
 
     /// What the writer was opened with.
     pub fn options(&self) -> &WriterOptions {
         &self.options
     }
+
+    /// Takes in how the commit in flight ended.
+    pub(super) fn settle(&mut self, finished: Result<Finished>) -> Vec<CommittedRange> {
+        let Some(flight) = self.flight.take() else {
+            return Vec::new();
+        };
+        match finished {
+            Ok(Finished { log, outcome }) => {
+                self.keep_newest(log);
+                self.shredder.rebase(&self.schema);
+                match outcome {
+                    Ok(_version) => return self.settle_committed(flight),
+                    Err(error) => self.break_with(flight, error),
+                }
+            }
+            Err(error) => self.break_with(flight, error),
+        }
+        Vec::new()
+    }
+
+    /// Meanwhile another log may have been opened, to assign partitions: the newer one knows more.
+    fn keep_newest(&mut self, log: TableLog) {
+        let newest = match self.log.take() {
+            Some(own) if own.version() > log.version() => own,
+            _ => log,
+        };
+        self.schema = newest.schema();
+        self.log = Some(newest);
+    }
+
+    fn settle_committed(&mut self, flight: Flight) -> Vec<CommittedRange> {
+        let table = &self.options.table;
+        self.lake.live().committed(table, &flight.job.live);
+        let mut committed = Vec::with_capacity(flight.moves.len());
+        for moved in flight.moves {
+            committed.push(CommittedRange {
+                partition: moved.partition,
+                offset: moved.to,
+            });
+            // What was cut under an earlier assignment says nothing about this one (P7).
+            if let Some(owned) = self
+                .owned
+                .get_mut(&moved.partition)
+                .filter(|owned| owned.assignment == moved.assignment)
+            {
+                debug_assert!(
+                    moved.to >= owned.settled.offset,
+                    "E3: positions only advance"
+                );
+                owned.flying = None;
+                owned.settled = Position {
+                    offset: moved.to,
+                    epoch: owned.settled.epoch,
+                    leader_epoch: moved.leader_epoch.or(owned.settled.leader_epoch),
+                };
+            }
+        }
+        committed
+    }
+
+    fn break_with(&mut self, flight: Flight, error: Error) {
+        if error.kind() == ErrorKind::Fenced {
+            metrics::counter!(
+                "eddy_fence_losses_total",
+                "topic" => self.options.table.topic().to_owned()
+            )
+            .increment(1);
+        }
+        self.flight = Some(flight);
+        self.drop_everything();
+        self.health = Health::Broken(Some(error));
+    }
+
+    /// Drops all that is buffered and gives the commit in flight up. What is dropped vanishes from
+    /// the live rows at once.
+    pub(super) fn drop_everything(&mut self) {
+        if let Some(flight) = self.flight.take() {
+            let table = &self.options.table;
+            self.lake.live().dropped(table, &flight.job.live);
+        }
+        for owned in self.owned.values_mut() {
+            owned.flying = None;
+        }
+        self.drop_buffer();
+    }
+
+    /// Drops what is not in flight.
+    pub(super) fn drop_buffer(&mut self) {
+        let buffer = self.buffer.take();
+        let table = &self.options.table;
+        self.lake.live().dropped(table, &buffer.batches);
+        self.shredder = new_shredder(&self.options, &self.schema);
+        self.report();
+    }
+
+    pub(super) fn check_good(&self) -> Result<()> {
+        match self.health {
+            Health::Good => Ok(()),
+            Health::Broken(_) => Err(needs_reset()),
+        }
+    }
+
+    fn plan_moves(&mut self) -> (Vec<Move>, Vec<FlightMove>) {
+        let moving = self
+            .owned
+            .iter_mut()
+            .filter(|(_, owned)| owned.has_buffered());
+        moving
+            .map(|(partition, owned)| {
+                // Nothing is in flight, so the settled position is what the fence must see (P8).
+                debug_assert!(owned.flying.is_none() && owned.published == owned.next);
+                owned.flying = Some(owned.next);
+                let plan = Move {
+                    topic_id: self.options.topic_id.clone(),
+                    partition: *partition,
+                    from: Some(owned.settled),
+                    to: owned.next,
+                    leader_epoch: owned.leader_epoch,
+                };
+                let moved = FlightMove {
+                    partition: *partition,
+                    assignment: owned.assignment,
+                    to: owned.next,
+                    leader_epoch: owned.leader_epoch,
+                };
+                (plan, moved)
+            })
+            .unzip()
+    }
+
+    /// The clock of the next cut starts with the first row or progress.
+    fn note_progress(&mut self) {
+        if self.buffer.since.is_none() {
+            self.buffer.since = Some(self.lake.clock().monotonic());
+        }
+    }
+
+    fn report(&self) {
+        self.share.set(self.buffer.bytes + self.shredder.bytes());
+    }
+}
+
+impl Drop for TableWriter {
+    fn drop(&mut self) {
+        // Whatever is not committed is read again by the next owner, so it is no live row any more.
+        self.drop_everything();
+    }
+}
+
+impl std::fmt::Debug for TableWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TableWriter")
+            .field("table", &self.options.table)
+            .field("assigned", &self.assigned())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) fn new_shredder(options: &WriterOptions, schema: &SchemaRef) -> Shredder {
+    Shredder::new(
+        &options.topic,
+        options.topic_id.clone(),
+        schema,
+        options.limits,
+    )
+}
+
+fn owned_mut(owned: &mut BTreeMap<i32, Owned>, partition: i32) -> Result<&mut Owned> {
+    owned.get_mut(&partition).ok_or_else(|| {
+        Error::invalid(format!(
+            "partition {partition} is not assigned to this writer; drop the record"
+        ))
+    })
+}
+
+fn needs_reset() -> Error {
+    Error::fenced("what was buffered was dropped; reset the writer and seek to its positions")
 }

@@ -1,0 +1,174 @@
+//! Where a writer's partitions begin: opening the table, taking partitions over, starting over.
+
+use crate::commit::{Cut, Move, TableLog};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::Lake;
+use crate::record::Position;
+use crate::schema::envelope_schema;
+use crate::write::buffer::Owned;
+use crate::write::options::{Start, WriterOptions};
+use crate::write::table::{Health, TableWriter};
+
+/// Attempts to store a start while other writers store theirs: each loss means that another one
+/// got through.
+const BASE_ATTEMPTS: usize = 16;
+
+impl TableWriter {
+    /// Opens the table, or makes it when it does not exist yet.
+    ///
+    /// # Errors
+    /// `Invalid` when another connector owns the table (P2) or the store refuses the credentials;
+    /// `Unavailable` when the store does not answer: call again.
+    pub fn open(lake: &Lake, options: WriterOptions) -> Result<Self> {
+        let log =
+            TableLog::create_or_open(lake, &options.table, &envelope_schema(), &options.owner)?;
+        Ok(Self::new(lake, options, log))
+    }
+
+    /// The table's positions of `partitions`, read fresh; `None` where the table knows none, which
+    /// is where [`TableWriter::assign`] needs a real start.
+    ///
+    /// # Errors
+    /// `Unavailable`: call again.
+    pub fn known(&mut self, partitions: &[i32]) -> Result<Vec<(i32, Option<Position>)>> {
+        let topic_id = self.options.topic_id.clone();
+        let log = self.fresh_log()?;
+        Ok(partitions
+            .iter()
+            .map(|partition| (*partition, log.position(&topic_id, *partition)))
+            .collect())
+    }
+
+    /// Takes over `partitions` and answers where each goes on (P2): the table's position, or for a
+    /// partition that the table does not know its `Start`, which is stored first (P3). Seek the
+    /// consumer there, with the leader epoch where there is one. Each call begins a new assignment.
+    ///
+    /// # Errors
+    /// `Unavailable`: nothing was assigned, call again. `Invalid` when something of a partition is
+    /// still buffered here: release it first. `Fenced`: call `reset` first.
+    pub fn assign(&mut self, partitions: &[(i32, Start)]) -> Result<Vec<(i32, Position)>> {
+        self.check_good()?;
+        for (partition, _) in partitions {
+            if self.owned.get(partition).is_some_and(Owned::has_unsettled) {
+                return Err(Error::invalid(format!(
+                    "partition {partition} is still buffered here; release it before assigning it"
+                )));
+            }
+        }
+        let positions = self.positions_or_base(partitions)?;
+        self.assignments += 1;
+        for (partition, position) in &positions {
+            self.owned
+                .insert(*partition, Owned::new(self.assignments, *position));
+        }
+        Ok(positions)
+    }
+
+    /// Drops everything buffered and reads the positions again: after `Fenced`, or whenever the
+    /// caller wants to start over. Answers where each assigned partition goes on; seek there.
+    ///
+    /// # Errors
+    /// `Unavailable`: call again. `Data` when the table lost a position that it had (P22).
+    pub fn reset(&mut self) -> Result<Vec<(i32, Position)>> {
+        self.drop_everything();
+        self.health = Health::Broken(None);
+        let partitions: Vec<i32> = self.owned.keys().copied().collect();
+        let known = self.known(&partitions)?;
+        self.assignments += 1;
+        let mut positions = Vec::with_capacity(known.len());
+        for (partition, position) in known {
+            let position = position.ok_or_else(|| {
+                Error::data(format!(
+                    "the table `{}` has lost its position of partition {partition}",
+                    self.options.table
+                ))
+            })?;
+            if let Some(owned) = self.owned.get_mut(&partition) {
+                owned.rewind(self.assignments, position, position.offset);
+            }
+            positions.push((partition, position));
+        }
+        self.drop_buffer();
+        self.health = Health::Good;
+        Ok(positions)
+    }
+
+    /// The table's log for the commit that is about to start.
+    pub(super) fn take_log(&mut self) -> Result<TableLog> {
+        match self.log.take() {
+            Some(log) => Ok(log),
+            None => self.open_log(),
+        }
+    }
+
+    /// The table's log as of now. While a commit is in flight its log is away, so another one is
+    /// opened: to the commit it is just another writer.
+    fn fresh_log(&mut self) -> Result<&mut TableLog> {
+        let log = match self.log.take() {
+            Some(mut log) => {
+                let refreshed = log.refresh();
+                let log = self.log.insert(log);
+                refreshed?;
+                log
+            }
+            None => {
+                let log = self.open_log()?;
+                self.log.insert(log)
+            }
+        };
+        self.schema = log.schema();
+        Ok(log)
+    }
+
+    fn open_log(&self) -> Result<TableLog> {
+        TableLog::open(&self.lake, &self.options.table)?.ok_or_else(|| {
+            Error::data(format!(
+                "the table `{}` is gone; restart the connector to make it again",
+                self.options.table
+            ))
+        })
+    }
+
+    /// The table's positions, after storing the start of those that it does not know (P3).
+    fn positions_or_base(&mut self, partitions: &[(i32, Start)]) -> Result<Vec<(i32, Position)>> {
+        let topic_id = self.options.topic_id.clone();
+        let mut id = self.lake.clock().new_id();
+        for _ in 0..BASE_ATTEMPTS {
+            let log = self.fresh_log()?;
+            let mut positions = Vec::with_capacity(partitions.len());
+            let mut moves = Vec::new();
+            for (partition, start) in partitions {
+                match log.position(&topic_id, *partition) {
+                    Some(position) => positions.push((*partition, position)),
+                    None => moves.push(Move {
+                        topic_id: topic_id.clone(),
+                        partition: *partition,
+                        from: None,
+                        to: start.offset,
+                        leader_epoch: start.leader_epoch,
+                    }),
+                }
+            }
+            if moves.is_empty() {
+                return Ok(positions);
+            }
+            let base = Cut {
+                id,
+                files: Vec::new(),
+                moves,
+                operation: "START",
+            };
+            match log.commit(&base) {
+                Ok(_) => {}
+                // Another writer stored one of these starts: see what holds now.
+                Err(error) if error.kind() == ErrorKind::Fenced => {}
+                Err(error) => return Err(error),
+            }
+            id = self.lake.clock().new_id();
+        }
+        Err(Error::unavailable(format!(
+            "the start of table `{}` could not be stored: other writers were always faster",
+            self.options.table
+        )))
+    }
+}

@@ -1,0 +1,189 @@
+//! What a writer holds for the next cut, and where each of its partitions stands.
+//!
+//! ```text
+//! settled         flying            published        next
+//!    |  in flight    |  in the buffer   |  in the shredder |   not read yet
+//! ```
+//!
+//! `settled` is the table's position as last seen, `flying` the end of the commit in flight,
+//! `published` the end of what is visible as live rows, `next` the end of what was taken.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::read::live::{LiveBatch, LiveRange};
+use crate::record::{Position, TopicId};
+
+/// One assigned partition.
+#[derive(Debug, Clone)]
+pub(super) struct Owned {
+    /// Which assignment this is: a commit begun under an earlier one says nothing about this one.
+    pub(super) assignment: u64,
+    pub(super) settled: Position,
+    pub(super) flying: Option<i64>,
+    pub(super) published: i64,
+    pub(super) next: i64,
+    pub(super) leader_epoch: Option<i32>,
+    /// The offset after the last row taken.
+    rows_end: i64,
+    /// After a rewind: rows below this offset were dropped and must come again, so whatever comes
+    /// first at or beyond it is a late record of the earlier assignment.
+    expected_below: Option<i64>,
+}
+
+impl Owned {
+    pub(super) fn new(assignment: u64, position: Position) -> Self {
+        Self {
+            assignment,
+            settled: position,
+            flying: None,
+            published: position.offset,
+            next: position.offset,
+            leader_epoch: position.leader_epoch,
+            rows_end: position.offset,
+            expected_below: None,
+        }
+    }
+
+    /// The end of what is settled or on its way to be.
+    pub(super) fn base(&self) -> i64 {
+        self.flying.unwrap_or(self.settled.offset)
+    }
+
+    /// Something taken is not in a commit yet.
+    pub(super) fn has_buffered(&self) -> bool {
+        self.next > self.base()
+    }
+
+    /// Something taken is not settled yet.
+    pub(super) fn has_unsettled(&self) -> bool {
+        self.next > self.settled.offset || self.flying.is_some()
+    }
+
+    /// Takes the record at `offset`.
+    pub(super) fn take(&mut self, partition: i32, offset: i64) -> Result<()> {
+        if offset < self.next {
+            return Err(late(partition, offset, self.next));
+        }
+        self.check_expected(partition, offset)?;
+        self.expected_below = None;
+        self.next = offset.saturating_add(1);
+        self.rows_end = self.next;
+        Ok(())
+    }
+
+    /// Moves past offsets that hold no record (P4).
+    pub(super) fn skip_to(&mut self, partition: i32, next_offset: i64) -> Result<()> {
+        if next_offset > self.next {
+            self.check_expected(partition, next_offset)?;
+            self.next = next_offset;
+        }
+        Ok(())
+    }
+
+    fn check_expected(&self, partition: i32, offset: i64) -> Result<()> {
+        match self.expected_below {
+            Some(below) if offset >= below => Err(late(partition, offset, self.next)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets what was taken beyond `offset`; the caller seeks there. The rows dropped must come
+    /// again before anything later is taken.
+    pub(super) fn rewind(&mut self, assignment: u64, position: Position, offset: i64) {
+        let rows_end = self.rows_end.max(self.expected_below.unwrap_or(0));
+        *self = Self::new(assignment, position);
+        self.published = offset;
+        self.next = offset;
+        self.rows_end = offset;
+        self.expected_below = (rows_end > offset).then_some(rows_end);
+    }
+}
+
+fn late(partition: i32, offset: i64, next: i64) -> Error {
+    Error::invalid(format!(
+        "offset {offset} of partition {partition} belongs to an earlier assignment; drop it and \
+         go on from offset {next}"
+    ))
+}
+
+/// The batches of the next cut.
+#[derive(Debug, Default)]
+pub(super) struct Buffer {
+    pub(super) batches: Vec<Arc<LiveBatch>>,
+    pub(super) rows: usize,
+    pub(super) bytes: usize,
+    /// When its first row or progress came.
+    pub(super) since: Option<Duration>,
+}
+
+impl Buffer {
+    pub(super) fn push(&mut self, live: Arc<LiveBatch>) {
+        self.rows += live.batch.num_rows();
+        self.bytes += live.batch.get_array_memory_size();
+        self.batches.push(live);
+    }
+
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::take(self)
+    }
+
+    /// Whether a batch stands for offsets of `partition` (E5).
+    pub(super) fn holds(&self, partition: i32) -> bool {
+        self.batches
+            .iter()
+            .any(|live| live.ranges.iter().any(|range| range.partition == partition))
+    }
+}
+
+/// The ranges that a batch closed now stands for, which count as published from here on.
+pub(super) fn publish_ranges(
+    owned: &mut BTreeMap<i32, Owned>,
+    topic_id: &TopicId,
+) -> Vec<LiveRange> {
+    owned
+        .iter_mut()
+        .filter(|(_, owned)| owned.next > owned.published)
+        .map(|(partition, owned)| {
+            let lo = std::mem::replace(&mut owned.published, owned.next);
+            LiveRange {
+                topic_id: topic_id.clone(),
+                partition: *partition,
+                lo,
+                hi: owned.next,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn at(offset: i64) -> Position {
+        Position {
+            offset,
+            epoch: 0,
+            leader_epoch: None,
+        }
+    }
+
+    #[test]
+    fn p7_after_a_rewind_late_records_are_refused_until_the_dropped_ones_come_again() {
+        let mut owned = Owned::new(1, at(100));
+        for offset in 100..200 {
+            owned.take(0, offset).unwrap();
+        }
+        owned.skip_to(0, 210).unwrap();
+        owned.rewind(2, at(100), 100);
+        assert!(owned.take(0, 210).is_err());
+        assert!(owned.skip_to(0, 210).is_err());
+        owned.take(0, 105).unwrap();
+        assert!(owned.take(0, 104).is_err());
+        owned.take(0, 210).unwrap();
+        assert_eq!(owned.next, 211);
+    }
+}

@@ -1,0 +1,335 @@
+//! The background half of a writer: one cut from batches to a committed version.
+//!
+//! ```text
+//! decide types -> reserve columns -> rows by day -> encode -> journal -> upload -> commit
+//!                      (P11)                                   (P14)     (P13)    (P8, P9)
+//! ```
+//!
+//! A store that does not answer is asked again for as long as it takes, always for the same cut:
+//! while its outcome is open, nothing else may be planned in its place (P9). The task sees that by
+//! [`Job::stalled`], its memory stays bounded because it stops appending, and it can give the job
+//! up at any time: the fence makes a commit that lands later harmless.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::budget::Held;
+use crate::commit::{Cut, DataFile, GRACE, Move, TableLog};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fault;
+use crate::lake::Lake;
+use crate::path::{TablePath, data_file};
+use crate::read::live::LiveBatch;
+use crate::schema::{decide, envelope_schema, grow, project};
+use crate::write::day::{by_day, day_text};
+use crate::write::file::{Encoded, encode};
+use crate::write::options::{Retry, Stall};
+use crate::write::upload::{upload, write_journal};
+
+/// What a commit is to contain.
+pub(super) struct Plan {
+    pub(super) id: Uuid,
+    pub(super) table: TablePath,
+    pub(super) live: Vec<Arc<LiveBatch>>,
+    pub(super) moves: Vec<Move>,
+    pub(super) retry: Retry,
+    /// What the cut holds of the worker's memory, given back when the job ends, even when nobody
+    /// waits for it any more.
+    pub(super) held: Held,
+}
+
+/// A commit in flight, seen from the writer.
+#[derive(Debug)]
+pub(super) struct Job {
+    finished: Receiver<Finished>,
+    /// Dropping it tells the background thread that nobody waits any more.
+    _wanted: watch::Sender<()>,
+    stall: Arc<Mutex<Option<Stall>>>,
+    pub(super) live: Vec<Arc<LiveBatch>>,
+    pub(super) bytes: usize,
+}
+
+/// How a job ended; the log comes back to the writer.
+pub(super) struct Finished {
+    pub(super) log: TableLog,
+    pub(super) outcome: Result<u64>,
+}
+
+impl Job {
+    /// Starts the commit on a background thread.
+    pub(super) fn start(lake: &Lake, log: TableLog, plan: Plan) -> Self {
+        let (sender, finished) = channel();
+        let (wanted, unwanted) = watch::channel(());
+        let stall = Arc::new(Mutex::new(None));
+        let live = plan.live.clone();
+        let bytes = plan.held.bytes();
+        let run = Run {
+            lake: lake.clone(),
+            log,
+            plan,
+            stall: Arc::clone(&stall),
+            unwanted,
+        };
+        lake.runtime().spawn_blocking(move || run.to_end(&sender));
+        Self {
+            finished,
+            _wanted: wanted,
+            stall,
+            live,
+            bytes,
+        }
+    }
+
+    /// How the job ended, if it does within `deadline`.
+    pub(super) fn wait(&self, deadline: Duration) -> Option<Result<Finished>> {
+        match self.finished.recv_timeout(deadline) {
+            Ok(finished) => Some(Ok(finished)),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Err(Error::internal(
+                "a background commit ended without an answer",
+            ))),
+        }
+    }
+
+    /// What the store last failed with, while it goes on failing.
+    pub(super) fn stalled(&self) -> Option<Stall> {
+        self.stall
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// A commit in flight, seen from its thread.
+struct Run {
+    lake: Lake,
+    log: TableLog,
+    plan: Plan,
+    stall: Arc<Mutex<Option<Stall>>>,
+    unwanted: watch::Receiver<()>,
+}
+
+impl Run {
+    fn to_end(mut self, sender: &Sender<Finished>) {
+        let begun = self.lake.clock().monotonic();
+        let outcome = self.commit();
+        let took = self.lake.clock().monotonic().saturating_sub(begun);
+        metrics::histogram!("eddy_commit_duration_seconds", "topic" => self.topic())
+            .record(took.as_secs_f64());
+        // The memory is free before the writer hears of it, so that it does not pause for nothing.
+        drop(self.plan);
+        // Whoever gave the job up does not listen any more.
+        let _ = sender.send(Finished {
+            log: self.log,
+            outcome,
+        });
+    }
+
+    fn topic(&self) -> String {
+        self.plan.table.topic().to_owned()
+    }
+
+    fn commit(&mut self) -> Result<u64> {
+        let encoded = self.encode_files()?;
+        let files = self.upload_files(encoded)?;
+        let cut = Cut {
+            id: self.plan.id,
+            files,
+            moves: std::mem::take(&mut self.plan.moves),
+            operation: "WRITE",
+        };
+        fault::point("before_commit");
+        let committed = self
+            .until_settled("commit", |run| run.log.commit(&cut))
+            .map_err(|error| self.too_old(&cut.files, error))?;
+        let rows: u64 = cut.files.iter().map(|file| file.rows).sum();
+        let bytes: u64 = cut.files.iter().map(|file| file.size).sum();
+        metrics::counter!("eddy_records_written_total", "topic" => self.topic()).increment(rows);
+        metrics::counter!("eddy_bytes_written_total", "topic" => self.topic()).increment(bytes);
+        tracing::debug!(
+            topic = self.plan.table.topic(),
+            version = committed.version,
+            files = cut.files.len(),
+            rows,
+            bytes,
+            "committed"
+        );
+        Ok(committed.version)
+    }
+
+    /// Encodes one file per day. Columns are reserved before, so that every file is written under
+    /// the names that won (P11).
+    fn encode_files(&mut self) -> Result<Vec<(String, Encoded)>> {
+        let batches: Vec<RecordBatch> = self
+            .plan
+            .live
+            .iter()
+            .filter(|live| live.batch.num_rows() > 0)
+            .map(|live| live.batch.clone())
+            .collect();
+        if batches.is_empty() {
+            return Ok(Vec::new());
+        }
+        let batches = decide(&self.log.schema(), batches)?;
+        let discovered = union(&batches);
+        let reserved = self.until_settled("reserve columns", |run| run.log.reserve(&discovered))?;
+        fault::point("before_encode");
+        let mut files = Vec::new();
+        for (day, batches) in by_day(&batches, self.lake.clock().now_us())? {
+            let file_schema = Arc::new(project(&reserved, &union(&batches))?);
+            let path = data_file(&day_text(day), self.lake.clock().new_id());
+            files.push((path, encode(&batches, &file_schema)?));
+        }
+        Ok(files)
+    }
+
+    fn upload_files(&mut self, encoded: Vec<(String, Encoded)>) -> Result<Vec<DataFile>> {
+        if encoded.is_empty() {
+            return Ok(Vec::new());
+        }
+        fault::point("before_upload");
+        let names: Vec<String> = encoded.iter().map(|(path, _)| path.clone()).collect();
+        self.until_settled("journal an upload", |run| {
+            let journal = write_journal(&run.lake, &run.plan.table, run.plan.id, &names);
+            run.lake.runtime().block_on(journal)
+        })?;
+        let mut files = Vec::with_capacity(encoded.len());
+        for (path, file) in encoded {
+            let object = self.plan.table.object(&path);
+            let begun_us = self.until_settled("upload a file", |run| {
+                let begun_us = run.lake.clock().now_us();
+                let sent = upload(&run.lake, &object, file.bytes.clone());
+                run.lake.runtime().block_on(sent).map(|()| begun_us)
+            })?;
+            files.push(data_file_of(path, &file, begun_us));
+        }
+        fault::point("after_upload");
+        Ok(files)
+    }
+
+    /// After half a day without a store the commit refuses files that may count as orphans by now
+    /// (P14): then the rows are read again, which is no reason for the task to fail.
+    fn too_old(&self, files: &[DataFile], error: Error) -> Error {
+        let now_ms = self.lake.clock().now_us() / 1_000;
+        let half_ms = i64::try_from(GRACE.as_millis() / 2).unwrap_or(i64::MAX);
+        let old = files.iter().any(|file| now_ms - file.modified_ms > half_ms);
+        match error.kind() {
+            ErrorKind::Invalid if old => {
+                Error::fenced("the store was away for too long").with_source(error)
+            }
+            _ => error,
+        }
+    }
+
+    /// Repeats `attempt` while the store is unavailable, with doubled and jittered waits.
+    fn until_settled<T>(
+        &mut self,
+        what: &'static str,
+        mut attempt: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let mut wait = self.plan.retry.first;
+        loop {
+            if self.unwanted.has_changed().is_err() {
+                return Err(Error::fenced("the writer gave this commit up"));
+            }
+            match attempt(self) {
+                Err(error) if error.is_unavailable() => {
+                    self.note_stall(what, &error);
+                    self.pause(wait);
+                    wait = wait.saturating_mul(2).min(self.plan.retry.most);
+                }
+                settled => {
+                    self.clear_stall(what);
+                    return settled;
+                }
+            }
+        }
+    }
+
+    fn note_stall(&self, what: &'static str, error: &Error) {
+        metrics::counter!("eddy_store_retries_total", "topic" => self.topic()).increment(1);
+        let mut stall = self.stall.lock().unwrap_or_else(PoisonError::into_inner);
+        let message = format!("could not {what}: {error}");
+        if let Some(stall) = stall.as_mut() {
+            stall.attempts = stall.attempts.saturating_add(1);
+            stall.message = message;
+            return;
+        }
+        tracing::warn!(
+            topic = self.plan.table.topic(),
+            step = what,
+            %error,
+            "the store does not answer, trying again"
+        );
+        *stall = Some(Stall {
+            since_us: self.lake.clock().now_us(),
+            attempts: 1,
+            message,
+        });
+    }
+
+    fn clear_stall(&self, what: &'static str) {
+        let mut stall = self.stall.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stall) = stall.take() {
+            tracing::info!(
+                topic = self.plan.table.topic(),
+                step = what,
+                attempts = stall.attempts,
+                "the store answers again"
+            );
+        }
+    }
+
+    /// Waits between half of `wait` and all of it, or until nobody wants the job any more.
+    fn pause(&mut self, wait: Duration) {
+        let half = wait / 2;
+        let random = self.lake.clock().new_id().as_u128() % 1_024;
+        let jitter = half.saturating_mul(u32::try_from(random).unwrap_or(0)) / 1_024;
+        let clock = self.lake.clock().clone();
+        let unwanted = &mut self.unwanted;
+        self.lake.runtime().block_on(async {
+            tokio::select! {
+                () = clock.sleep(half.saturating_add(jitter)) => {}
+                _ = unwanted.changed() => {}
+            }
+        });
+    }
+}
+
+fn data_file_of(path: String, file: &Encoded, begun_us: i64) -> DataFile {
+    let day = path
+        .split_once('/')
+        .and_then(|(folder, _)| folder.strip_prefix("dt="))
+        .map(ToOwned::to_owned);
+    DataFile {
+        path,
+        size: file.bytes.len() as u64,
+        modified_ms: begun_us.div_euclid(1_000),
+        partition_values: [("dt".to_owned(), day)].into(),
+        rows: file.rows,
+        stats_json: file.stats_json.clone(),
+    }
+}
+
+/// Every column of `batches`, under provisional names.
+fn union(batches: &[RecordBatch]) -> Schema {
+    let mut union = envelope_schema();
+    let mut last = None;
+    for batch in batches {
+        let schema = batch.schema();
+        if last.as_ref().is_some_and(|last| Arc::ptr_eq(last, &schema)) {
+            continue;
+        }
+        if let Some(grown) = grow(&union, &schema) {
+            union = grown;
+        }
+        last = Some(schema);
+    }
+    union
+}

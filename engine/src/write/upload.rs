@@ -1,0 +1,81 @@
+//! Data files and their journal on their way into the store.
+//!
+//! Data objects carry a UUID in their name and are never written by anyone else, so a plain put or
+//! multipart upload is create-only in effect, and repeating it is harmless (P13). The journal names
+//! them before the first byte goes out, so that what a crash leaves can be found and removed (P14).
+//! On local disk the lake's store syncs what it is given.
+
+use bytes::Bytes;
+use object_store::buffered::BufWriter;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutMode, PutPayload};
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::lake::Lake;
+use crate::path::{TablePath, upload_journal};
+
+/// Above it an object goes up in parts of this size.
+const PART_BYTES: usize = 16 << 20;
+
+/// Parts of one file on their way at once.
+const PARTS_AT_ONCE: usize = 4;
+
+/// Writes the journal of the commit `id`: the files of `table` that it is about to upload.
+/// Repeating it with the same id is harmless.
+///
+/// # Errors
+/// As the store's.
+pub(super) async fn write_journal(
+    lake: &Lake,
+    table: &TablePath,
+    id: Uuid,
+    files: &[String],
+) -> Result<()> {
+    let path = upload_journal(lake.root(), id);
+    let text = json!({
+        "table": table.prefix().as_ref(),
+        "started_us": lake.clock().now_us(),
+        "files": files,
+    })
+    .to_string();
+    let put = lake
+        .store()
+        .put_opts(&path, PutPayload::from(text), PutMode::Create.into())
+        .await;
+    match put {
+        Ok(_) => Ok(()),
+        // The id is this commit's own: an earlier attempt landed.
+        Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Uploads `bytes` as `path`.
+///
+/// # Errors
+/// As the store's.
+pub(super) async fn upload(lake: &Lake, path: &Path, bytes: Bytes) -> Result<()> {
+    if lake.is_local() || bytes.len() <= PART_BYTES {
+        lake.store()
+            .put(path, PutPayload::from_bytes(bytes))
+            .await?;
+        return Ok(());
+    }
+    let mut parts = BufWriter::with_capacity(lake.store().clone(), path.clone(), PART_BYTES)
+        .with_max_concurrency(PARTS_AT_ONCE);
+    let sent = async {
+        parts.put(bytes).await?;
+        parts.shutdown().await.map_err(|error| {
+            Error::unavailable("the store did not complete a multipart upload").with_source(error)
+        })
+    }
+    .await;
+    if sent.is_err() {
+        // Parts that stay are the store's to expire; the upload itself is tried again.
+        let _ = parts.abort().await;
+    }
+    sent
+}
