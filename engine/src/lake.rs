@@ -70,6 +70,12 @@ impl Lake {
             .with_source(error)
         })?;
         let opened = open::open(&url, &options.options)?;
+        if opened.root.as_ref().contains('%') {
+            // The Delta kernel would take it for an escape.
+            return Err(Error::invalid(format!(
+                "lake.url `{url}` has a `%` in its path; use a path without"
+            )));
+        }
         Self::assemble(url, opened.root, opened.store, opened.local, clock)
     }
 

@@ -80,3 +80,6 @@ fn unreachable(lake: &Lake, error: StoreError) -> Error {
     }
     .with_source(error)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,6 @@ use delta_kernel::KernelError;
 use delta_kernel::snapshot::{Snapshot, SnapshotRef};
 use delta_kernel_default_engine::executor::tokio::TokioMultiThreadExecutor;
 use delta_kernel_default_engine::{DefaultEngine, DefaultEngineBuilder};
-use futures::StreamExt;
 use object_store::Error as StoreError;
 use url::Url;
 
@@ -48,34 +47,39 @@ pub(crate) fn load(
     }
     match builder.build(engine) {
         Ok(snapshot) => Ok(Some(snapshot)),
-        Err(error) if exists(lake, table)? => match version {
-            Some(version) if !is_transport(&error) => Err(Error::not_found(format!(
+        Err(error) => match (bare(&error), version) {
+            (KernelError::EmptyLog, _) => Ok(None),
+            // On local disk the kernel wants to resolve the folder before it lists it.
+            (KernelError::InvalidTableLocation(_), _)
+                if lake.is_local() && !folder_exists(lake, table)? =>
+            {
+                Ok(None)
+            }
+            (bare, Some(version)) if !is_transport(bare) => Err(Error::not_found(format!(
                 "table `{}` has no version `{version}` that can still be read",
                 table.topic()
             ))
             .with_source(error)),
             _ => Err(translate(error, table)),
         },
-        Err(_) => Ok(None),
     }
 }
 
-/// Whether the table's log has anything in it.
-pub(crate) fn exists(lake: &Lake, table: &TablePath) -> Result<bool> {
-    let store = Arc::clone(lake.store());
-    let folder = table.log();
-    let first = lake.wait(async move { store.list(Some(&folder)).next().await })?;
-    Ok(first.transpose()?.is_some())
+fn folder_exists(lake: &Lake, table: &TablePath) -> Result<bool> {
+    let folder = table_url(lake, table)?.to_file_path();
+    Ok(folder.is_ok_and(|folder| folder.exists()))
 }
 
 /// The kernel's error in our words.
 pub(crate) fn translate(error: KernelError, table: &TablePath) -> Error {
-    let (kind, message) = match source_of(&error) {
-        Some(StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. }) => (
+    let (kind, message) = match bare(&error) {
+        KernelError::ObjectStore(
+            StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. },
+        ) => (
             ErrorKind::Invalid,
             "the store refused the credentials; check the keys under [lake.options]".to_owned(),
         ),
-        _ if is_transport(&error) => (
+        bare if is_transport(bare) => (
             ErrorKind::Unavailable,
             format!("the log of table `{}` can't be reached", table.topic()),
         ),
@@ -87,23 +91,22 @@ pub(crate) fn translate(error: KernelError, table: &TablePath) -> Error {
     Error::new(kind, message).with_source(error)
 }
 
-fn source_of(error: &KernelError) -> Option<&StoreError> {
+/// The error without the backtrace that the kernel may have put around it.
+fn bare(error: &KernelError) -> &KernelError {
     match error {
-        KernelError::ObjectStore(error) => Some(error),
-        KernelError::Backtraced { source, .. } => source_of(source),
-        _ => None,
+        KernelError::Backtraced { source, .. } => bare(source),
+        error => error,
     }
 }
 
 /// Whether another try may answer differently.
 fn is_transport(error: &KernelError) -> bool {
-    match error {
-        KernelError::Backtraced { source, .. } => is_transport(source),
-        // A file that was listed a moment ago and is gone: the log was cleaned meanwhile.
+    matches!(
+        error,
         KernelError::ObjectStore(_)
-        | KernelError::IOError(_)
-        | KernelError::Reqwest(_)
-        | KernelError::FileNotFound(_) => true,
-        _ => false,
-    }
+            | KernelError::IOError(_)
+            | KernelError::Reqwest(_)
+            // A file that was listed a moment ago and is gone: the log was cleaned meanwhile.
+            | KernelError::FileNotFound(_)
+    )
 }

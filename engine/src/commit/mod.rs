@@ -2,10 +2,14 @@
 
 mod actions;
 mod app;
-mod columns;
+mod checkpoint;
+pub(crate) mod columns;
 mod committer;
 mod create;
 mod cut;
+mod history;
+#[cfg(any(test, feature = "testing"))]
+pub mod invariants;
 pub(crate) mod kernel;
 mod log;
 mod put;
@@ -16,6 +20,7 @@ mod tests;
 
 pub use actions::MovedRange;
 pub use cut::{Committed, Cut, DataFile, GRACE, Move};
+pub use history::Version;
 pub use log::TableLog;
 
 pub(crate) use actions::{Actions, data_file, read as read_commit};

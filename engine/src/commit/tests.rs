@@ -7,6 +7,9 @@
 )]
 
 mod contract;
+mod races;
+mod settle;
+mod traps;
 
 use std::collections::BTreeMap;
 

@@ -1,1 +1,14 @@
-//! (to be filled)
+//! Eddy's own state under `_eddy/`: numbered objects that are made once and never changed.
+//!
+//! ```text
+//! <lake>/_eddy/replays/7f3c/00000000000000000000.json
+//! <lake>/_eddy/replays/7f3c/00000000000000000001.json
+//! ```
+//!
+//! A conditional update doesn't exist on local disk, a create-only put does everywhere. So a
+//! change is the next number, and the number is the fence: of two that want to change the same
+//! thing, one finds its number taken (P23).
+
+mod register;
+
+pub use register::Register;

@@ -56,7 +56,7 @@ pub fn disk_lake(folder: &std::path::Path, clock: Clock) -> Lake {
     Lake::open(&options, clock).expect("the folder can be made")
 }
 
-/// A lake on the S3 server that `make test` started, in a prefix of its own; `None` when there is
+/// A lake on the S3 server that `make test` started, in a bucket of its own; `None` when there is
 /// no such server.
 ///
 /// # Panics
@@ -66,25 +66,43 @@ pub fn disk_lake(folder: &std::path::Path, clock: Clock) -> Lake {
     reason = "a test has nothing better to do than to fail"
 )]
 pub fn s3_lake(clock: Clock) -> Option<Lake> {
+    let options = s3_options(&clock)?;
+    Some(Lake::open(&options, clock).expect("the options are right"))
+}
+
+/// The options of a lake in a new bucket of the S3 server that `make test` started, if it did.
+///
+/// # Panics
+/// When the environment is not what `make test` sets.
+#[expect(
+    clippy::expect_used,
+    reason = "a test has nothing better to do than to fail"
+)]
+pub fn s3_options(clock: &Clock) -> Option<LakeOptions> {
     let endpoint = std::env::var("EDDY_TEST_S3_ENDPOINT").ok()?;
     let key = |name: &str| std::env::var(name).expect("`make test` sets the S3 keys");
-    let bucket = std::env::var("EDDY_TEST_S3_BUCKET").unwrap_or_else(|_| "eddy".to_owned());
-    let prefix = clock.new_id();
-    let options = LakeOptions {
-        url: format!("s3://{bucket}/{prefix}"),
+    let (access, secret) = (
+        key("EDDY_TEST_S3_ACCESS_KEY"),
+        key("EDDY_TEST_S3_SECRET_KEY"),
+    );
+    let bucket = format!("engine-{}", clock.new_id());
+    // Object stores' clients in Rust make no buckets; the tests' services have a command for it.
+    let made = std::process::Command::new(key("EDDY_TEST_CONTROL"))
+        .arg("bucket")
+        .args([&endpoint, &access, &secret, &bucket])
+        .status();
+    assert!(
+        made.is_ok_and(|status| status.success()),
+        "the bucket must be made"
+    );
+    Some(LakeOptions {
+        url: format!("s3://{bucket}/lake"),
         options: [
             ("aws_endpoint".to_owned(), endpoint),
             ("aws_region".to_owned(), "us-east-1".to_owned()),
-            (
-                "aws_access_key_id".to_owned(),
-                key("EDDY_TEST_S3_ACCESS_KEY"),
-            ),
-            (
-                "aws_secret_access_key".to_owned(),
-                key("EDDY_TEST_S3_SECRET_KEY"),
-            ),
+            ("aws_access_key_id".to_owned(), access),
+            ("aws_secret_access_key".to_owned(), secret),
         ]
         .into(),
-    };
-    Some(Lake::open(&options, clock).expect("the options are right"))
+    })
 }

@@ -1,0 +1,342 @@
+//! What must be true of a table whatever happened to its writers, checked from the lake alone.
+//!
+//! Every test that kills, delays or races something calls [`check`] afterwards. The numbers are
+//! those of the invariants in the essay of [`crate::commit`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::array::AsArray;
+use arrow::datatypes::{Int32Type, Int64Type, Schema};
+use object_store::{Error as StoreError, ObjectStoreExt};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::commit::actions::{self, Actions};
+use crate::commit::columns;
+use crate::commit::cut::DataFile;
+use crate::error::{Error, Result};
+use crate::lake::Lake;
+use crate::path::TablePath;
+use crate::read::Snapshot;
+use crate::record::TopicId;
+
+/// What a table holds, for a test to compare with what was produced.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The newest version.
+    pub version: u64,
+    /// Each partition that the table knows.
+    pub partitions: BTreeMap<(TopicId, i32), Held>,
+    /// The table's files.
+    pub files: usize,
+}
+
+/// What a table holds of one partition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The position: everything below is accounted.
+    pub position: i64,
+    /// The offset that the table began at, where the history still shows it.
+    pub base: Option<i64>,
+    /// The rows.
+    pub rows: u64,
+    /// The offsets of the rows as half-open ranges, in order.
+    pub ranges: Vec<(i64, i64)>,
+}
+
+impl Report {
+    /// All rows.
+    pub fn rows(&self) -> u64 {
+        self.partitions.values().map(|held| held.rows).sum()
+    }
+}
+
+/// Asserts the invariants 1, 2, 3, 4, 7 and 11 on every version that the log still has, and reads
+/// every file of the newest.
+///
+/// # Errors
+/// `Data` for a broken invariant, `NotFound` when there is no such table, `Unavailable`.
+pub fn check(lake: &Lake, table: &TablePath) -> Result<Report> {
+    let newest = Snapshot::load(lake, table, None)?
+        .ok_or_else(|| Error::not_found(format!("there is no table `{}`", table.topic())))?;
+    let mut walk = Walk::default();
+    for version in 0..=newest.version {
+        if let Some(bytes) = actions::read(lake, table, version)? {
+            let actions = Actions::parse(&bytes)?;
+            walk.version(version, actions)
+                .map_err(|what| broken(table, version, &what))?;
+        }
+    }
+    if walk.first == Some(0) && walk.live.len() != newest.files.len() {
+        return Err(broken(
+            table,
+            newest.version,
+            "the log and the snapshot differ in files",
+        ));
+    }
+    let mut sizes: BTreeMap<String, u64> = walk.every;
+    sizes.extend(
+        newest
+            .files
+            .iter()
+            .map(|file| (file.path.clone(), file.size)),
+    );
+    check_sizes(lake, table, &sizes)?;
+    let mut report = Report {
+        version: newest.version,
+        partitions: BTreeMap::new(),
+        files: newest.files.len(),
+    };
+    for (key, position) in newest.positions.iter() {
+        let held = Held {
+            position: position.offset,
+            base: walk.bases.get(key).copied(),
+            ..Held::default()
+        };
+        report.partitions.insert(key.clone(), held);
+    }
+    let offsets = read_offsets(lake, table, &newest)?;
+    account(offsets, &mut report).map_err(|what| broken(table, newest.version, &what))?;
+    Ok(report)
+}
+
+/// The log from its oldest commit to the newest.
+#[derive(Default)]
+struct Walk {
+    first: Option<u64>,
+    last: Option<u64>,
+    live: BTreeSet<String>,
+    every: BTreeMap<String, u64>,
+    positions: BTreeMap<(TopicId, i32), (i64, i64)>,
+    bases: BTreeMap<(TopicId, i32), i64>,
+    names: BTreeMap<Vec<String>, String>,
+    ids: BTreeSet<uuid::Uuid>,
+}
+
+impl Walk {
+    fn version(&mut self, version: u64, actions: Actions) -> Result<(), String> {
+        self.first.get_or_insert(version);
+        if self.last.is_some_and(|last| last + 1 != version) {
+            return Err("a version before it is missing".to_owned());
+        }
+        self.last = Some(version);
+        if let Some(id) = actions.id
+            && !self.ids.insert(id)
+        {
+            return Err(format!("payload `{id}` is there twice (P9)"));
+        }
+        self.moves(&actions)?;
+        self.files(actions.removes, actions.adds)?;
+        match actions.metadata {
+            Some(metadata) => self.columns(&metadata.schema, &metadata.partition_columns),
+            None => Ok(()),
+        }
+    }
+
+    /// 2: (epoch, position) never decreases; each commit's ranges start at the previous position.
+    fn moves(&mut self, actions: &Actions) -> Result<(), String> {
+        for moved in &actions.moved {
+            let key = (moved.topic_id.clone(), moved.partition);
+            let before = self.positions.insert(key.clone(), (moved.epoch, moved.to));
+            match (before, moved.from) {
+                (None, None) => {
+                    self.bases.insert(key, moved.to);
+                }
+                (Some((epoch, offset)), Some(from))
+                    if (moved.epoch > epoch || from == offset)
+                        && (moved.epoch, moved.to) >= (epoch, offset) => {}
+                // The log before was cleaned away.
+                (None, Some(_)) if self.first != Some(0) => {}
+                (before, from) => {
+                    return Err(format!(
+                        "invariant 2: partition `{}` of `{}` moved from {from:?} to `{}`, but was \
+                         at (epoch, offset) {before:?}",
+                        moved.partition, moved.topic_id, moved.to
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// 4: removes name live files; and no file is added twice.
+    fn files(&mut self, removes: Vec<actions::Removed>, adds: Vec<DataFile>) -> Result<(), String> {
+        for removed in removes {
+            if !self.live.remove(&removed.path) && self.first == Some(0) {
+                return Err(format!("invariant 4: `{}` was not live", removed.path));
+            }
+            self.every.remove(&removed.path);
+        }
+        for added in adds {
+            if !self.live.insert(added.path.clone()) {
+                return Err(format!("`{}` is added twice", added.path));
+            }
+            self.every.insert(added.path, added.size);
+        }
+        Ok(())
+    }
+
+    /// 7: a column's name never changes, and names are injective ignoring case.
+    fn columns(&mut self, schema: &str, partition_columns: &[String]) -> Result<(), String> {
+        let schema = columns::from_delta(schema, partition_columns).map_err(|e| e.to_string())?;
+        let mut now = BTreeMap::new();
+        identities(&schema, &mut now)?;
+        for (identity, name) in &self.names {
+            if now.get(identity) != Some(name) {
+                return Err(format!(
+                    "invariant 7: {identity:?} was `{name}` and is `{:?}`",
+                    now.get(identity)
+                ));
+            }
+        }
+        self.names = now;
+        Ok(())
+    }
+}
+
+fn identities(schema: &Schema, found: &mut BTreeMap<Vec<String>, String>) -> Result<(), String> {
+    let mut names = BTreeSet::new();
+    for column in crate::schema::columns(schema) {
+        let name = column.names.join("\u{0}");
+        if !names.insert(name.to_lowercase()) {
+            return Err(format!(
+                "invariant 7: two columns are named `{name}`, ignoring case"
+            ));
+        }
+        let mut identity = column.path.clone();
+        identity.push(format!("{:?}", column.kind));
+        found.insert(identity, name);
+    }
+    Ok(())
+}
+
+/// 3 (and 11): every file of a version that can be read is there, with its logged size.
+fn check_sizes(lake: &Lake, table: &TablePath, sizes: &BTreeMap<String, u64>) -> Result<()> {
+    for (path, size) in sizes {
+        let store = Arc::clone(lake.store());
+        let location = table.object(path);
+        match lake.wait(async move { store.head(&location).await })? {
+            Ok(meta) if meta.size == *size => {}
+            Ok(meta) => {
+                return Err(Error::data(format!(
+                    "invariant 3: `{path}` of table `{}` has `{}` bytes, its log says `{size}`",
+                    table.topic(),
+                    meta.size
+                )));
+            }
+            Err(StoreError::NotFound { .. }) => {
+                return Err(Error::data(format!(
+                    "invariant 3: `{path}` of table `{}` is not there",
+                    table.topic()
+                )));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+type Offsets = BTreeMap<(TopicId, i32), Vec<i64>>;
+
+/// Every row's identity; and 7: what a file calls a column is one of the table's, of its type.
+fn read_offsets(lake: &Lake, table: &TablePath, snapshot: &Snapshot) -> Result<Offsets> {
+    let mut offsets = Offsets::new();
+    for file in snapshot.files.iter() {
+        let store = Arc::clone(lake.store());
+        let location = table.object(&file.path);
+        let bytes = lake.wait(async move { store.get(&location).await?.bytes().await })??;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+        for field in builder.schema().fields() {
+            let known = snapshot.schema.field_with_name(field.name());
+            if !known.is_ok_and(|known| covers(known.data_type(), field.data_type())) {
+                return Err(Error::data(format!(
+                    "invariant 7: `{}` has a column `{}` that table `{}` doesn't have so",
+                    file.path,
+                    field.name(),
+                    table.topic()
+                )));
+            }
+        }
+        let wanted = ["_topic_id", "_partition", "_offset"];
+        let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
+        let mut rows = 0;
+        for batch in builder.with_projection(mask).build()? {
+            let batch = batch?;
+            let column = |name: &str| {
+                batch
+                    .column_by_name(name)
+                    .ok_or_else(|| Error::data(format!("`{}` has no column `{name}`", file.path)))
+            };
+            let ids = column("_topic_id")?.as_string::<i32>();
+            let partitions = column("_partition")?.as_primitive::<Int32Type>();
+            let row_offsets = column("_offset")?.as_primitive::<Int64Type>();
+            for row in 0..batch.num_rows() {
+                let key = (TopicId::new(ids.value(row)), partitions.value(row));
+                offsets.entry(key).or_default().push(row_offsets.value(row));
+            }
+            rows += batch.num_rows() as u64;
+        }
+        if !file.stats_json.is_empty() && rows != file.rows {
+            return Err(Error::data(format!(
+                "`{}` has `{rows}` rows, its statistics say `{}`",
+                file.path, file.rows
+            )));
+        }
+    }
+    Ok(offsets)
+}
+
+/// Whether a file's type is the table's, perhaps with fewer fields.
+fn covers(table: &arrow::datatypes::DataType, file: &arrow::datatypes::DataType) -> bool {
+    use arrow::datatypes::DataType::{List, Struct};
+    match (table, file) {
+        (Struct(table), Struct(file)) => file.iter().all(|field| {
+            let known = table.iter().find(|known| known.name() == field.name());
+            known.is_some_and(|known| covers(known.data_type(), field.data_type()))
+        }),
+        (List(table), List(file)) => covers(table.data_type(), file.data_type()),
+        (table, file) => table == file,
+    }
+}
+
+/// 1: each offset at most once, and only between the partition's base and its position.
+fn account(offsets: Offsets, report: &mut Report) -> Result<(), String> {
+    for (key, mut offsets) in offsets {
+        let place = format!("partition `{}` of `{}`", key.1, key.0);
+        let held = report
+            .partitions
+            .get_mut(&key)
+            .ok_or_else(|| format!("invariant 1: rows of {place}, which has no position"))?;
+        offsets.sort_unstable();
+        held.rows = offsets.len() as u64;
+        for offset in offsets {
+            match held.ranges.last_mut() {
+                Some((_, end)) if *end == offset => *end += 1,
+                Some((_, end)) if *end > offset => {
+                    return Err(format!(
+                        "invariant 1: offset `{offset}` of {place} is doubled"
+                    ));
+                }
+                _ => held.ranges.push((offset, offset + 1)),
+            }
+        }
+        let (first, last) = (held.ranges.first(), held.ranges.last());
+        if last.is_some_and(|(_, end)| *end > held.position) {
+            return Err(format!(
+                "invariant 1: rows of {place} at or beyond its position"
+            ));
+        }
+        if first.is_some_and(|(start, _)| held.base.is_some_and(|base| *start < base)) {
+            return Err(format!("invariant 1: rows of {place} before its base"));
+        }
+    }
+    Ok(())
+}
+
+fn broken(table: &TablePath, version: u64, what: &str) -> Error {
+    Error::data(format!(
+        "table `{}`, version `{version}`: {what}",
+        table.topic()
+    ))
+}
