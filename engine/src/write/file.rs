@@ -55,7 +55,8 @@ pub(super) fn encode(batches: &[RecordBatch], file_schema: &SchemaRef) -> Result
     let stats_json = stats::delta_stats(&metadata);
     let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
     Ok(Encoded {
-        bytes: Bytes::from(writer.into_inner()?),
+        // Finished, so everything is flushed into it.
+        bytes: Bytes::from(std::mem::take(writer.inner_mut())),
         rows,
         stats_json,
     })

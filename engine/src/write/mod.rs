@@ -48,6 +48,9 @@ mod stats;
 mod table;
 mod upload;
 
+#[cfg(test)]
+mod tests;
+
 pub use cut::{CutPolicy, Pending};
 pub use options::{CommittedRange, Released, Retry, Stall, Start, WriterOptions};
 pub use table::TableWriter;
