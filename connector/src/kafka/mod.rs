@@ -17,5 +17,5 @@ pub use admin::{Admin, TopicDescription, Watermarks};
 pub use config::KafkaConfig;
 pub(crate) use consumer::{Consumer, ConsumerEvent, ConsumerSettings, Seat};
 pub use embedded::EmbeddedBroker;
-pub(crate) use native::Headers;
+pub(crate) use native::{Headers, Message};
 pub use producer::{Delivered, Delivery, Outgoing, Producer, ProducerOptions};

@@ -1,12 +1,34 @@
 //! Sink tasks: from a group member's batches to the tables' writers.
 //!
-//! One thread per task; it owns its consumer and a `TableWriter` per topic. `rebalance` and `start`
-//! say where a partition begins, `cut` when what was read is committed, `errors` what a failure
-//! means, `discovery` which topics there are. `status` is what others may know of a task.
+//! One thread per task; it owns its consumer and a `TableWriter` per topic.
+//!
+//! ```text
+//! task (thread, starts over after a failure)
+//!   run (the loop) -> rebalance (assign, revoke) -> start (where a partition begins)
+//!                  -> cut (live rows, commits, the group's offsets, the end)
+//!   topic (a writer and its partitions)   errors   lost   discovery (which topics)   status
+//! ```
+//!
+//! | what happens | what the task does |
+//! |---|---|
+//! | a record can't be decoded | it is a row with `_error`; nothing stops |
+//! | the lake doesn't answer | reads on until the memory is used up, then waits, polling |
+//! | the broker doesn't answer | waits; a commit waits too, since the topic can't be checked (P1) |
+//! | position not in the log, topic made again | that partition or topic stops, or as configured |
+//! | a fence is lost | drops, reads the positions, seeks; the second time in a row it fails (P8) |
+//! | partitions are lost to others | drops what it had of them |
+//! | it fails | says why, starts over with a growing wait |
 
+mod cut;
 mod discovery;
+mod errors;
+mod lost;
+mod rebalance;
+mod run;
+mod start;
 mod status;
 mod task;
+mod topic;
 
 pub(crate) use discovery::{Discovery, TopicBoard};
 pub use status::{ConnectorStatus, PartitionState, PartitionStatus, TaskState, TaskStatus};

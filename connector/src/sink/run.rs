@@ -1,0 +1,453 @@
+//! One life of a task: a thin loop over events, batches and cuts.
+//!
+//! It ends when the task is asked to stop, or with the error that makes it start over. Rebalances
+//! are in `rebalance`, commits in `cut`.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use eddy_engine::{Clock, Header, Record, fault};
+use rdkafka::error::RDKafkaErrorCode;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::kafka::{Admin, Consumer, ConsumerEvent, ConsumerSettings, Headers, Message, Seat};
+use crate::sink::discovery::StopFlag;
+use crate::sink::errors::{Trouble, trouble};
+use crate::sink::status::TaskState;
+use crate::sink::task::{Shared, TaskSettings};
+use crate::sink::topic::{LaneState, Slot};
+
+/// How long a read waits for a full batch; it bounds the time until records are seen.
+const READ: Duration = Duration::from_millis(5);
+/// Between two publications of live rows.
+const PUBLISH: Duration = Duration::from_millis(150);
+/// Between two looks at the position of partitions that yielded nothing (P4).
+const SAMPLE: Duration = Duration::from_millis(100);
+/// Between two updates of the status.
+const STATUS: Duration = Duration::from_millis(250);
+
+/// One life of a task.
+pub(super) struct Run<'a> {
+    pub(super) settings: &'a TaskSettings,
+    pub(super) status: &'a Shared,
+    pub(super) clock: Clock,
+    pub(super) admin: Admin,
+    pub(super) consumer: Consumer,
+    pub(super) slots: BTreeMap<String, Slot>,
+    subscribed: Option<u64>,
+    held: bool,
+    publish_at: Duration,
+    sample_at: Duration,
+    status_at: Duration,
+}
+
+impl<'a> Run<'a> {
+    /// Makes the clients; the group is joined once topics are known.
+    pub(super) fn new(
+        settings: &'a TaskSettings,
+        status: &'a Shared,
+        lasting_name: bool,
+    ) -> Result<Self> {
+        let clock = settings.lake.clock().clone();
+        let (config, worker) = (&settings.config, &settings.worker_id);
+        let instance = format!("{worker}-{}-{}", config.name, settings.task);
+        let member = ConsumerSettings {
+            group: config.group(),
+            instance: lasting_name.then_some(instance),
+            queue_bytes: settings.queue_bytes,
+        };
+        Ok(Self {
+            settings,
+            status,
+            admin: Admin::new(&settings.kafka, clock.clone())?,
+            consumer: Consumer::new(&settings.kafka, &member, clock.clone())?,
+            clock,
+            slots: BTreeMap::new(),
+            subscribed: None,
+            held: false,
+            publish_at: Duration::ZERO,
+            sample_at: Duration::ZERO,
+            status_at: Duration::ZERO,
+        })
+    }
+
+    /// Runs until the flag is raised, then commits and leaves.
+    ///
+    /// # Errors
+    /// What makes the task start over.
+    pub(super) fn until_stopped(mut self, stop: &StopFlag) -> Result<()> {
+        loop {
+            if let Some(within) = stop.raised() {
+                self.finish(within);
+                return Ok(());
+            }
+            self.step()?;
+        }
+    }
+
+    fn step(&mut self) -> Result<()> {
+        self.subscribe()?;
+        for event in self.consumer.events() {
+            self.handle(event)?;
+        }
+        let now = self.clock.monotonic();
+        self.revive(now)?;
+        if self.holds() {
+            // The group is kept alive by `events`; librdkafka stops fetching when its queue is full.
+            self.clock.block(READ);
+        } else {
+            self.read()?;
+        }
+        if now >= self.sample_at {
+            self.sample_at = now + SAMPLE;
+            self.sample(|lane| lane.flows())?;
+        }
+        if now >= self.publish_at {
+            self.publish_at = now + PUBLISH;
+            self.publish()?;
+        }
+        self.settle(now)?;
+        self.cut_what_is_due(now)?;
+        if now >= self.status_at {
+            self.status_at = now + STATUS;
+            self.report();
+        }
+        Ok(())
+    }
+
+    /// Follows the topics that discovery found.
+    fn subscribe(&mut self) -> Result<()> {
+        let generation = self.settings.board.generation();
+        if self.subscribed == Some(generation) || generation == 0 {
+            return Ok(());
+        }
+        let topics: Vec<String> = self.settings.board.found().topics.into_keys().collect();
+        tracing::info!(connector = %self.settings.config.name, task = self.settings.task,
+            topics = %topics.join(","), "subscribing");
+        self.consumer.subscribe(&topics)?;
+        self.subscribed = Some(generation);
+        Ok(())
+    }
+
+    fn handle(&mut self, event: ConsumerEvent) -> Result<()> {
+        match event {
+            ConsumerEvent::Assigned(partitions) => self.assigned(&partitions),
+            ConsumerEvent::Revoked { partitions, lost } => self.revoked(&partitions, lost),
+            ConsumerEvent::Strayed(topic, partition) => {
+                let now = self.clock.monotonic();
+                if let Some(lane) = self
+                    .slots
+                    .get_mut(&topic)
+                    .and_then(|slot| slot.lanes.get_mut(&partition))
+                {
+                    lane.seek_at = Some(now);
+                }
+                Ok(())
+            }
+            ConsumerEvent::Fatal { fenced, message } => {
+                let kind = if fenced {
+                    ErrorKind::Fenced
+                } else {
+                    ErrorKind::Unavailable
+                };
+                Err(Error::new(
+                    kind,
+                    format!("the consumer can't go on: {message}"),
+                ))
+            }
+        }
+    }
+
+    /// Whether reading has to wait: the worker's memory is used up.
+    fn holds(&mut self) -> bool {
+        let mut writers = self.slots.values().filter_map(|slot| slot.writer.as_ref());
+        self.held = writers.any(eddy_engine::write::TableWriter::must_pause);
+        self.held
+    }
+
+    /// Reads one batch and hands its records to the writers.
+    fn read(&mut self) -> Result<()> {
+        let mut troubles = Vec::new();
+        let Self {
+            consumer, slots, ..
+        } = self;
+        let batch = consumer.read(READ);
+        if batch.len() == 0 {
+            return Ok(());
+        }
+        let mut current: Option<&mut Slot> = None;
+        let mut scratch = Scratch::default();
+        for message in batch.messages() {
+            let Some(topic) = message.topic() else {
+                continue;
+            };
+            if current.as_ref().is_none_or(|slot| slot.name != topic) {
+                current = slots.get_mut(topic);
+            }
+            let Some(slot) = current.as_deref_mut() else {
+                continue;
+            };
+            if let Some(code) = message.error() {
+                let text = message.error_text();
+                troubles.push((topic.to_owned(), message.partition(), code, text));
+                if let Some(lane) = slot.lanes.get_mut(&message.partition()) {
+                    // librdkafka moves its position past an error's offset: don't believe it.
+                    lane.seek_at = Some(Duration::MAX);
+                }
+                continue;
+            }
+            take(slot, &message, &mut scratch)?;
+        }
+        drop(batch);
+        fault::point("after_poll");
+        for (topic, partition, code, text) in troubles {
+            self.troubled(&topic, partition, code, &text)?;
+        }
+        self.sample(|lane| lane.touched && lane.flows())
+    }
+
+    /// Tells the writers how far the consumer has come (P4): also past control records and aborted
+    /// transactions, which are no rows.
+    pub(super) fn sample(&mut self, wanted: impl Fn(&super::topic::Lane) -> bool) -> Result<()> {
+        let mut partitions = Vec::new();
+        for slot in self.slots.values_mut() {
+            for (partition, lane) in &mut slot.lanes {
+                if wanted(lane) {
+                    partitions.push((slot.name.clone(), *partition));
+                }
+                lane.touched = false;
+            }
+        }
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        for place in self.consumer.places(&partitions) {
+            let Some(slot) = self.slots.get_mut(&place.topic) else {
+                continue;
+            };
+            let Some(lane) = slot.lanes.get_mut(&place.partition) else {
+                continue;
+            };
+            if place.offset <= lane.next && !slot.reset_due {
+                // Rows below were appended with their own offsets.
+                if place.offset < lane.next {
+                    continue;
+                }
+            }
+            lane.next = place.offset;
+            lane.leader_epoch = place.leader_epoch.or(lane.leader_epoch);
+            let Some(writer) = slot.writer.as_mut() else {
+                continue;
+            };
+            match writer.advance(place.partition, place.offset, place.leader_epoch) {
+                Ok(()) => {}
+                Err(error) if error.kind() == eddy_engine::ErrorKind::Fenced => {
+                    slot.reset_due = true;
+                }
+                Err(error) if error.kind() == eddy_engine::ErrorKind::Invalid => {
+                    tracing::debug!(%error, topic = %slot.name, "position not taken");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Handles what librdkafka reported in place of a message.
+    fn troubled(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        code: RDKafkaErrorCode,
+        text: &str,
+    ) -> Result<()> {
+        let now = self.clock.monotonic();
+        let what = trouble(code);
+        if let Trouble::OutOfRange = what {
+            tracing::warn!(
+                topic,
+                partition,
+                text,
+                "the broker does not have the position"
+            );
+            return self.park(topic, partition, "the broker does not have the position");
+        }
+        tracing::warn!(topic, partition, %code, text, "reading again after an error");
+        if let Some(lane) = self
+            .slots
+            .get_mut(topic)
+            .and_then(|slot| slot.lanes.get_mut(&partition))
+        {
+            lane.seek_at = Some(now + Duration::from_secs(1));
+        }
+        Ok(())
+    }
+
+    /// Tries again what had to wait: starts that could not be found, seeks, lost fences.
+    fn revive(&mut self, now: Duration) -> Result<()> {
+        let names: Vec<String> = self.slots.keys().cloned().collect();
+        for name in names {
+            let Some(slot) = self.slots.get_mut(&name) else {
+                continue;
+            };
+            if slot.reset_due && now >= slot.retry_at {
+                self.recover(&name, now)?;
+            }
+            let Some(slot) = self.slots.get_mut(&name) else {
+                continue;
+            };
+            let waiting = slot.partitions(|lane| matches!(lane.state, LaneState::Waiting(_)));
+            if !waiting.is_empty() && now >= slot.retry_at {
+                self.activate(&name, &waiting);
+                self.seek_again(&name, &waiting, now);
+            }
+            let Some(slot) = self.slots.get_mut(&name) else {
+                continue;
+            };
+            let due = slot
+                .partitions(|lane| lane.is_running() && lane.seek_at.is_some_and(|at| now >= at));
+            if !due.is_empty() && !slot.reset_due {
+                self.seek_again(&name, &due, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the consumer to where the running ones of `partitions` go on.
+    fn seek_again(&mut self, topic: &str, partitions: &[i32], now: Duration) {
+        let Some(slot) = self.slots.get_mut(topic) else {
+            return;
+        };
+        let seats: Vec<Seat> = partitions
+            .iter()
+            .map(|partition| slot.seat(*partition))
+            .filter(|seat| seat.start.is_some())
+            .collect();
+        let sought = self.consumer.seek(&seats);
+        for seat in &seats {
+            if let Some(lane) = slot.lanes.get_mut(&seat.partition) {
+                lane.seek_at = sought.is_err().then(|| now + Duration::from_millis(500));
+            }
+        }
+        if let Err(error) = sought {
+            tracing::debug!(%error, topic, "the consumer is not ready to seek");
+        }
+    }
+
+    /// Updates the status that others see.
+    fn report(&self) {
+        let stall = self
+            .slots
+            .values()
+            .filter_map(|slot| slot.writer.as_ref()?.stalled())
+            .map(|stall| {
+                format!(
+                    "the lake does not answer ({} attempts): {}",
+                    stall.attempts, stall.message
+                )
+            })
+            .next();
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let blocked = self.held || stall.is_some();
+        status.state = if blocked {
+            TaskState::Held
+        } else {
+            TaskState::Running
+        };
+        status.error = match (&stall, self.held) {
+            (None, true) => Some("the memory for records on their way is used up".to_owned()),
+            _ => stall,
+        };
+        status.partitions = self.slots.values().flat_map(Slot::status).collect();
+    }
+}
+
+/// Reused from record to record.
+#[derive(Default)]
+struct Scratch<'b> {
+    raw: Headers<'b>,
+    headers: Vec<Header<'b>>,
+}
+
+/// Hands one record to its writer.
+fn take<'b>(slot: &mut Slot, message: &Message<'b>, scratch: &mut Scratch<'b>) -> Result<()> {
+    let (partition, offset) = (message.partition(), message.offset());
+    let Some(lane) = slot.lanes.get_mut(&partition) else {
+        return Ok(());
+    };
+    if !lane.flows() || slot.reset_due || offset < lane.next {
+        return Ok(());
+    }
+    let Some(writer) = slot.writer.as_mut() else {
+        return Ok(());
+    };
+    let (timestamp_ms, timestamp_type) = message.timestamp();
+    let mut record = Record {
+        partition,
+        offset,
+        timestamp_ms,
+        timestamp_type,
+        key: message.key(),
+        value: message.value(),
+        headers: &[],
+    };
+    message.headers(&mut scratch.raw);
+    scratch.headers.clear();
+    let mut taken = None;
+    for (name, value) in &scratch.raw {
+        match std::str::from_utf8(name) {
+            Ok(name) => scratch.headers.push(Header {
+                name,
+                value: *value,
+            }),
+            Err(_) => {
+                taken = Some(take_with_odd_names(writer, record, &scratch.raw));
+                break;
+            }
+        }
+    }
+    let taken = taken.unwrap_or_else(|| {
+        record.headers = &scratch.headers;
+        writer.append(&record)
+    });
+    match taken {
+        Ok(()) => {
+            lane.next = offset + 1;
+            lane.leader_epoch = message.leader_epoch();
+            lane.touched = true;
+            Ok(())
+        }
+        Err(error) if error.kind() == eddy_engine::ErrorKind::Fenced => {
+            slot.reset_due = true;
+            Ok(())
+        }
+        Err(error) if error.kind() == eddy_engine::ErrorKind::Invalid => {
+            tracing::debug!(%error, topic = %slot.name, partition, offset, "late record dropped");
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Kafka says that a header's name is UTF-8; where it isn't, the name is kept readable.
+fn take_with_odd_names(
+    writer: &mut eddy_engine::write::TableWriter,
+    mut record: Record<'_>,
+    raw: &Headers<'_>,
+) -> eddy_engine::Result<()> {
+    let names: Vec<String> = raw
+        .iter()
+        .map(|(name, _)| String::from_utf8_lossy(name).into_owned())
+        .collect();
+    let headers: Vec<Header<'_>> = names
+        .iter()
+        .zip(raw)
+        .map(|(name, (_, value))| Header {
+            name,
+            value: *value,
+        })
+        .collect();
+    record.headers = &headers;
+    writer.append(&record)
+}

@@ -1,0 +1,310 @@
+//! Where a partition begins to be read (P1, P2, P3): the decision, and what it needs to know.
+//!
+//! The table's position counts. Only where the table knows none do the old group's offsets or the
+//! configured start; and a position that the broker no longer has is never passed over in silence.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use eddy_engine::write::{CutPolicy, Start, TableWriter, WriterOptions};
+use eddy_engine::{Position, TopicId};
+
+use crate::connect::{Policies, PositionReset, StartAt, TopicRecreated};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kafka::{Admin, TopicDescription, Watermarks};
+use crate::sink::lost;
+use crate::sink::task::TaskSettings;
+use crate::sink::topic::Slot;
+
+/// What is known about one partition.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct View {
+    /// The table's position.
+    pub(super) known: Option<i64>,
+    /// The broker's log.
+    pub(super) marks: Option<Watermarks>,
+    /// What the connector's group had committed before Eddy, asked only for a new table.
+    pub(super) group: Option<i64>,
+    /// The table knows no partition of this incarnation of the topic.
+    pub(super) topic_is_new: bool,
+}
+
+/// Where to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// On from the table's position.
+    GoOn,
+    /// The table's first position.
+    Begin(i64),
+    /// Past what the broker no longer has, which is recorded as lost.
+    Skip { from: i64, to: i64 },
+    /// Nowhere; says why and what to do.
+    Stop(String),
+}
+
+/// Decides for one partition.
+pub(super) fn decide(view: &View, start: StartAt, policies: &Policies) -> Decision {
+    let Some(marks) = view.marks else {
+        return Decision::Stop("the broker does not say where its log begins and ends".to_owned());
+    };
+    if let Some(position) = view.known {
+        return within(position, marks, policies);
+    }
+    let configured = match start {
+        // A new partition of a known topic must not lose what came before it was noticed.
+        StartAt::Latest if view.topic_is_new => marks.end,
+        _ => marks.start,
+    };
+    match view.group {
+        Some(offset) if view.topic_is_new => match within(offset, marks, policies) {
+            Decision::GoOn => Decision::Begin(offset),
+            Decision::Skip { to, .. } => Decision::Begin(to),
+            stop => stop,
+        },
+        _ => Decision::Begin(configured),
+    }
+}
+
+fn within(position: i64, marks: Watermarks, policies: &Policies) -> Decision {
+    let Watermarks { start, end } = marks;
+    if position > end {
+        return Decision::Stop(format!(
+            "the position is `{position}` but the broker's log ends at `{end}`: it lost records \
+             that are in the table; rewind the table or record the topic into another `topics.dir`"
+        ));
+    }
+    if position >= start {
+        return Decision::GoOn;
+    }
+    match policies.position_reset {
+        PositionReset::Earliest => Decision::Skip {
+            from: position,
+            to: start,
+        },
+        PositionReset::Latest => Decision::Skip {
+            from: position,
+            to: end,
+        },
+        PositionReset::Fail => Decision::Stop(format!(
+            "the position is `{position}` but the broker's log begins at `{start}`: what lies \
+             between was deleted before it was recorded; set `position.reset` to `earliest` or \
+             `latest` to go on without it"
+        )),
+    }
+}
+
+/// What became of a partition: where it goes on, or why it doesn't.
+pub(super) type Outcome = Result<Position, String>;
+
+/// Finds where `partitions` of a slot begin and takes them over in its writer.
+///
+/// # Errors
+/// `Unavailable`: try again. Any other kind concerns the whole topic and needs a person.
+pub(super) fn resolve(
+    settings: &TaskSettings,
+    admin: &Admin,
+    slot: &mut Slot,
+    partitions: &[i32],
+) -> Result<BTreeMap<i32, Outcome>> {
+    let topic = describe(admin, &slot.name)?;
+    let (config, name) = (&settings.config, slot.name.clone());
+    open(settings, slot, &topic)?;
+    let Some(writer) = slot.writer.as_mut() else {
+        return Err(Error::new(ErrorKind::Internal, "a topic has no writer"));
+    };
+    let all: Vec<i32> = (0..topic.partitions).collect();
+    let marks = admin.watermarks(&name, &all)?;
+    let known: BTreeMap<i32, Option<Position>> = writer.known(&all)?.into_iter().collect();
+    let topic_is_new = known.values().all(Option::is_none);
+    let group = match topic_is_new {
+        true => admin.committed(&config.group(), &name, &all)?,
+        false => BTreeMap::new(),
+    };
+    if !group.is_empty() {
+        tracing::info!(topic = %name, group = %config.group(), offsets = ?group,
+            "the table is new: it goes on where the group was");
+    }
+    let mut outcomes = BTreeMap::new();
+    let mut starts = Vec::new();
+    let mut skips = Vec::new();
+    // The first task that meets a new topic stores the start of all its partitions, so that those
+    // which another task takes over later begin at the same moment (P3).
+    for partition in all
+        .iter()
+        .filter(|all| topic_is_new || partitions.contains(all))
+    {
+        let view = View {
+            known: known
+                .get(partition)
+                .copied()
+                .flatten()
+                .map(|position| position.offset),
+            marks: marks.get(partition).copied(),
+            group: group.get(partition).copied(),
+            topic_is_new,
+        };
+        match decide(&view, config.start, &config.policies) {
+            Decision::GoOn => starts.push((*partition, Start::at(view.known.unwrap_or(0)))),
+            Decision::Begin(offset) => starts.push((*partition, Start::at(offset))),
+            Decision::Skip { from, to } => {
+                starts.push((*partition, Start::at(from)));
+                skips.push((*partition, from, to));
+            }
+            Decision::Stop(why) => {
+                outcomes.insert(*partition, Err(why));
+            }
+        }
+    }
+    for (partition, position) in writer.assign(&starts)? {
+        outcomes.insert(partition, Ok(position));
+    }
+    for (partition, from, to) in skips {
+        lost::record(&settings.lake, &name, &topic.id, partition, from..to)?;
+        writer.advance(partition, to, None)?;
+        let skipped = |position: &mut Position| position.offset = position.offset.max(to);
+        outcomes.entry(partition).and_modify(|outcome| {
+            let _ = outcome.as_mut().map(skipped);
+        });
+    }
+    let extra: Vec<i32> = starts
+        .iter()
+        .map(|(partition, _)| *partition)
+        .filter(|partition| !partitions.contains(partition))
+        .collect();
+    if !extra.is_empty() {
+        writer.release(&extra, Duration::from_secs(1))?;
+    }
+    outcomes.retain(|partition, _| partitions.contains(partition));
+    for partition in partitions {
+        outcomes
+            .entry(*partition)
+            .or_insert_with(|| Err(format!("topic `{name}` has no partition `{partition}`")));
+    }
+    Ok(outcomes)
+}
+
+/// Asks the broker about one topic.
+pub(super) fn describe(admin: &Admin, topic: &str) -> Result<TopicDescription> {
+    admin
+        .describe_within(&[topic], Duration::from_secs(5))?
+        .pop()
+        .ok_or_else(|| Error::unavailable(format!("the broker says nothing of topic `{topic}`")))
+}
+
+/// Makes sure that the slot's writer writes this incarnation of the topic.
+fn open(settings: &TaskSettings, slot: &mut Slot, topic: &TopicDescription) -> Result<()> {
+    if slot.writer.is_some() && slot.id.as_ref() == Some(&topic.id) {
+        return Ok(());
+    }
+    slot.forget_writer("the topic was made again");
+    let config = &settings.config;
+    let table = settings.lake.table(&config.topics_dir, &slot.name);
+    let ids: std::collections::BTreeSet<TopicId> = std::collections::BTreeSet::new();
+    if !ids.is_empty() && !ids.contains(&topic.id) {
+        let known: Vec<&str> = ids.iter().map(TopicId::as_str).collect();
+        if config.policies.topic_recreated == TopicRecreated::Fail {
+            return Err(Error::new(
+                ErrorKind::Data,
+                format!(
+                    "topic `{}` was deleted and made again: its id is `{}`, the table holds `{}`; \
+                     set `topic.recreated` to `new` to go on with the new one in the same table",
+                    slot.name,
+                    topic.id,
+                    known.join("`, `")
+                ),
+            ));
+        }
+        tracing::warn!(topic = %slot.name, id = %topic.id, before = %known.join(","),
+            "the topic was made again: the table goes on with the new one");
+    }
+    let mut options = WriterOptions::new(table, &slot.name, topic.id.clone(), config.name.as_str());
+    options.limits = config.limits;
+    options.cut = CutPolicy {
+        interval: config.flush_interval,
+        ..CutPolicy::default()
+    };
+    options.budget = settings.budget.clone();
+    slot.writer = Some(TableWriter::open(&settings.lake, options)?);
+    slot.id = Some(topic.id.clone());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FAIL: Policies = Policies {
+        position_reset: PositionReset::Fail,
+        topic_recreated: TopicRecreated::Fail,
+    };
+
+    fn view(known: Option<i64>, group: Option<i64>, topic_is_new: bool) -> View {
+        View {
+            known,
+            marks: Some(Watermarks { start: 10, end: 20 }),
+            group,
+            topic_is_new,
+        }
+    }
+
+    #[test]
+    fn the_tables_position_counts_over_group_and_configuration() {
+        for position in [10, 15, 20] {
+            let decided = decide(
+                &view(Some(position), Some(12), false),
+                StartAt::Latest,
+                &FAIL,
+            );
+            assert_eq!(decided, Decision::GoOn);
+        }
+    }
+
+    #[test]
+    fn a_new_table_goes_on_where_the_old_group_was_else_as_configured() {
+        let decide = |group, new, start| decide(&view(None, group, new), start, &FAIL);
+        assert_eq!(decide(Some(12), true, StartAt::Latest), Decision::Begin(12));
+        assert_eq!(decide(None, true, StartAt::Latest), Decision::Begin(20));
+        assert_eq!(decide(None, true, StartAt::Earliest), Decision::Begin(10));
+        assert!(matches!(
+            decide(Some(5), true, StartAt::Earliest),
+            Decision::Stop(_)
+        ));
+    }
+
+    #[test]
+    fn a_new_partition_of_a_known_topic_starts_at_the_log_start() {
+        let decided = decide(&view(None, Some(12), false), StartAt::Latest, &FAIL);
+        assert_eq!(decided, Decision::Begin(10));
+    }
+
+    #[test]
+    fn an_expired_position_stops_unless_a_policy_says_where_to_go() {
+        let at = |position_reset| {
+            let policies = Policies {
+                position_reset,
+                ..FAIL
+            };
+            decide(&view(Some(3), None, false), StartAt::Earliest, &policies)
+        };
+        assert!(matches!(at(PositionReset::Fail), Decision::Stop(why)
+            if why.contains("`3`") && why.contains("`10`") && why.contains("position.reset")));
+        assert_eq!(
+            at(PositionReset::Earliest),
+            Decision::Skip { from: 3, to: 10 }
+        );
+        assert_eq!(
+            at(PositionReset::Latest),
+            Decision::Skip { from: 3, to: 20 }
+        );
+    }
+
+    #[test]
+    fn a_position_beyond_the_log_always_stops() {
+        let policies = Policies {
+            position_reset: PositionReset::Latest,
+            ..FAIL
+        };
+        let decided = decide(&view(Some(21), None, false), StartAt::Latest, &policies);
+        assert!(matches!(decided, Decision::Stop(why) if why.contains("`21`")));
+    }
+}
