@@ -402,7 +402,7 @@ fn take<'b>(slot: &mut Slot, message: &Message<'b>, scratch: &mut Scratch<'b>) -
                 value: *value,
             }),
             Err(_) => {
-                taken = Some(take_with_odd_names(writer, record, &scratch.raw));
+                taken = Some(take_with_odd_names(writer, &record, &scratch.raw));
                 break;
             }
         }
@@ -433,7 +433,7 @@ fn take<'b>(slot: &mut Slot, message: &Message<'b>, scratch: &mut Scratch<'b>) -
 /// Kafka says that a header's name is UTF-8; where it isn't, the name is kept readable.
 fn take_with_odd_names(
     writer: &mut eddy_engine::write::TableWriter,
-    mut record: Record<'_>,
+    record: &Record<'_>,
     raw: &Headers<'_>,
 ) -> eddy_engine::Result<()> {
     let names: Vec<String> = raw
@@ -448,6 +448,8 @@ fn take_with_odd_names(
             value: *value,
         })
         .collect();
-    record.headers = &headers;
-    writer.append(&record)
+    writer.append(&Record {
+        headers: &headers,
+        ..*record
+    })
 }
