@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use eddy_engine::write::Limits;
+use eddy_engine::schema::Limits;
 use fancy_regex::Regex;
 
 use crate::error::{Error, Result};

@@ -28,6 +28,8 @@ mod run;
 mod start;
 mod status;
 mod task;
+#[cfg(test)]
+mod tests;
 mod topic;
 
 pub(crate) use discovery::{Discovery, TopicBoard};

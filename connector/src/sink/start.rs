@@ -3,7 +3,7 @@
 //! The table's position counts. Only where the table knows none do the old group's offsets or the
 //! configured start; and a position that the broker no longer has is never passed over in silence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use eddy_engine::write::{CutPolicy, Start, TableWriter, WriterOptions};
@@ -199,7 +199,11 @@ fn open(settings: &TaskSettings, slot: &mut Slot, topic: &TopicDescription) -> R
     slot.forget_writer("the topic was made again");
     let config = &settings.config;
     let table = settings.lake.table(&config.topics_dir, &slot.name);
-    let ids: std::collections::BTreeSet<TopicId> = std::collections::BTreeSet::new();
+    let snapshot = eddy_engine::read::Snapshot::load(&settings.lake, &table, None)?;
+    let ids: BTreeSet<TopicId> = snapshot
+        .iter()
+        .flat_map(|snapshot| snapshot.positions.keys().map(|(id, _)| id.clone()))
+        .collect();
     if !ids.is_empty() && !ids.contains(&topic.id) {
         let known: Vec<&str> = ids.iter().map(TopicId::as_str).collect();
         if config.policies.topic_recreated == TopicRecreated::Fail {

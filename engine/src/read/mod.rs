@@ -1,11 +1,13 @@
 //! What a query may see: a version of a table, and the rows that are not committed yet.
 
+pub mod accounts;
 pub mod answer;
 pub mod clip;
 pub mod live;
 mod snapshot;
 mod tables;
 
+pub use accounts::{Account, accounts};
 pub use answer::{Answer, consistent};
 pub use live::{LiveBatch, LiveRange, LiveRows};
 pub use snapshot::{Snapshot, SnapshotCache};
