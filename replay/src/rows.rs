@@ -147,7 +147,7 @@ fn column(batch: &RecordBatch, name: &str, wanted: &DataType) -> Result<arrow::a
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
     use super::*;
     use crate::testing::{Stored, batch};

@@ -113,29 +113,25 @@ impl Destination for Target {
     }
 
     async fn check(&self) -> Result<Checked> {
-        let (config, clock, topic) = (self.config.clone(), self.clock.clone(), self.topic.clone());
-        let described = tokio::task::spawn_blocking(move || {
-            Admin::new(&config, clock)?.describe(&[topic.as_str()])
-        })
-        .await
-        .map_err(|error| Error::internal("the check ended early").with_source(error))?;
-        let described = described.map_err(|error| {
-            let missing = error.kind() == eddy_connector::ErrorKind::NotFound;
-            let error = kept(error);
-            if missing {
-                error.with_hint(format!(
-                    "make topic `{}` with as many partitions as the source has",
-                    self.topic
-                ))
-            } else {
-                error
-            }
-        })?;
-        let partitions = described.first().map(|description| description.partitions);
+        let (config, clock) = (self.config.clone(), self.clock.clone());
+        // The list of all topics, because asking for one by name may make it, and the embedded
+        // broker can't describe one.
+        let topics = tokio::task::spawn_blocking(move || Admin::new(&config, clock)?.topics())
+            .await
+            .map_err(|error| Error::internal("the check ended early").with_source(error))?
+            .map_err(kept)?;
+        let Some(partitions) = topics.get(&self.topic).copied() else {
+            let servers = self.config.bootstrap_servers().unwrap_or_default();
+            return Err(Error::not_found(format!(
+                "topic `{}` does not exist at `{servers}`",
+                self.topic
+            ))
+            .with_hint("make it with at least as many partitions as the source has"));
+        };
         Ok(Checked {
             target: self.target(),
             topic: Some(self.topic.clone()),
-            partitions,
+            partitions: Some(partitions),
             record_bytes_max: None,
         })
     }

@@ -1,3 +1,167 @@
-//! The routes, called without a socket.
+//! The routes' answers, without a socket.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use eddy_engine::Clock;
+
+use super::*;
+use crate::destination::{Destinations, Kind};
+use crate::source::{After, Pinned, RowSource, SourcePlan, Statement};
+use crate::testing::{Fake, FakeSource, Stored, lake};
+
+/// A source that also takes whole statements.
+struct Statements(FakeSource);
+
+#[async_trait]
+impl RowSource for Statements {
+    async fn plan(&self, select: &str, version: Option<u64>) -> Result<SourcePlan> {
+        self.0.plan(select, version).await
+    }
+
+    fn rows(
+        &self,
+        pinned: &Pinned,
+        after: After,
+    ) -> futures::stream::BoxStream<'static, Result<arrow::array::RecordBatch>> {
+        self.0.rows(pinned, after)
+    }
+
+    async fn statement(&self, sql: &str) -> Result<Statement> {
+        assert!(sql.contains("INTO"));
+        Ok(Statement {
+            select: "SELECT * FROM orders".to_owned(),
+            destination: "retry".to_owned(),
+            options: BTreeMap::from([("rate".to_owned(), "10/s".to_owned())]),
+        })
+    }
+}
+
+async fn jobs() -> (tempfile::TempDir, Fake, Jobs) {
+    let (folder, lake) = lake(Clock::system());
+    let fake = Fake::new();
+    fake.hold(true);
+    let retry = Definition {
+        name: "retry".to_owned(),
+        kind: "fake".to_owned(),
+        options: BTreeMap::from([("api.token".to_owned(), "hunter2".to_owned())]),
+    };
+    let kinds: Vec<Box<dyn Kind>> = vec![Box::new(fake.clone())];
+    let destinations = Destinations::with_kinds(&lake, vec![retry], kinds).unwrap();
+    let source = Arc::new(Statements(FakeSource(vec![Stored::full(0, 0)])));
+    let jobs = Jobs::open(lake, source, destinations).await.unwrap();
+    (folder, fake, jobs)
+}
+
+async fn answer(result: Answer) -> (StatusCode, Value) {
+    let response = result.into_response();
+    let status = response.status();
+    let body = axum::body::to_bytes(response.into_body(), 1 << 20)
+        .await
+        .unwrap();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+fn body(value: Value) -> Bytes {
+    value.to_string().into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_is_planned_started_shown_and_cancelled() {
+    let (_folder, _fake, jobs) = jobs().await;
+    let _ = router(jobs.clone());
+    let state = || State(jobs.clone());
+    let mut asked = json!({
+        "select": "SELECT * FROM orders",
+        "destination": "retry",
+        "options": {"name": "r1", "attempts": 3},
+        "plan": true,
+    });
+    let (status, plan) = answer(start_replay(state(), body(asked.clone())).await).await;
+    assert_eq!((status, &plan["records"]), (StatusCode::OK, &json!(1)));
+    assert_eq!(plan["first_timestamp"], "1970-01-01T00:00:01Z");
+    asked["plan"] = json!(false);
+    let (status, shown) = answer(start_replay(state(), body(asked.clone())).await).await;
+    assert_eq!(
+        (status, &shown["replay_id"]),
+        (StatusCode::CREATED, &json!("r1"))
+    );
+    let (status, _) = answer(start_replay(state(), body(asked)).await).await;
+    assert_eq!(status, StatusCode::OK);
+    let id = || Path("r1".to_owned());
+    let (_, shown) = answer(pause_replay(state(), id()).await).await;
+    assert_eq!(shown["state"], "paused");
+    let (status, error) =
+        answer(resume_replay(state(), id(), body(json!({"sql": "SELECT 1"}))).await).await;
+    assert_eq!(
+        (status, &error["error"]["code"]),
+        (StatusCode::CONFLICT, &json!("conflict"))
+    );
+    let (_, shown) = answer(resume_replay(state(), id(), Bytes::new()).await).await;
+    assert_eq!(shown["state"], "running");
+    let (_, shown) = answer(cancel_replay(state(), id()).await).await;
+    assert_eq!(shown["state"], "cancelled");
+    let (_, shown) = answer(show_replay(state(), id()).await).await;
+    assert_eq!(shown["state"], "cancelled");
+    let (_, listed) = answer(list_replays(state()).await).await;
+    assert_eq!(listed["replays"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_statement_needs_no_other_field() {
+    let (_folder, _fake, jobs) = jobs().await;
+    let sql = "SELECT * INTO retry FROM orders WITH (rate = '10/s')";
+    let asked = body(json!({"sql": sql}));
+    let (status, shown) = answer(start_replay(State(jobs.clone()), asked).await).await;
+    assert_eq!(status, StatusCode::CREATED);
+    assert_eq!(shown["text"], sql);
+    assert_eq!(shown["options"], json!({"rate": "10/s"}));
+    jobs.cancel(shown["replay_id"].as_str().unwrap())
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_have_a_code_a_message_and_a_hint() {
+    let (_folder, _fake, jobs) = jobs().await;
+    let asked = json!({"sql": "SELECT 1", "destination": "retry", "options": {"rat": "1/s"}});
+    let (status, error) = answer(start_replay(State(jobs.clone()), body(asked)).await).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(error["error"]["code"], "invalid");
+    assert_eq!(error["error"]["message"], "unknown option `rat`");
+    assert!(error["error"]["hint"].as_str().unwrap().contains("rate"));
+    let asked = json!({"sql": "SELECT 1", "destination": "nowhere"});
+    let (status, error) = answer(start_replay(State(jobs.clone()), body(asked)).await).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert_eq!(error["error"]["hint"], "the destinations are: retry");
+    let (status, _) = answer(start_replay(State(jobs.clone()), "{".into()).await).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let (status, _) = answer(show_replay(State(jobs), Path("x".to_owned())).await).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_not_in_answers() {
+    let (_folder, _fake, jobs) = jobs().await;
+    let state = || State(jobs.clone());
+    let (_, listed) = answer(list_destinations(state()).await).await;
+    let (_, shown) = answer(show_destination(state(), Path("retry".to_owned())).await).await;
+    assert!(!format!("{listed}{shown}").contains("hunter2"));
+    assert_eq!(shown["options"]["api.token"], "***");
+    let literal = json!({"name": "a", "type": "fake", "options": {"password": "hunter2"}});
+    let (status, error) = answer(create_destination(state(), body(literal)).await).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(!error.to_string().contains("hunter2"));
+    let named = json!({"name": "a", "type": "fake", "options": {"password": "${env:A}"}});
+    let (status, made) = answer(create_destination(state(), body(named)).await).await;
+    assert_eq!(
+        (status, &made["declared"]),
+        (StatusCode::CREATED, &json!(false))
+    );
+    let deleted = delete_destination(state(), Path("a".to_owned()))
+        .await
+        .unwrap();
+    assert_eq!(deleted, StatusCode::NO_CONTENT);
+}

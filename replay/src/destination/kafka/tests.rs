@@ -1,1 +1,146 @@
-//! The destination against librdkafka's mock cluster.
+//! The destination against librdkafka's mock cluster. What arrives byte for byte in a real Kafka
+//! is shown by the integration tests.
+
+#![allow(clippy::unwrap_used)]
+
+use eddy_connector::EmbeddedBroker;
+use eddy_engine::Header;
+
+use super::*;
+
+fn open(bootstrap_servers: &str, topic: &str, replay: &Options) -> Arc<dyn Destination> {
+    let options = [("topic", topic), ("bootstrap.servers", bootstrap_servers)];
+    let options = options
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+    let kind = Kafka::new(Clock::system());
+    kind.validate(&options).unwrap();
+    kind.open(options, replay).unwrap()
+}
+
+fn record<'a>(partition: Option<i32>, key: Option<&'a [u8]>) -> Outgoing<'a> {
+    Outgoing {
+        partition,
+        timestamp_ms: Some(1),
+        key,
+        value: None,
+        headers: &[],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_tells_the_partitions_or_what_is_missing() {
+    let broker = EmbeddedBroker::start().unwrap();
+    broker.create_topic("target", 3).unwrap();
+    let there = open(broker.bootstrap_servers(), "target", &Options::default());
+    let checked = there.check().await.unwrap();
+    assert_eq!(checked.topic.as_deref(), Some("target"));
+    assert_eq!(checked.partitions, Some(3));
+    assert_eq!(checked.target, "kafka topic `target`");
+    let missing = open(broker.bootstrap_servers(), "missing", &Options::default());
+    let error = missing.check().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert!(
+        error.to_string().contains("`missing` does not exist"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_land_in_order_where_they_are_sent_and_keys_where_java_puts_them() {
+    let broker = EmbeddedBroker::start().unwrap();
+    broker.create_topic("target", 3).unwrap();
+    let target = open(broker.bootstrap_servers(), "target", &Options::default());
+    let headers = [
+        Header {
+            name: "h",
+            value: None,
+        },
+        Header {
+            name: "h",
+            value: Some(b""),
+        },
+        Header {
+            name: "",
+            value: Some(&[0xff, 0]),
+        },
+    ];
+    let mut deliveries = Vec::new();
+    for n in 0..30 {
+        let outgoing = Outgoing {
+            headers: &headers,
+            timestamp_ms: (n % 2 == 0).then_some(1),
+            value: (n % 3 == 0).then_some(b"".as_slice()),
+            ..record(Some(n % 3), None)
+        };
+        deliveries.push(target.send(&outgoing).await.unwrap());
+    }
+    for (n, delivery) in (0..30).zip(deliveries) {
+        let landed = delivery.await.unwrap();
+        assert_eq!(landed.partition, Some(n % 3));
+        assert_eq!(landed.offset, Some(i64::from(n / 3)));
+    }
+    let by_key = target.send(&record(None, Some(b"21"))).await.unwrap();
+    assert_eq!(
+        by_key.await.unwrap().partition,
+        Some(murmur2_partition(b"21", 3))
+    );
+}
+
+/// Kafka's default partitioner for a key, as its Java producer computes it.
+fn murmur2_partition(key: &[u8], partitions: i32) -> i32 {
+    let mut hash: u32 = 0x9747_b28c ^ u32::try_from(key.len()).unwrap();
+    let mut chunks = key.chunks_exact(4);
+    let mix = |k: u32| {
+        let k = k.wrapping_mul(0x5bd1_e995);
+        (k ^ (k >> 24)).wrapping_mul(0x5bd1_e995)
+    };
+    for chunk in &mut chunks {
+        let k = u32::from_le_bytes(chunk.try_into().unwrap());
+        hash = hash.wrapping_mul(0x5bd1_e995) ^ mix(k);
+    }
+    let rest = chunks.remainder();
+    if !rest.is_empty() {
+        for (at, byte) in rest.iter().enumerate() {
+            hash ^= u32::from(*byte) << (8 * at);
+        }
+        hash = hash.wrapping_mul(0x5bd1_e995);
+    }
+    hash = (hash ^ (hash >> 13)).wrapping_mul(0x5bd1_e995);
+    hash ^= hash >> 15;
+    i32::try_from(hash & 0x7fff_ffff).unwrap() % partitions
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_too_large_is_refused_and_the_others_are_fine() {
+    let broker = EmbeddedBroker::start().unwrap();
+    broker.create_topic("target", 1).unwrap();
+    let replay = Options {
+        on_error: OnError::Skip,
+        ..Options::default()
+    };
+    let target = open(broker.bootstrap_servers(), "target", &replay);
+    let large = vec![0; 64 << 20];
+    let outgoing = Outgoing {
+        value: Some(&large),
+        ..record(Some(0), None)
+    };
+    let error = target.send(&outgoing).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
+    let fine = target.send(&record(Some(0), None)).await.unwrap();
+    assert_eq!(fine.await.unwrap().offset, Some(0));
+}
+
+#[test]
+fn a_client_key_with_a_wrong_value_is_refused_when_it_is_written_down() {
+    let options = [
+        ("topic", "t"),
+        ("bootstrap.servers", "h:1"),
+        ("linger.ms", "soon"),
+    ];
+    let options = options
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+    let error = Kafka::new(Clock::system()).validate(&options).unwrap_err();
+    assert!(error.to_string().contains("linger.ms"), "{error}");
+}
