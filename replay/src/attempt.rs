@@ -131,9 +131,9 @@ impl<'w> Attempt<'w> {
         }
     }
 
-    /// Waits for what is under way, stores the progress, and tells how much was left open.
+    /// Waits for what is under way, stores the progress, and tells how many records the next
+    /// attempt sends again.
     pub(crate) async fn leave(mut self) -> usize {
-        let open = self.progress.outstanding();
         let deadline = self.worker.clock.sleep(self.worker.tuning.drain);
         tokio::pin!(deadline);
         while !self.under_way.is_empty() {
@@ -153,7 +153,7 @@ impl<'w> Attempt<'w> {
         {
             tracing::warn!(replay = self.id, %error, "the replay's progress is not stored");
         }
-        open
+        self.progress.beyond_marks()
     }
 
     /// Waits for whatever comes first of what can happen.

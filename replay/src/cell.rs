@@ -69,6 +69,32 @@ impl Cell {
         self.stored.lock().await.lost
     }
 
+    /// Takes the replay over for a worker that begins. A put that a dead worker left on its way may
+    /// land now and take the number; whoever begins goes past it, whoever is established doesn't.
+    ///
+    /// # Errors
+    /// As [`Cell::apply`].
+    pub(crate) async fn take_up(&self) -> Result<Job> {
+        let mut passes = 0;
+        loop {
+            let error = match self.apply(Event::Start, None).await {
+                Err(error) if error.kind() == ErrorKind::Fenced => error,
+                result => return result,
+            };
+            passes += 1;
+            let mut stored = self.stored.lock().await;
+            let register = register(&stored.job.id);
+            match self.store.latest::<Job>(&register).await? {
+                Some((number, job)) if passes < PASSES_MAX && job.state.is_active() => {
+                    stored.number = number;
+                    stored.job = job;
+                    stored.lost = false;
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
     /// Applies `event` to the state, and stores it.
     ///
     /// # Errors

@@ -64,7 +64,6 @@ pub struct Progress {
     tracks: Vec<Track>,
     index: BTreeMap<(TopicId, i32), usize>,
     counts: Counts,
-    outstanding: usize,
 }
 
 #[derive(Debug)]
@@ -110,7 +109,6 @@ impl Progress {
         }
         track.last = Some(offset);
         track.waiting.push_back((offset, None));
-        self.outstanding += 1;
         Ok(Ticket {
             track: index,
             sequence: track.first_sequence + track.waiting.len() as u64 - 1,
@@ -130,7 +128,6 @@ impl Progress {
             return 0;
         };
         *slot = Some(how);
-        self.outstanding -= 1;
         let mut moved = 0;
         while let Some((offset, Some(how))) = track.waiting.front().copied() {
             track.waiting.pop_front();
@@ -149,9 +146,9 @@ impl Progress {
         moved
     }
 
-    /// Records that went out and are not settled.
-    pub fn outstanding(&self) -> usize {
-        self.outstanding
+    /// Records that went out and that no mark has passed: a crash now would send them again.
+    pub fn beyond_marks(&self) -> usize {
+        self.tracks.iter().map(|track| track.waiting.len()).sum()
     }
 
     /// What lies behind the marks.

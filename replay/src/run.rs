@@ -75,9 +75,10 @@ impl Worker {
         let id = self.cell.job().await.id;
         let mut failures = 0;
         let mut careful = 0;
+        let mut established = false;
         while !self.stop.is_cancelled() {
             let before = self.cell.job().await.counts.settled();
-            let (left, ended) = self.attempt(careful).await;
+            let (left, ended) = self.attempt(careful, &mut established).await;
             careful = left;
             let error = match ended {
                 Ok(End::Exhausted) => return self.conclude(&id, Event::Finish, None).await,
@@ -111,10 +112,15 @@ impl Worker {
     }
 
     /// One attempt: how many records were under way when it ended, and how it ended.
-    async fn attempt(&self, careful: usize) -> (usize, Result<End>) {
+    async fn attempt(&self, careful: usize, established: &mut bool) -> (usize, Result<End>) {
         // The fence first, then the marks: whoever had the replay can't move them any more (P23).
-        match self.cell.apply(Event::Start, None).await {
-            Ok(_) => {}
+        let fenced = if *established {
+            self.cell.apply(Event::Start, None).await
+        } else {
+            self.cell.take_up().await
+        };
+        match fenced {
+            Ok(_) => *established = true,
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 return (careful, Ok(End::Stopped));
             }
