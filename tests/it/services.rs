@@ -50,7 +50,7 @@ fn aborted_transactions_are_only_seen_uncommitted() {
         value: Some(b"x".to_vec()),
         ..Produce::default()
     };
-    topic.produce_transaction(&[record.clone()], true);
+    topic.produce_transaction(std::slice::from_ref(&record), true);
     topic.produce_transaction(&[record], false);
     assert_eq!(topic.consume().len(), 1);
     assert_eq!(topic.consume_uncommitted().len(), 2);
