@@ -1,1 +1,37 @@
-//! Eddy: query.
+//! Eddy's query: SQL over the lake and over what arrived a moment ago.
+//!
+//! ```text
+//! HTTP (http/) --> Query::execute --> statement/  what the text asks for; INTO and options cut off
+//!                       |             names/      exact names, then ignoring case; what `*` means
+//!                       |             catalog     one consistent view of every table (P20, E4, E8)
+//!                       |             table/      our table provider: pruned files + live rows
+//!                       v
+//!                  run: a thread pool of its own, memory pool, timeout, cancel --> Arrow batches
+//! ```
+//!
+//! Only this crate links DataFusion. It knows neither Kafka nor replay: where `INTO` goes and what
+//! other system tables there are comes in through the traits in [`hooks`], and what a replay reads
+//! goes out as [`SourcePlan`] and a stream of batches.
+
+pub mod error;
+pub mod hooks;
+pub mod http;
+
+mod catalog;
+mod functions;
+mod lake;
+mod names;
+mod nearest;
+mod query;
+mod run;
+mod session;
+mod source;
+mod statement;
+mod system;
+mod table;
+
+pub use error::{Error, ErrorKind, Result, TextPosition};
+pub use hooks::{CreateDestination, IntoAnswer, IntoHandler, IntoRequest, SystemTable};
+pub use query::{Answer, Query, QueryOptions, Request};
+pub use source::{PartitionRecords, SourcePlan};
+pub use statement::Params;

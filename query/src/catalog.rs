@@ -1,0 +1,121 @@
+//! Where a query's tables come from: the lake's snapshots joined with live rows, taken so that no
+//! record is missed or doubled (P20).
+//!
+//! The trait keeps everything above it testable with tables made by hand.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use eddy_engine::Clock;
+use object_store::ObjectStore;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::names::KnownTables;
+use crate::table::View;
+
+/// How long the list of tables is believed. A name that isn't in it is looked up again at once.
+const LIST_AGE_MAX: Duration = Duration::from_secs(5);
+
+/// One version of a table, for `system.commits`.
+#[derive(Debug, Clone, serde::Serialize)]
+pub(crate) struct Commit {
+    pub(crate) table: String,
+    pub(crate) version: u64,
+    pub(crate) committed_at: Option<String>,
+    pub(crate) operation: Option<String>,
+    pub(crate) files_added: Option<u64>,
+    pub(crate) rows_added: Option<u64>,
+}
+
+/// The lake as queries see it.
+#[async_trait]
+pub(crate) trait Tables: Send + Sync {
+    /// The names of all tables.
+    async fn list(&self) -> Result<Vec<String>>;
+
+    /// One consistent view of a table. With a version: its committed rows alone.
+    async fn view(&self, name: &str, version: Option<u64>) -> Result<View>;
+
+    /// The versions of a table, oldest first.
+    async fn commits(&self, name: &str) -> Result<Vec<Commit>>;
+
+    /// The store that the files of the views are in.
+    fn store(&self) -> Arc<dyn ObjectStore>;
+
+    /// Completes when there may be more to see.
+    async fn changed(&self);
+}
+
+/// The tables with their list remembered.
+pub(crate) struct Catalog {
+    tables: Arc<dyn Tables>,
+    clock: Clock,
+    list: Mutex<Option<(Duration, Arc<Vec<String>>)>>,
+}
+
+impl Catalog {
+    /// A catalog of these tables.
+    pub(crate) fn new(tables: Arc<dyn Tables>, clock: Clock) -> Self {
+        Self {
+            tables,
+            clock,
+            list: Mutex::new(None),
+        }
+    }
+
+    /// The tables themselves.
+    pub(crate) fn tables(&self) -> &Arc<dyn Tables> {
+        &self.tables
+    }
+
+    /// The names of all tables; `fresh` asks the store.
+    pub(crate) async fn list(&self, fresh: bool) -> Result<Arc<Vec<String>>> {
+        let now = self.clock.monotonic();
+        if !fresh {
+            let known = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((at, list)) = known.as_ref()
+                && now.saturating_sub(*at) < LIST_AGE_MAX
+            {
+                return Ok(Arc::clone(list));
+            }
+        }
+        let mut list = self.tables.list().await?;
+        list.sort();
+        let list = Arc::new(list);
+        let mut known = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some((now, Arc::clone(&list)));
+        Ok(list)
+    }
+
+    /// Views of these tables, each taken once so that a query sees one version of it (E4).
+    pub(crate) async fn view(&self, name: &str, version: Option<u64>) -> Result<View> {
+        self.tables.view(name, version).await.map_err(|error| {
+            if error.kind() == ErrorKind::NotFound
+                && let Some(version) = version
+            {
+                return Error::new(
+                    ErrorKind::NotFound,
+                    format!("the table `{name}` has no version {version}"),
+                );
+            }
+            error
+        })
+    }
+}
+
+/// The names that one query resolves against.
+pub(crate) struct Known {
+    pub(crate) topics: Arc<Vec<String>>,
+    pub(crate) system: Vec<String>,
+}
+
+impl KnownTables for Known {
+    fn topics(&self) -> &[String] {
+        &self.topics
+    }
+
+    fn system(&self) -> &[String] {
+        &self.system
+    }
+}

@@ -1,0 +1,170 @@
+//! Rows as JSON: bytes are base64, decimals and NaN are strings, times are RFC 3339.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    DataType, Decimal128Type, Field, FieldRef, Float64Type, Int64Type, UInt64Type,
+};
+use arrow::error::ArrowError;
+use arrow::json::writer::{
+    Encoder, EncoderFactory, EncoderOptions, LineDelimited, NullableEncoder, WriterBuilder,
+    make_encoder,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::format::Int64;
+use crate::error::Result;
+
+/// One object a line; nulls are left out.
+pub(super) fn lines(batch: &RecordBatch, int64: Int64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut writer = options(int64, false).build::<_, LineDelimited>(&mut bytes);
+    writer.write(batch)?;
+    writer.finish()?;
+    drop(writer);
+    if batch.num_columns() == 0 {
+        bytes = b"{}\n".repeat(batch.num_rows());
+    }
+    Ok(bytes)
+}
+
+/// Elements of one JSON array, nulls written; `first` opens it.
+pub(super) fn elements(
+    batch: &RecordBatch,
+    int64: Int64,
+    first: bool,
+    bytes: &mut Vec<u8>,
+) -> Result<()> {
+    let mut text = Vec::new();
+    let mut writer = options(int64, true).build::<_, LineDelimited>(&mut text);
+    writer.write(batch)?;
+    writer.finish()?;
+    drop(writer);
+    let mut first = first;
+    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        bytes.extend_from_slice(if first { b"[\n" } else { b",\n" });
+        bytes.extend_from_slice(line);
+        first = false;
+    }
+    Ok(())
+}
+
+/// Each value of a column as JSON text; null for null.
+pub(super) fn values(field: &Field, column: &ArrayRef) -> Result<Vec<Option<String>>> {
+    let options = EncoderOptions::default().with_encoder_factory(Arc::new(Ours(Int64::Number)));
+    let field: FieldRef = Arc::new(field.clone());
+    let mut encoder = make_encoder(&field, column, &options)?;
+    let mut texts = Vec::with_capacity(column.len());
+    for row in 0..column.len() {
+        if encoder.is_null(row) {
+            texts.push(None);
+            continue;
+        }
+        let mut bytes = Vec::new();
+        encoder.encode(row, &mut bytes);
+        texts.push(Some(String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    Ok(texts)
+}
+
+/// Each value of a column of bytes as base64.
+pub(super) fn base64_values(column: &ArrayRef) -> Result<Vec<Option<String>>> {
+    let binary = cast(column, &DataType::Binary)?;
+    let values = binary.as_binary::<i32>().iter();
+    Ok(values
+        .map(|value| value.map(|value| STANDARD.encode(value)))
+        .collect())
+}
+
+fn options(int64: Int64, explicit_nulls: bool) -> WriterBuilder {
+    WriterBuilder::new()
+        .with_explicit_nulls(explicit_nulls)
+        .with_encoder_factory(Arc::new(Ours(int64)))
+        .with_timestamp_format("%Y-%m-%dT%H:%M:%S%.f".to_owned())
+        .with_timestamp_tz_format("%Y-%m-%dT%H:%M:%S%.fZ".to_owned())
+}
+
+/// The types that arrow writes in another way than we promise.
+#[derive(Debug)]
+struct Ours(Int64);
+
+impl EncoderFactory for Ours {
+    fn make_default_encoder<'a>(
+        &self,
+        _field: &'a FieldRef,
+        array: &'a dyn Array,
+        _options: &'a EncoderOptions,
+    ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
+        let nulls = array.nulls().cloned();
+        let encoder: Box<dyn Encoder + 'a> = match array.data_type() {
+            DataType::Binary => Box::new(Bytes(array.as_binary::<i32>())),
+            DataType::Float64 => Box::new(Double(array.as_primitive())),
+            DataType::Decimal128(_, scale) => Box::new(Decimal(array.as_primitive(), *scale)),
+            DataType::Int64 if self.0 == Int64::String => Box::new(Long(array.as_primitive())),
+            DataType::UInt64 if self.0 == Int64::String => {
+                Box::new(UnsignedLong(array.as_primitive()))
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(NullableEncoder::new(encoder, nulls)))
+    }
+}
+
+struct Bytes<'a>(&'a arrow::array::BinaryArray);
+
+impl Encoder for Bytes<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        quoted(out, &STANDARD.encode(self.0.value(row)));
+    }
+}
+
+struct Double<'a>(&'a arrow::array::PrimitiveArray<Float64Type>);
+
+impl Encoder for Double<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        let value = self.0.value(row);
+        if value.is_nan() {
+            quoted(out, "NaN");
+        } else if value.is_infinite() {
+            quoted(out, if value > 0.0 { "Infinity" } else { "-Infinity" });
+        } else {
+            // `Debug` keeps the fraction of `1.0` and finds the shortest text that reads back.
+            out.extend_from_slice(format!("{value:?}").as_bytes());
+        }
+    }
+}
+
+struct Decimal<'a>(&'a arrow::array::PrimitiveArray<Decimal128Type>, i8);
+
+impl Encoder for Decimal<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        let _ = self.1;
+        quoted(out, &self.0.value_as_string(row));
+    }
+}
+
+struct Long<'a>(&'a arrow::array::PrimitiveArray<Int64Type>);
+
+impl Encoder for Long<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        quoted(out, &self.0.value(row).to_string());
+    }
+}
+
+struct UnsignedLong<'a>(&'a arrow::array::PrimitiveArray<UInt64Type>);
+
+impl Encoder for UnsignedLong<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        quoted(out, &self.0.value(row).to_string());
+    }
+}
+
+/// Text that needs no escapes.
+fn quoted(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}

@@ -1,0 +1,37 @@
+//! The HTTP routes of queries: `POST /api/v1/sql`, tables, queries.
+//!
+//! The binary merges the router with those of the other crates and puts [`guard`] around all.
+
+mod error;
+mod format;
+mod guard;
+mod json;
+mod queries;
+mod request;
+mod sql;
+mod tables;
+
+use axum::Router;
+use axum::routing::{delete, get, post};
+
+pub use error::{ErrorBody, error_response};
+pub use guard::{HostGuard, protect};
+
+use crate::query::Query;
+
+impl Query {
+    /// The routes under `/api/v1/` that queries serve.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/api/v1/sql", post(sql::post).get(sql::get))
+            .route("/api/v1/tables", get(tables::list))
+            .route("/api/v1/tables/{table}", get(tables::show))
+            .route("/api/v1/queries", get(queries::list))
+            .route("/api/v1/queries/{id}", delete(queries::cancel))
+            .route("/api/v1/queries/{id}/cancel", post(queries::cancel))
+            .with_state(self.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests;

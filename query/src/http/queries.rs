@@ -1,0 +1,49 @@
+//! `GET /api/v1/queries`, and a cancel of one.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use chrono::{DateTime, SecondsFormat};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::query::Query;
+
+/// The queries that run, and the last ones that ran; newest first.
+pub(super) async fn list(State(query): State<Query>) -> Json<Value> {
+    let moment = |us: i64| {
+        DateTime::from_timestamp_micros(us)
+            .map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true))
+    };
+    let queries: Vec<Value> = query
+        .0
+        .registry
+        .list()
+        .into_iter()
+        .rev()
+        .map(|listed| {
+            json!({
+                "query_id": listed.query_id.to_string(),
+                "state": listed.state,
+                "sql": listed.sql,
+                "started_at": moment(listed.started_us),
+                "ended_at": listed.ended_us.and_then(moment),
+                "rows": listed.rows,
+                "error": listed.error,
+            })
+        })
+        .collect();
+    Json(json!({"queries": queries}))
+}
+
+/// Cancels a query.
+pub(super) async fn cancel(
+    State(query): State<Query>,
+    Path(id): Path<String>,
+) -> Result<StatusCode> {
+    let id = Uuid::parse_str(&id)
+        .map_err(|_| Error::invalid(format!("`{id}` is not the id of a query")))?;
+    query.cancel(id)?;
+    Ok(StatusCode::NO_CONTENT)
+}

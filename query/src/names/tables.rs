@@ -1,0 +1,214 @@
+//! Which table a name in `FROM` means.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Cte, Ident, ObjectName, ObjectNamePart, Query, Spanned, TableAlias, TableFactor, VisitMut,
+    VisitorMut,
+};
+
+use crate::error::{Error, ErrorKind, Result, TextPosition};
+use crate::nearest::nearest;
+
+/// The names that a lake has.
+pub(crate) trait KnownTables {
+    /// The tables of topics.
+    fn topics(&self) -> &[String];
+    /// The tables of the `system` schema.
+    fn system(&self) -> &[String];
+}
+
+/// A table that a query reads.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum TableName {
+    /// A topic's table; with a version only its committed rows of that version.
+    Topic { name: String, version: Option<u64> },
+    /// A table of the `system` schema.
+    System(String),
+}
+
+impl TableName {
+    /// The name that stands in the tree after resolution.
+    pub(crate) fn in_tree(&self) -> String {
+        match self {
+            Self::Topic {
+                name,
+                version: None,
+            }
+            | Self::System(name) => name.clone(),
+            Self::Topic {
+                name,
+                version: Some(version),
+            } => format!("{name}@{version}"),
+        }
+    }
+}
+
+/// Writes the real name of every table into the tree and returns them, each once.
+pub(crate) fn resolve_tables(query: &mut Query, known: &dyn KnownTables) -> Result<Vec<TableName>> {
+    let mut with = WithNames(Vec::new());
+    let _ = VisitMut::visit(query, &mut with);
+    let mut visitor = Tables {
+        known,
+        with: with.0,
+        found: Vec::new(),
+    };
+    match VisitMut::visit(query, &mut visitor) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(visitor.found),
+    }
+}
+
+/// The names that `WITH` gives to queries. They hide tables in the whole statement.
+struct WithNames(Vec<String>);
+
+impl VisitorMut for WithNames {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let all = query.with.iter().flat_map(|with| with.cte_tables.iter());
+        self.0
+            .extend(all.map(|cte: &Cte| cte.alias.name.value.clone()));
+        ControlFlow::Continue(())
+    }
+}
+
+struct Tables<'a> {
+    known: &'a dyn KnownTables,
+    with: Vec<String>,
+    found: Vec<TableName>,
+}
+
+impl VisitorMut for Tables<'_> {
+    type Break = Error;
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        let TableFactor::Table {
+            name, alias, args, ..
+        } = factor
+        else {
+            return ControlFlow::Continue(());
+        };
+        if args.is_some() {
+            return ControlFlow::Continue(());
+        }
+        match self.resolve(name) {
+            Err(error) => ControlFlow::Break(error),
+            Ok(None) => ControlFlow::Continue(()),
+            Ok(Some(table)) => {
+                rename(name, alias, &table);
+                if !self.found.contains(&table) {
+                    self.found.push(table);
+                }
+                ControlFlow::Continue(())
+            }
+        }
+    }
+}
+
+impl Tables<'_> {
+    /// The table of a name; `None` for a name of `WITH`.
+    fn resolve(&self, name: &mut ObjectName) -> Result<Option<TableName>> {
+        let span = name.span();
+        let place = (span.start.line > 0).then_some(TextPosition {
+            line: span.start.line,
+            column: span.start.column,
+        });
+        let parts: Vec<String> = name.0.iter().filter_map(part).map(str::to_owned).collect();
+        if parts.len() != name.0.len() {
+            return Err(Error::invalid("a table is a name").with_position(place));
+        }
+        let whole = parts.join(".");
+        if let Some(with) = pick(&whole, &self.with) {
+            let with = with.to_owned();
+            if let [ObjectNamePart::Identifier(ident)] = name.0.as_mut_slice() {
+                ident.value = with;
+                return Ok(None);
+            }
+        }
+        if let [schema, table] = parts.as_slice()
+            && schema.eq_ignore_ascii_case("system")
+        {
+            return match pick(table, self.known.system()) {
+                Some(found) => Ok(Some(TableName::System(found.to_owned()))),
+                None => Err(unknown(&whole, table, self.known.system(), "system.")
+                    .with_position(place)),
+            };
+        }
+        if let Some(found) = pick(&whole, self.known.topics()) {
+            return Ok(Some(TableName::Topic {
+                name: found.to_owned(),
+                version: None,
+            }));
+        }
+        if let Some((base, version)) = whole.rsplit_once('@')
+            && let Ok(version) = version.parse()
+            && let Some(found) = pick(base, self.known.topics())
+        {
+            return Ok(Some(TableName::Topic {
+                name: found.to_owned(),
+                version: Some(version),
+            }));
+        }
+        Err(unknown(&whole, &whole, self.known.topics(), "").with_position(place))
+    }
+}
+
+fn rename(name: &mut ObjectName, alias: &mut Option<TableAlias>, table: &TableName) {
+    let span = name.span();
+    let quoted = |value: String| Ident {
+        value,
+        quote_style: Some('"'),
+        span,
+    };
+    let parts = match table {
+        TableName::Topic { name, version } => {
+            if version.is_some() && alias.is_none() {
+                // `orders@12` is an address; what columns are called by is still `orders`.
+                *alias = Some(TableAlias {
+                    explicit: true,
+                    name: quoted(name.clone()),
+                    columns: Vec::new(),
+                    at: None,
+                });
+            }
+            vec![quoted(table.in_tree())]
+        }
+        TableName::System(name) => vec![Ident::new("system"), quoted(name.clone())],
+    };
+    *name = ObjectName::from(parts);
+}
+
+fn part(part: &ObjectNamePart) -> Option<&str> {
+    match part {
+        ObjectNamePart::Identifier(ident) => Some(&ident.value),
+        ObjectNamePart::Function(_) => None,
+    }
+}
+
+/// The name in `known` that is `wanted`, exactly or, if only one is, ignoring case.
+fn pick<'a>(wanted: &str, known: &'a [String]) -> Option<&'a str> {
+    if let Some(exact) = known.iter().find(|name| *name == wanted) {
+        return Some(exact);
+    }
+    let lower = wanted.to_lowercase();
+    let mut alike = known.iter().filter(|name| name.to_lowercase() == lower);
+    match (alike.next(), alike.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    }
+}
+
+fn unknown(whole: &str, wanted: &str, known: &[String], prefix: &str) -> Error {
+    let error = Error::new(
+        ErrorKind::UnknownTable,
+        format!("there is no table `{whole}`"),
+    );
+    match nearest(wanted, known.iter().map(String::as_str)) {
+        Some(near) => error.with_hint(format!("did you mean `{prefix}{near}`?")),
+        None if prefix.is_empty() => {
+            error.with_hint("`SELECT name FROM system.tables` lists the tables")
+        }
+        None => error.with_hint(format!("known: {}", known.join(", "))),
+    }
+}

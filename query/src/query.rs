@@ -1,0 +1,188 @@
+//! [`Query`]: the crate's one door, used by the HTTP routes and by the binary.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use eddy_engine::{Clock, Lake};
+use futures::stream::BoxStream;
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use crate::catalog::{Catalog, Tables};
+use crate::error::{Error, Result};
+use crate::hooks::{IntoHandler, SystemTable, no_handler};
+use crate::run::{Pool, Registry};
+use crate::session::Sessions;
+use crate::statement::Params;
+
+/// What queries may use.
+#[derive(Debug, Clone)]
+pub struct QueryOptions {
+    /// Memory of all queries together, in bytes; sorts and aggregates spill beyond their share.
+    pub memory_bytes: usize,
+    /// Disk for spilling, in bytes.
+    pub spill_bytes: u64,
+    /// Where to spill; the system's folder for temporary files unless said.
+    pub spill_dir: Option<PathBuf>,
+    /// Threads of the queries' own pool, so that a bad query can't stall ingest.
+    pub threads: usize,
+    /// Queries that run at once.
+    pub running_max: usize,
+    /// Queries that wait for their turn; more are refused.
+    pub waiting_max: usize,
+    /// How long a query may take unless its request says less.
+    pub timeout: Duration,
+}
+
+impl Default for QueryOptions {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 512 << 20,
+            spill_bytes: 20 << 30,
+            spill_dir: None,
+            threads: std::thread::available_parallelism().map_or(2, usize::from),
+            running_max: 8,
+            waiting_max: 64,
+            timeout: Duration::from_secs(300),
+        }
+    }
+}
+
+/// One request.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The statement.
+    pub sql: String,
+    /// Values for its placeholders.
+    pub params: Params,
+    /// `{"version": N}`, `{"time": "..."}` or `{"offsets": {"0": N}}`.
+    pub as_of: Option<Json>,
+    /// Next offsets that must be visible first, as in `as_of`.
+    pub wait_for: Option<Json>,
+    /// Less time than the server's limit.
+    pub timeout: Option<Duration>,
+    /// At most this many rows.
+    pub limit: Option<usize>,
+}
+
+impl Request {
+    /// A statement and nothing else.
+    pub fn new(sql: impl Into<String>) -> Self {
+        Self {
+            sql: sql.into(),
+            ..Self::default()
+        }
+    }
+}
+
+/// An answer: its rows come as they are computed. Dropping it cancels the query.
+pub struct Answer {
+    /// The query's id, as in `system.queries`.
+    pub query_id: Uuid,
+    /// The columns.
+    pub schema: SchemaRef,
+    /// What the answer saw, usable as `as_of` and `wait_for`; null for statements that read none.
+    pub position: Json,
+    /// The rows.
+    pub batches: BoxStream<'static, Result<RecordBatch>>,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer")
+            .field("query_id", &self.query_id)
+            .field("schema", &self.schema)
+            .finish_non_exhaustive()
+    }
+}
+
+/// SQL over one lake. Cheap to clone.
+#[derive(Clone)]
+pub struct Query(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) catalog: Catalog,
+    pub(crate) sessions: Sessions,
+    pub(crate) pool: Pool,
+    pub(crate) registry: Registry,
+    pub(crate) clock: Clock,
+    pub(crate) options: QueryOptions,
+    into: OnceLock<Arc<dyn IntoHandler>>,
+    system: RwLock<Vec<Arc<dyn SystemTable>>>,
+}
+
+impl Query {
+    /// Queries over `lake`.
+    ///
+    /// # Errors
+    /// `Internal` when the threads or the spill folder can't be had.
+    pub fn new(lake: Lake, options: QueryOptions) -> Result<Self> {
+        let clock = lake.clock().clone();
+        let tables = crate::lake::LakeTables::new(lake);
+        Self::over(Arc::new(tables), clock, options)
+    }
+
+    /// Queries over any tables.
+    pub(crate) fn over(
+        tables: Arc<dyn Tables>,
+        clock: Clock,
+        options: QueryOptions,
+    ) -> Result<Self> {
+        let sessions = Sessions::new(&options, tables.store())?;
+        Ok(Self(Arc::new(Inner {
+            catalog: Catalog::new(tables, clock.clone()),
+            sessions,
+            pool: Pool::new(&options)?,
+            registry: Registry::new(),
+            clock,
+            options,
+            into: OnceLock::new(),
+            system: RwLock::new(Vec::new()),
+        })))
+    }
+
+    /// Says who runs `SELECT ... INTO`; only the first call counts.
+    pub fn set_into_handler(&self, handler: Arc<dyn IntoHandler>) {
+        if self.0.into.set(handler).is_err() {
+            tracing::warn!("a second handler of `INTO` is ignored");
+        }
+    }
+
+    /// Adds a table to the `system` schema.
+    pub fn add_system_table(&self, table: Arc<dyn SystemTable>) {
+        let mut all = self.0.system.write().unwrap_or_else(PoisonError::into_inner);
+        all.push(table);
+    }
+
+    /// Runs one statement.
+    ///
+    /// # Errors
+    /// Whatever is wrong before the first row; what goes wrong later is in the stream.
+    pub async fn execute(&self, request: Request) -> Result<Answer> {
+        crate::run::execute(&self.0, request).await
+    }
+
+    /// Cancels a running query.
+    ///
+    /// # Errors
+    /// `NotFound` when no such query runs.
+    pub fn cancel(&self, query_id: Uuid) -> Result<()> {
+        self.0.registry.cancel(query_id)
+    }
+}
+
+impl Inner {
+    /// Who runs `INTO`.
+    pub(crate) fn into_handler(&self) -> Result<Arc<dyn IntoHandler>, Error> {
+        self.into.get().cloned().ok_or_else(no_handler)
+    }
+
+    /// The system tables that others added.
+    pub(crate) fn added_system_tables(&self) -> Vec<Arc<dyn SystemTable>> {
+        let all = self.system.read().unwrap_or_else(PoisonError::into_inner);
+        all.clone()
+    }
+}

@@ -1,0 +1,218 @@
+//! Binds a query to its tables: names are resolved, each table is looked at once, and what the
+//! answer will have seen is written down as its position.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use datafusion::catalog::TableProvider;
+use datafusion::execution::session_state::SessionState;
+use datafusion::sql::sqlparser::ast::Query as QueryTree;
+use serde_json::{Map, Value as Json, json};
+
+use super::moment::{AsOfRequest, OffsetsOf};
+use super::registry::Seen;
+use crate::catalog::Known;
+use crate::error::{Error, ErrorKind, Result};
+use crate::names::{Columns, TableName, resolve_columns, resolve_tables};
+use crate::query::Inner;
+use crate::system;
+use crate::table::{AsOf, HIDDEN, OffsetMap, Rows, ScanCount, TopicTable, View};
+
+/// A query's session: it knows exactly the tables that the query names.
+pub(crate) struct Bound {
+    pub(crate) state: SessionState,
+    /// What the answer will have seen.
+    pub(crate) position: Json,
+    /// The topics' tables by the name that they have in the tree.
+    pub(crate) views: Vec<(String, View)>,
+    /// What their scans read, in the same order.
+    pub(crate) counts: Vec<Arc<ScanCount>>,
+}
+
+/// Resolves the query's names in place and takes a view of each of its tables.
+pub(crate) async fn bind(
+    inner: &Arc<Inner>,
+    query: &mut QueryTree,
+    seen: &Seen,
+) -> Result<Bound> {
+    let names = resolve(inner, query).await?;
+    let topics = names
+        .iter()
+        .filter(|name| matches!(name, TableName::Topic { .. }))
+        .count();
+    let mut columns = HashMap::new();
+    let mut views = Vec::new();
+    let mut tables: Vec<(String, Arc<dyn TableProvider>)> = Vec::new();
+    let mut system: Vec<(String, Arc<dyn TableProvider>)> = Vec::new();
+    let mut counts = Vec::new();
+    for table in &names {
+        let in_tree = table.in_tree();
+        match table {
+            TableName::Topic { name, version } => {
+                let view = look(inner, name, *version, seen, topics).await?;
+                let store = inner.sessions.store().clone();
+                let provider = TopicTable::new(view.clone(), Rows::Good, store);
+                let list = Columns::of_schema(&provider.schema(), HIDDEN);
+                columns.insert(in_tree.clone(), Arc::new(list));
+                counts.push(provider.count());
+                tables.push((in_tree.clone(), Arc::new(provider)));
+                views.push((in_tree, view));
+            }
+            TableName::System(name) => {
+                let provider = system::table(inner, name).await?;
+                let list = Columns::of_schema(&provider.schema(), HIDDEN);
+                columns.insert(format!("system.{name}"), Arc::new(list));
+                system.push((name.clone(), provider));
+            }
+        }
+    }
+    resolve_columns(query, &columns)?;
+    Ok(Bound {
+        state: inner.sessions.session(tables, system)?,
+        position: position(&views),
+        views,
+        counts,
+    })
+}
+
+/// Writes the real names of tables into the tree; a name that isn't known yet is looked up anew.
+async fn resolve(inner: &Arc<Inner>, query: &mut QueryTree) -> Result<Vec<TableName>> {
+    let mut known = Known {
+        topics: inner.catalog.list(false).await?,
+        system: system::names(inner),
+    };
+    match resolve_tables(query, &known) {
+        Err(error) if error.kind() == ErrorKind::UnknownTable => {
+            known.topics = inner.catalog.list(true).await?;
+            resolve_tables(query, &known)
+        }
+        other => other,
+    }
+}
+
+/// A view of one table that has what `wait_for` and `as_of` ask for.
+async fn look(
+    inner: &Arc<Inner>,
+    name: &str,
+    version: Option<u64>,
+    seen: &Seen,
+    topics: usize,
+) -> Result<View> {
+    if version.is_some() {
+        return inner.catalog.view(name, version).await;
+    }
+    let wanted = match &seen.wait_for {
+        Some(offsets) => offsets.of(name, topics)?,
+        None => None,
+    };
+    let view = wait(inner, name, wanted, seen).await?;
+    match &seen.as_of {
+        None => Ok(view),
+        Some(AsOfRequest::Version(version)) => {
+            if topics != 1 {
+                return Err(Error::invalid("the query reads several tables").with_hint(
+                    "name the version of each in `FROM`: `FROM \"orders@7\"`",
+                ));
+            }
+            inner.catalog.view(name, Some(*version)).await
+        }
+        Some(AsOfRequest::Time(time_us)) => {
+            let version = version_at(inner, name, *time_us).await?;
+            inner.catalog.view(name, Some(version)).await
+        }
+        Some(AsOfRequest::Offsets(offsets)) => bounded(view, offsets, topics),
+    }
+}
+
+async fn wait(
+    inner: &Arc<Inner>,
+    name: &str,
+    wanted: Option<&OffsetMap>,
+    seen: &Seen,
+) -> Result<View> {
+    loop {
+        let view = inner.catalog.view(name, None).await?;
+        let Some(wanted) = wanted else {
+            return Ok(view);
+        };
+        if missing(&view, wanted).is_none() {
+            seen.waiting.store(false, Ordering::Relaxed);
+            return Ok(view);
+        }
+        seen.waiting.store(true, Ordering::Relaxed);
+        inner.catalog.tables().changed().await;
+    }
+}
+
+/// The first partition whose wanted offset isn't visible yet, and what is.
+fn missing(view: &View, wanted: &OffsetMap) -> Option<(i32, i64)> {
+    let visible = view.visible_offsets();
+    wanted
+        .iter()
+        .map(|(partition, next)| {
+            let seen = visible.get(partition).copied().unwrap_or(0);
+            (*partition, seen, *next)
+        })
+        .find(|(_, seen, next)| seen < next)
+        .map(|(partition, seen, _)| (partition, seen))
+}
+
+fn bounded(mut view: View, offsets: &OffsetsOf, topics: usize) -> Result<View> {
+    let Some(offsets) = offsets.of(&view.name, topics)? else {
+        return Ok(view);
+    };
+    if let Some((partition, next)) = missing(&view, offsets) {
+        return Err(Error::invalid(format!(
+            "partition {partition} of `{}` is only visible up to offset {next}",
+            view.name
+        ))
+        .with_hint("`wait_for` the same offsets to wait until they are visible"));
+    }
+    view.as_of = AsOf::Offsets(offsets.clone());
+    Ok(view)
+}
+
+async fn version_at(inner: &Arc<Inner>, name: &str, time_us: i64) -> Result<u64> {
+    let commits = inner.catalog.tables().commits(name).await?;
+    let at_or_before = |text: &str| {
+        chrono::DateTime::parse_from_rfc3339(text)
+            .is_ok_and(|time| time.timestamp_micros() <= time_us)
+    };
+    commits
+        .iter()
+        .rev()
+        .find(|commit| commit.committed_at.as_deref().is_some_and(at_or_before))
+        .map(|commit| commit.version)
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                format!("the table `{name}` has no version of that time"),
+            )
+        })
+}
+
+fn position(views: &[(String, View)]) -> Json {
+    let token = |view: &View| {
+        let offsets = match &view.as_of {
+            AsOf::Offsets(offsets) => offsets.clone(),
+            AsOf::Now => view.visible_offsets(),
+        };
+        let offsets: Map<String, Json> = offsets
+            .into_iter()
+            .map(|(partition, next)| (partition.to_string(), json!(next)))
+            .collect();
+        json!({"version": view.version, "offsets": offsets})
+    };
+    match views {
+        [] => Json::Null,
+        [(_, only)] => token(only),
+        several => {
+            let tables: Map<String, Json> = several
+                .iter()
+                .map(|(name, view)| (name.clone(), token(view)))
+                .collect();
+            json!({"tables": tables})
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! A query's life: it waits for its turn, is planned, streams its rows, and ends.
+//!
+//! All of that happens on a thread pool of its own (`pool`): what a query does to the processor
+//! stays there. A dropped answer, a timeout and a cancel all end the same way: DataFusion's stream
+//! is dropped, which stops its work.
+
+mod bind;
+mod moment;
+mod pool;
+mod registry;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
+use arrow::datatypes::SchemaRef;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
+use datafusion::prelude::SQLOptions;
+use datafusion::sql::parser::Statement as PlanStatement;
+use datafusion::sql::sqlparser::ast::{Query as QueryTree, Statement as Tree};
+use futures::{StreamExt, TryStreamExt};
+use serde_json::Value as Json;
+use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use bind::{Bound, bind};
+
+pub(crate) use pool::Pool;
+pub(crate) use registry::{Registry, Seen};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::hooks::IntoRequest;
+use crate::query::{Answer, Inner, Request};
+use crate::source;
+use crate::statement::{self, Statement};
+
+/// Batches that wait for a slow client; few, because each may be large.
+const BATCHES_AHEAD: usize = 2;
+
+/// Runs one statement.
+pub(crate) async fn execute(inner: &Arc<Inner>, request: Request) -> Result<Answer> {
+    let query_id = inner.clock.new_id();
+    let (head_tx, head_rx) = oneshot::channel();
+    let (tx, mut rx) = mpsc::channel(BATCHES_AHEAD);
+    inner
+        .registry
+        .add(query_id, &request.sql, inner.clock.now_us());
+    let task = {
+        let inner = Arc::clone(inner);
+        async move {
+            let result = live(&inner, query_id, request, head_tx, &tx).await;
+            inner.registry.end(query_id, result.as_ref().err(), inner.clock.now_us());
+            // Without this the reader takes the end of the channel for a cancel.
+            let last = match result {
+                Ok(()) => Item::End,
+                Err(error) => Item::Error(error),
+            };
+            let _ = tx.send(last).await;
+        }
+    };
+    let handle = inner.pool.spawn(task);
+    let guard = inner.registry.running(query_id, handle);
+    let head = match head_rx.await {
+        Ok(head) => head,
+        Err(_) => return Err(first_error(&mut rx).await),
+    };
+    let batches = futures::stream::unfold((rx, false, guard), |(mut rx, ended, guard)| async move {
+        if ended {
+            return None;
+        }
+        match rx.recv().await {
+            Some(Item::Batch(batch)) => Some((Ok(batch), (rx, false, guard))),
+            Some(Item::Error(error)) => Some((Err(error), (rx, true, guard))),
+            Some(Item::End) => None,
+            None => Some((Err(cancelled()), (rx, true, guard))),
+        }
+    });
+    Ok(Answer {
+        query_id,
+        schema: head.schema,
+        position: head.position,
+        batches: batches.boxed(),
+    })
+}
+
+enum Item {
+    Batch(RecordBatch),
+    Error(Error),
+    End,
+}
+
+/// What is known before the first row.
+struct Head {
+    schema: SchemaRef,
+    position: Json,
+}
+
+async fn first_error(rx: &mut mpsc::Receiver<Item>) -> Error {
+    match rx.recv().await {
+        Some(Item::Error(error)) => error,
+        _ => cancelled(),
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "the query was cancelled")
+}
+
+async fn live(
+    inner: &Arc<Inner>,
+    query_id: uuid::Uuid,
+    request: Request,
+    head: oneshot::Sender<Head>,
+    tx: &mpsc::Sender<Item>,
+) -> Result<()> {
+    let limit = request
+        .timeout
+        .map_or(inner.options.timeout, |asked| asked.min(inner.options.timeout));
+    let waiting = Arc::new(AtomicBool::new(false));
+    let work = Box::pin(async {
+        let _turn = inner.pool.turn().await?;
+        inner.registry.started(query_id);
+        let (answer_head, mut stream) = Box::pin(prepare(inner, &request, &waiting)).await?;
+        if head.send(answer_head).is_err() {
+            return Ok(());
+        }
+        while let Some(batch) = stream.try_next().await? {
+            inner.registry.rows(query_id, batch.num_rows());
+            if tx.send(Item::Batch(batch)).await.is_err() {
+                return Err(cancelled());
+            }
+        }
+        Ok(())
+    });
+    tokio::select! {
+        result = work => result,
+        () = tx.closed() => Err(cancelled()),
+        () = inner.clock.sleep(limit) => Err(late(limit, &waiting)),
+    }
+}
+
+fn late(limit: Duration, waiting: &AtomicBool) -> Error {
+    let limit = limit.as_secs_f64();
+    if waiting.load(Ordering::Relaxed) {
+        let text = format!("the offsets of `wait_for` were not visible within {limit} s");
+        return Error::new(ErrorKind::WaitForTimeout, text);
+    }
+    let text = format!("the query took longer than {limit} s");
+    Error::new(ErrorKind::Timeout, text).with_hint(
+        "narrow it (a range of `dt` or `_timestamp` leaves out files), or ask for a longer \
+         `timeout`",
+    )
+}
+
+type Rows = futures::stream::BoxStream<'static, Result<RecordBatch>>;
+
+async fn prepare(
+    inner: &Arc<Inner>,
+    request: &Request,
+    waiting: &Arc<AtomicBool>,
+) -> Result<(Head, Rows)> {
+    let seen = Seen::of(request, waiting)?;
+    match statement::parse(&request.sql, &request.params)? {
+        Statement::Select(mut query) => {
+            let bound = bind(inner, &mut query, &seen).await?;
+            let plan = plan(&bound.state, *query).await?;
+            let plan = limited(plan, request.limit)?;
+            stream(&bound, &plan).await
+        }
+        Statement::Explain {
+            mut query,
+            analyze,
+            verbose,
+        } => {
+            let bound = bind(inner, &mut query, &seen).await?;
+            let plan = plan(&bound.state, *query).await?;
+            let plan = LogicalPlanBuilder::from(plan)
+                .explain(verbose, analyze)?
+                .build()?;
+            stream(&bound, &plan).await
+        }
+        Statement::Into(into) => {
+            let handler = inner.into_handler()?;
+            statement::check_known(&into.options, handler.option_names())?;
+            let select = source::freeze(inner, into.query, &into.options).await?;
+            let answer = handler
+                .start(IntoRequest {
+                    select,
+                    destination: into.destination,
+                    options: into.options,
+                    text: request.sql.clone(),
+                })
+                .await?;
+            let columns: [(&str, ArrayRef); 4] = [
+                ("replay_id", Arc::new(StringArray::from(vec![answer.replay_id]))),
+                ("state", Arc::new(StringArray::from(vec![answer.state]))),
+                ("records", Arc::new(UInt64Array::from(vec![answer.records]))),
+                ("bytes", Arc::new(UInt64Array::from(vec![answer.bytes]))),
+            ];
+            one_row(columns)
+        }
+        Statement::CreateDestination(request) => {
+            let name = request.name.clone();
+            inner.into_handler()?.create_destination(request).await?;
+            done(&name, "created")
+        }
+        Statement::DropDestination { name, if_exists } => {
+            let handler = inner.into_handler()?;
+            handler.drop_destination(&name, if_exists).await?;
+            done(&name, "dropped")
+        }
+    }
+}
+
+fn done(name: &str, state: &str) -> Result<(Head, Rows)> {
+    one_row([
+        ("destination", Arc::new(StringArray::from(vec![name])) as ArrayRef),
+        ("state", Arc::new(StringArray::from(vec![state]))),
+    ])
+}
+
+fn one_row<const N: usize>(columns: [(&str, ArrayRef); N]) -> Result<(Head, Rows)> {
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        columns.map(|(name, column)| (name, column, true)),
+    )?;
+    let head = Head {
+        schema: batch.schema(),
+        position: Json::Null,
+    };
+    Ok((head, futures::stream::iter([Ok(batch)]).boxed()))
+}
+
+/// The logical plan of a bound query.
+pub(crate) async fn plan(state: &SessionState, query: QueryTree) -> Result<LogicalPlan> {
+    let tree = PlanStatement::Statement(Box::new(Tree::Query(Box::new(query))));
+    let plan = state.statement_to_plan(tree).await?;
+    // INTO and the like are refused on the tree; this is the second lock on the same door.
+    SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false)
+        .verify_plan(&plan)?;
+    Ok(plan)
+}
+
+/// The rows of a plan.
+pub(crate) async fn rows(
+    state: &SessionState,
+    plan: &LogicalPlan,
+) -> Result<SendableRecordBatchStream> {
+    let physical = state.create_physical_plan(plan).await?;
+    Ok(execute_stream(physical, state.task_ctx())?)
+}
+
+fn limited(plan: LogicalPlan, limit: Option<usize>) -> Result<LogicalPlan> {
+    match limit {
+        None => Ok(plan),
+        Some(rows) => Ok(LogicalPlanBuilder::from(plan).limit(0, Some(rows))?.build()?),
+    }
+}
+
+async fn stream(bound: &Bound, plan: &LogicalPlan) -> Result<(Head, Rows)> {
+    let batches = rows(&bound.state, plan).await?;
+    let head = Head {
+        schema: batches.schema(),
+        position: bound.position.clone(),
+    };
+    Ok((head, batches.map_err(Error::from).boxed()))
+}

@@ -1,0 +1,95 @@
+//! The threads that queries run on, and whose turn it is.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::AbortHandle;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::query::QueryOptions;
+
+/// The stack of a query's thread. Planning recurses over the statement, whose size is bounded by
+/// the parser; the memory is only used by statements that need it.
+const STACK_BYTES: usize = 64 << 20;
+
+/// The queries' own thread pool.
+pub(crate) struct Pool {
+    runtime: Option<Runtime>,
+    handle: Handle,
+    turns: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    waiting_max: usize,
+}
+
+impl Pool {
+    /// Starts the threads.
+    pub(crate) fn new(options: &QueryOptions) -> Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(options.threads.max(1))
+            .thread_name("eddy-query")
+            .thread_stack_size(STACK_BYTES)
+            .enable_all()
+            .build()
+            .map_err(|error| Error::internal(format!("the query threads can't start: {error}")))?;
+        Ok(Self {
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
+            turns: Arc::new(Semaphore::new(options.running_max.max(1))),
+            waiting: AtomicUsize::new(0),
+            waiting_max: options.waiting_max,
+        })
+    }
+
+    /// Runs a future on the pool.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        self.handle.spawn(task).abort_handle()
+    }
+
+    /// Waits for a turn; dropping what it returns gives the turn to the next.
+    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        if let Ok(turn) = Arc::clone(&self.turns).try_acquire_owned() {
+            return Ok(turn);
+        }
+        let _place = Place::take(&self.waiting, self.waiting_max)?;
+        Arc::clone(&self.turns)
+            .acquire_owned()
+            .await
+            .map_err(|_| Error::internal("the query pool is closed"))
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // A runtime that is dropped inside of another one panics unless it is told not to wait.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A place in the queue.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicUsize, most: usize) -> Result<Self> {
+        let before = waiting.fetch_add(1, Ordering::SeqCst);
+        let place = Self(waiting);
+        if before >= most {
+            return Err(Error::new(
+                ErrorKind::Busy,
+                format!("{before} queries are waiting already"),
+            )
+            .with_hint("try again later; `system.queries` lists what runs"));
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}

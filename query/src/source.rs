@@ -1,0 +1,373 @@
+//! What a replay reads: the original records of one table that a predicate picks, in an order
+//! that a resume can continue.
+//!
+//! One source record per row must be provable: `SELECT * FROM one_table WHERE ...`, where the
+//! predicate may hold semi-joins. The text is frozen when the statement arrives (P23): `now()` is
+//! a literal, and other tables in it are pinned to a version (`"customers@12"`).
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
+use datafusion::sql::sqlparser::ast::{
+    GroupByExpr, Ident, ObjectName, ObjectNamePart, Query as QueryTree, Select, SelectItem,
+    SetExpr, TableFactor, VisitMut, VisitorMut,
+};
+use eddy_engine::TopicId;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+
+use crate::error::{Error, Result};
+use crate::query::{Inner, Query, Request};
+use crate::run::{Seen, bind, plan, rows};
+use crate::statement::{freeze_time, parse_select, render};
+
+/// What a replay would send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourcePlan {
+    /// The query, frozen: what the job must store and give to [`Query::source_rows`].
+    pub select: String,
+    /// The table.
+    pub table: String,
+    /// The pinned version.
+    pub version: u64,
+    /// The records.
+    pub records: u64,
+    /// The bytes of their keys and values.
+    pub bytes: u64,
+    /// The files that are read.
+    pub files: u64,
+    /// The earliest time of a record, in microseconds since the epoch.
+    pub first_timestamp_us: Option<i64>,
+    /// The latest time of a record, in microseconds since the epoch.
+    pub last_timestamp_us: Option<i64>,
+    /// The records of each partition.
+    pub partitions: Vec<PartitionRecords>,
+}
+
+/// How many records of one partition a replay would send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionRecords {
+    /// The topic's id.
+    pub topic_id: TopicId,
+    /// The partition.
+    pub partition: i32,
+    /// The records.
+    pub records: u64,
+}
+
+/// The columns of [`Query::source_rows`], in order.
+const COLUMNS: &str = "_topic, _topic_id, _partition, _offset, _timestamp, _timestamp_type, \
+                       _key, _value, _headers";
+
+impl Query {
+    /// Plans a replay of `select` on a version, the newest unless given.
+    ///
+    /// # Errors
+    /// `NotSupported` where one source record per row isn't provable; otherwise as a query.
+    pub async fn plan_source(&self, select: &str, version: Option<u64>) -> Result<SourcePlan> {
+        let inner = Arc::clone(&self.0);
+        let select = select.to_owned();
+        self.on_pool(async move { plan_source(&inner, &select, version).await })
+            .await
+    }
+
+    /// The records that `select` picks from `version`, ordered by (`_topic_id`, `_partition`,
+    /// `_offset`), those at or below `after` left out. Committed rows without `_error` alone.
+    pub fn source_rows(
+        &self,
+        select: &str,
+        version: u64,
+        after: BTreeMap<(TopicId, i32), i64>,
+    ) -> BoxStream<'static, Result<RecordBatch>> {
+        let query = self.clone();
+        let select = select.to_owned();
+        let start = async move {
+            let text = rows_text(&query.0, &select, version, &after).await?;
+            let answer = query.execute(Request::new(text)).await?;
+            Ok::<_, Error>(answer.batches)
+        };
+        futures::stream::once(start).try_flatten().boxed()
+    }
+
+    async fn on_pool<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let (tx, rx) = tokio::sync::oneshot::channel();
+        self.0.pool.spawn(async move {
+            let _ = tx.send(Box::pin(work).await);
+        });
+        rx.await
+            .map_err(|_| Error::internal("the query's thread ended early"))?
+    }
+}
+
+/// The text of `SELECT ... INTO` as it is stored: checked, frozen, with other tables pinned.
+pub(crate) async fn freeze(
+    inner: &Arc<Inner>,
+    mut query: QueryTree,
+    options: &BTreeMap<String, String>,
+) -> Result<String> {
+    if options.get("payload").is_some_and(|payload| payload != "original") {
+        return Err(Error::not_supported(
+            "not supported: `payload` other than `original`",
+        ));
+    }
+    check_shape(&query)?;
+    freeze_time(&mut query, inner.clock.now_us())?;
+    let mut bound_tree = query.clone();
+    let bound = bind(inner, &mut bound_tree, &Seen::default()).await?;
+    let source = table_of(&bound_tree)?;
+    let versions: BTreeMap<String, u64> = bound
+        .views
+        .iter()
+        .filter(|(name, view)| *name == view.name && *name != source)
+        .map(|(name, view)| (name.clone(), view.version))
+        .collect();
+    // Planning finds what names alone can't: unknown columns and functions, wrong types.
+    plan(&bound.state, bound_tree.clone()).await?;
+    let mut pinned = query;
+    crate::names::resolve_tables(
+        &mut pinned,
+        &crate::catalog::Known {
+            topics: inner.catalog.list(false).await?,
+            system: crate::system::names(inner),
+        },
+    )?;
+    let _ = VisitMut::visit(&mut pinned, &mut Pin(versions));
+    render(&pinned)
+}
+
+async fn plan_source(
+    inner: &Arc<Inner>,
+    select: &str,
+    version: Option<u64>,
+) -> Result<SourcePlan> {
+    let frozen = freeze(inner, parse_select(select)?, &BTreeMap::new()).await?;
+    let mut query = parse_select(&frozen)?;
+    let mut resolved = query.clone();
+    let bound = bind(inner, &mut resolved, &Seen::default()).await?;
+    let table = table_of(&resolved)?;
+    let version = match version {
+        Some(version) => version,
+        None => bound
+            .views
+            .iter()
+            .find(|(name, _)| *name == table)
+            .map(|(_, view)| view.version)
+            .ok_or_else(|| Error::internal("the source's table has no view"))?,
+    };
+    drop(bound);
+    pin(&mut query, &table, version);
+    project(
+        &mut query,
+        "_topic_id, _partition, count(*), min(_timestamp), max(_timestamp), \
+         sum(coalesce(byte_length(_key), 0) + coalesce(byte_length(_value), 0))",
+        Some("_topic_id, _partition"),
+    )?;
+    let bound = bind(inner, &mut query, &Seen::default()).await?;
+    let plan = plan(&bound.state, query).await?;
+    let batches: Vec<RecordBatch> = rows(&bound.state, &plan).await?.try_collect().await?;
+    let mut found = SourcePlan {
+        select: frozen,
+        table: table.clone(),
+        version,
+        records: 0,
+        bytes: 0,
+        files: bound
+            .views
+            .iter()
+            .zip(&bound.counts)
+            .filter(|((_, view), _)| view.name == table)
+            .map(|(_, count)| count.files.load(Ordering::Relaxed))
+            .sum(),
+        first_timestamp_us: None,
+        last_timestamp_us: None,
+        partitions: Vec::new(),
+    };
+    for batch in &batches {
+        add(&mut found, batch)?;
+    }
+    found.partitions.sort_by(|one, other| {
+        (&one.topic_id, one.partition).cmp(&(&other.topic_id, other.partition))
+    });
+    Ok(found)
+}
+
+fn add(plan: &mut SourcePlan, batch: &RecordBatch) -> Result<()> {
+    let [ids, partitions, counts, firsts, lasts, bytes] = batch.columns() else {
+        return Err(Error::internal("a replay's plan has other columns"));
+    };
+    let number = |value: i64| u64::try_from(value).unwrap_or(0);
+    let ids = ids.as_string::<i32>();
+    let partitions = partitions.as_primitive::<Int32Type>();
+    let counts = counts.as_primitive::<Int64Type>();
+    let firsts = firsts.as_primitive::<TimestampMicrosecondType>();
+    let lasts = lasts.as_primitive::<TimestampMicrosecondType>();
+    let bytes = bytes.as_primitive::<Int64Type>();
+    for (row, id) in ids.iter().enumerate() {
+        let records = number(counts.value(row));
+        plan.records += records;
+        plan.bytes += number(bytes.value(row));
+        plan.partitions.push(PartitionRecords {
+            topic_id: TopicId::new(id.unwrap_or_default()),
+            partition: partitions.value(row),
+            records,
+        });
+    }
+    let first = firsts.iter().flatten().min();
+    let last = lasts.iter().flatten().max();
+    plan.first_timestamp_us = [plan.first_timestamp_us, first].into_iter().flatten().min();
+    plan.last_timestamp_us = [plan.last_timestamp_us, last].into_iter().flatten().max();
+    Ok(())
+}
+
+async fn rows_text(
+    inner: &Arc<Inner>,
+    select: &str,
+    version: u64,
+    after: &BTreeMap<(TopicId, i32), i64>,
+) -> Result<String> {
+    let mut query = parse_select(select)?;
+    check_shape(&query)?;
+    let known = crate::catalog::Known {
+        topics: inner.catalog.list(false).await?,
+        system: crate::system::names(inner),
+    };
+    crate::names::resolve_tables(&mut query, &known)?;
+    let table = table_of(&query)?;
+    pin(&mut query, &table, version);
+    project(&mut query, COLUMNS, None)?;
+    let mut text = render(&query)?;
+    if !after.is_empty() {
+        let done: Vec<String> = after
+            .iter()
+            .map(|((topic_id, partition), offset)| {
+                let id = topic_id.as_str().replace('\'', "''");
+                format!(
+                    "(_topic_id = '{id}' AND _partition = {partition} AND _offset <= {offset})"
+                )
+            })
+            .collect();
+        text = format!("SELECT * FROM ({text}) WHERE NOT ({})", done.join(" OR "));
+    }
+    Ok(format!("{text} ORDER BY _topic_id, _partition, _offset"))
+}
+
+/// Only what gives exactly one source record per row.
+fn check_shape(query: &QueryTree) -> Result<()> {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return Err(refused("`UNION`, `INTERSECT`, `EXCEPT` and `VALUES`"));
+    };
+    if query.order_by.is_some() {
+        return Err(refused("`ORDER BY` (records go out in the order of their offsets)"));
+    }
+    if query.limit_clause.is_some() || query.fetch.is_some() {
+        return Err(refused("`LIMIT` (which rows it takes can change from run to run)"));
+    }
+    if select.distinct.is_some() {
+        return Err(refused("`DISTINCT`"));
+    }
+    let grouped = match &select.group_by {
+        GroupByExpr::Expressions(exprs, modifiers) => !exprs.is_empty() || !modifiers.is_empty(),
+        GroupByExpr::All(_) => true,
+    };
+    if grouped || select.having.is_some() || select.qualify.is_some() {
+        return Err(refused("`GROUP BY`, `HAVING`, `QUALIFY` and aggregates"));
+    }
+    match select.from.as_slice() {
+        [one] if one.joins.is_empty() => match &one.relation {
+            TableFactor::Table { args: None, .. } => {}
+            _ => return Err(refused("a source other than one table")),
+        },
+        _ => {
+            return Err(refused("joins, which can give a record more than once")
+                .with_hint("`WHERE id IN (SELECT ...)` is fine"));
+        }
+    }
+    let star = match select.projection.as_slice() {
+        [SelectItem::Wildcard(options)] => {
+            options.opt_exclude.is_none()
+                && options.opt_except.is_none()
+                && options.opt_replace.is_none()
+                && options.opt_rename.is_none()
+                && options.opt_ilike.is_none()
+        }
+        _ => false,
+    };
+    if !star {
+        return Err(refused("a projection; the original record is re-emitted")
+            .with_hint("write `SELECT *`"));
+    }
+    Ok(())
+}
+
+fn refused(what: &str) -> Error {
+    Error::not_supported(format!("not supported in a replay: {what}"))
+}
+
+fn top(query: &QueryTree) -> Option<&Select> {
+    match query.body.as_ref() {
+        SetExpr::Select(select) => Some(select),
+        _ => None,
+    }
+}
+
+/// The source's table, whose name is resolved.
+fn table_of(query: &QueryTree) -> Result<String> {
+    let name = top(query)
+        .and_then(|select| select.from.first())
+        .and_then(|from| match &from.relation {
+            TableFactor::Table { name, .. } => Some(name),
+            _ => None,
+        });
+    match name.map(|name| name.0.as_slice()) {
+        Some([ObjectNamePart::Identifier(ident)]) => match ident.value.split_once('@') {
+            None => Ok(ident.value.clone()),
+            Some(_) => Err(refused("a version in the source's name; a replay pins its own")),
+        },
+        _ => Err(refused("a system table as source")),
+    }
+}
+
+/// Pins the source to a version, and every other use of the same table with it.
+fn pin(query: &mut QueryTree, table: &str, version: u64) {
+    let versions = BTreeMap::from([(table.to_owned(), version)]);
+    let _ = VisitMut::visit(query, &mut Pin(versions));
+}
+
+struct Pin(BTreeMap<String, u64>);
+
+impl VisitorMut for Pin {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, .. } = factor
+            && let [ObjectNamePart::Identifier(ident)] = name.0.as_slice()
+            && let Some(version) = self.0.get(&ident.value)
+        {
+            let pinned = format!("{}@{version}", ident.value);
+            *name = ObjectName::from(vec![Ident::with_quote('"', pinned)]);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Replaces `*` by `columns`, grouped if asked.
+fn project(query: &mut QueryTree, columns: &str, group_by: Option<&str>) -> Result<()> {
+    let group = group_by.map_or_else(String::new, |group| format!(" GROUP BY {group}"));
+    let mut model = parse_select(&format!("SELECT {columns} FROM t{group}"))?;
+    let SetExpr::Select(model) = model.body.as_mut() else {
+        return Err(Error::internal("the columns of a replay don't parse"));
+    };
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return Err(Error::internal("a replay's source is no `SELECT`"));
+    };
+    select.projection = std::mem::take(&mut model.projection);
+    select.group_by = model.group_by.clone();
+    Ok(())
+}

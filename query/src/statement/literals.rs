@@ -1,0 +1,201 @@
+//! Values put into a query's tree: parameters for placeholders, and a moment for `now()`.
+
+use std::ops::ControlFlow;
+
+use chrono::DateTime;
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, FunctionArguments, Query, Value, ValueWithSpan, VisitMut, VisitorMut,
+};
+use datafusion::sql::sqlparser::tokenizer::Span;
+use serde_json::Value as Json;
+
+use super::Params;
+use super::check::position;
+use crate::error::{Error, Result};
+
+/// Puts `params` in the place of `$1`, `?` and `$name`.
+pub(crate) fn bind_params(query: &mut Query, params: &Params) -> Result<()> {
+    let mut bind = Bind { params, next: 0 };
+    match VisitMut::visit(query, &mut bind) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+/// Puts the moment `now_us` (microseconds since the epoch) in the place of `now()` and its kin, so
+/// that the text means the same whenever it runs (P23).
+pub(crate) fn freeze_time(query: &mut Query, now_us: i64) -> Result<()> {
+    let moment = DateTime::from_timestamp_micros(now_us)
+        .ok_or_else(|| Error::internal("the clock is out of range"))?;
+    let mut freeze = Freeze {
+        timestamp: moment.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+        date: moment.format("%Y-%m-%d").to_string(),
+        time: moment.format("%H:%M:%S%.6f").to_string(),
+    };
+    match VisitMut::visit(query, &mut freeze) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+/// The query as text that parses to the same query.
+pub(crate) fn render(query: &Query) -> Result<String> {
+    let mut escaped = query.clone();
+    let _ = VisitMut::visit(&mut escaped, &mut Escape);
+    let text = escaped.to_string();
+    let again = super::parse_select(&text)?;
+    if again != *query {
+        return Err(Error::not_supported(
+            "this statement can't be stored as text; write its names and strings more plainly",
+        ));
+    }
+    Ok(text)
+}
+
+/// sqlparser writes quotes that come in pairs as they are, taking them for escaped ones: so they
+/// are made pairs first.
+struct Escape;
+
+impl VisitorMut for Escape {
+    type Break = ();
+
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
+        if let Value::SingleQuotedString(text) = &mut value.value {
+            *text = text.replace('\'', "''");
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        let path = match expr {
+            Expr::Identifier(ident) => std::slice::from_mut(ident),
+            Expr::CompoundIdentifier(path) => path.as_mut_slice(),
+            _ => return ControlFlow::Continue(()),
+        };
+        for ident in path.iter_mut().filter(|ident| ident.quote_style == Some('"')) {
+            ident.value = ident.value.replace('"', "\"\"");
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+struct Bind<'a> {
+    params: &'a Params,
+    next: usize,
+}
+
+impl VisitorMut for Bind<'_> {
+    type Break = Error;
+
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<Error> {
+        let Value::Placeholder(name) = &value.value else {
+            return ControlFlow::Continue(());
+        };
+        let found = match (self.params, name.strip_prefix('$')) {
+            (Params::List(list), Some(number)) => number
+                .parse::<usize>()
+                .ok()
+                .and_then(|number| list.get(number.checked_sub(1)?)),
+            (Params::List(list), None) if name == "?" => {
+                self.next += 1;
+                list.get(self.next - 1)
+            }
+            (Params::Named(named), Some(name)) => named.get(name),
+            _ => None,
+        };
+        let place = position(value.span);
+        let literal = match found {
+            Some(json) => literal(json),
+            None => Err(Error::invalid(format!("there is no value for the parameter `{name}`"))
+                .with_hint("give them as `params`: a list for `$1` and `?`, an object for `$name`")),
+        };
+        match literal {
+            Ok(literal) => {
+                value.value = literal;
+                ControlFlow::Continue(())
+            }
+            Err(error) => ControlFlow::Break(error.with_position(place)),
+        }
+    }
+}
+
+fn literal(json: &Json) -> Result<Value> {
+    Ok(match json {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Boolean(*value),
+        Json::Number(number) => Value::Number(number.to_string(), false),
+        Json::String(text) => Value::SingleQuotedString(text.clone()),
+        Json::Array(_) | Json::Object(_) => {
+            return Err(Error::invalid("a parameter is a string, a number, a boolean or null"));
+        }
+    })
+}
+
+struct Freeze {
+    timestamp: String,
+    date: String,
+    time: String,
+}
+
+impl VisitorMut for Freeze {
+    type Break = Error;
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        let Expr::Function(function) = expr else {
+            return ControlFlow::Continue(());
+        };
+        let name = function.name.to_string().to_lowercase();
+        match name.as_str() {
+            "now" | "current_timestamp" if no_arguments(function) => {
+                *expr = call("to_timestamp_micros", &self.timestamp);
+            }
+            "current_date" | "today" if no_arguments(function) => {
+                *expr = call("to_date", &self.date);
+            }
+            "current_time" if no_arguments(function) => {
+                *expr = call("to_time", &self.time);
+            }
+            "random" | "uuid" | "gen_random_uuid" => {
+                return ControlFlow::Break(
+                    Error::not_supported(format!(
+                        "not supported: `{name}()` in a replay, which must give the same rows \
+                         whenever it goes on"
+                    ))
+                    .with_position(position(
+                        datafusion::sql::sqlparser::ast::Spanned::span(&*function),
+                    )),
+                );
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn no_arguments(function: &Function) -> bool {
+    match &function.args {
+        FunctionArguments::None => true,
+        FunctionArguments::List(list) => list.args.is_empty() && list.clauses.is_empty(),
+        FunctionArguments::Subquery(_) => false,
+    }
+}
+
+/// `CAST('text' AS type)` in the form that renders and parses without loss.
+fn call(function: &str, text: &str) -> Expr {
+    use datafusion::sql::sqlparser::ast::{CastKind, DataType, TimezoneInfo};
+    let data_type = match function {
+        "to_date" => DataType::Date,
+        "to_time" => DataType::Time(None, TimezoneInfo::None),
+        _ => DataType::Timestamp(None, TimezoneInfo::WithTimeZone),
+    };
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(Expr::Value(ValueWithSpan {
+            value: Value::SingleQuotedString(text.to_owned()),
+            span: Span::empty(),
+        })),
+        data_type,
+        array: false,
+        format: None,
+    }
+}

@@ -1,0 +1,123 @@
+//! Live rows as a scan needs them: bound to the table's columns.
+//!
+//! The engine has clipped them by the version's positions already (P20).
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, RecordBatch, RecordBatchOptions, StringBuilder, TimestampMicrosecondArray,
+    new_null_array,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use chrono::DateTime;
+use eddy_engine::Result;
+use eddy_engine::schema::{KEY, KIND, bind};
+
+use super::view::View;
+
+/// The live rows of a view that the version's files don't hold (E8), with the columns `narrow`:
+/// those of `file_schema`, then `dt`.
+pub(super) fn live_batches(
+    view: &View,
+    file_schema: &SchemaRef,
+    narrow: &SchemaRef,
+) -> Result<Vec<RecordBatch>> {
+    let mut batches = Vec::with_capacity(view.live.len());
+    for batch in view.live.iter().filter(|batch| batch.num_rows() > 0) {
+        batches.push(bound(view, batch, file_schema, narrow)?);
+    }
+    Ok(batches)
+}
+
+/// Gives a batch the table's columns by identity, not by name (P12).
+fn bound(
+    view: &View,
+    batch: &RecordBatch,
+    file_schema: &SchemaRef,
+    narrow: &SchemaRef,
+) -> Result<RecordBatch> {
+    // Narrow first: binding a column costs its nulls, and most columns aren't asked for.
+    let asked = |field: &Field| {
+        file_schema.fields().iter().any(|one| {
+            let of_table = view.schema.field_with_name(one.name());
+            of_table.is_ok_and(|of_table| alike(of_table, field))
+        })
+    };
+    let fields = view.schema.fields().iter();
+    let target = Schema::new(
+        fields
+            .filter(|field| asked(field))
+            .cloned()
+            .collect::<Vec<FieldRef>>(),
+    );
+    let kept: Vec<usize> = batch
+        .schema_ref()
+        .fields()
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| asked(field))
+        .map(|(index, _)| index)
+        .collect();
+    let rows = bind(&batch.project(&kept)?, &target)?;
+    let mut columns = Vec::with_capacity(narrow.fields().len());
+    for field in file_schema.fields() {
+        let column = rows.column_by_name(field.name()).ok_or_else(|| {
+            eddy_engine::Error::internal(format!("a live batch lost `{}`", field.name()))
+        })?;
+        columns.push(cast(column, field.data_type())?);
+    }
+    columns.push(days(batch));
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(
+        Arc::clone(narrow),
+        columns,
+        &options,
+    )?)
+}
+
+/// Alike enough to be compared by the engine: the same key and kind, or the same envelope name.
+fn alike(table: &Field, live: &Field) -> bool {
+    let identity = |field: &Field| {
+        let metadata = field.metadata();
+        let kind = metadata.get(KIND).cloned();
+        kind.map(|kind| (metadata.get(KEY).cloned(), kind))
+    };
+    match (identity(table), identity(live)) {
+        (None, None) => table.name() == live.name(),
+        (one, other) => one == other,
+    }
+}
+
+/// `dt` of each row, as its file will be partitioned: the day of the record's time, or of its
+/// arrival where that time can't be meant.
+fn days(batch: &RecordBatch) -> ArrayRef {
+    let rows = batch.num_rows();
+    let stamps = |name: &str| {
+        let column = batch.column_by_name(name)?;
+        column
+            .as_any()
+            .downcast_ref::<TimestampMicrosecondArray>()
+            .cloned()
+    };
+    let (Some(times), Some(arrivals)) = (stamps("_timestamp"), stamps("_ingested_at")) else {
+        return new_null_array(&DataType::Utf8, rows);
+    };
+    let mut days = StringBuilder::with_capacity(rows, rows * 10);
+    for (time, arrival) in times.iter().zip(arrivals.iter()) {
+        let day = day(time, arrival).and_then(DateTime::from_timestamp_micros);
+        days.append_option(day.map(|day| day.format("%Y-%m-%d").to_string()));
+    }
+    Arc::new(days.finish())
+}
+
+/// The moment whose day counts, in microseconds.
+fn day(time: Option<i64>, arrival: Option<i64>) -> Option<i64> {
+    const DAY_US: i64 = 86_400_000_000;
+    const FIRST_US: i64 = 10_957 * DAY_US;
+    match (time, arrival) {
+        (Some(time), Some(arrival)) if time < FIRST_US || time > arrival + DAY_US => Some(arrival),
+        (Some(time), _) => Some(time),
+        (None, arrival) => arrival,
+    }
+}

@@ -1,0 +1,25 @@
+//! A topic's table as DataFusion sees it: one consistent view of lake and live rows.
+//!
+//! ```text
+//! View (one version's files + live batches beyond its positions)
+//!   files --prune by dt, statistics, offsets--> DataSourceExec(ParquetSource, narrow schema) --+
+//!   live batches --bind by identity--> DataSourceExec(memory) --------------+--> union
+//!                                                  --> filter (`_error`, `as_of`) --> projection
+//! ```
+//!
+//! Plain Parquet scans only, so that plans can be serialised. Only the columns that a query names
+//! reach DataFusion: planning time grows with the schema's width. Statistics of files stay here;
+//! DataFusion would collect them over all columns.
+
+mod live;
+mod provider;
+mod prune;
+mod view;
+
+pub(crate) use provider::{ScanCount, TopicTable};
+pub(crate) use view::{
+    AsOf, DT, ENVELOPE, HIDDEN, OffsetMap, Rows, View,
+};
+
+#[cfg(test)]
+pub(crate) mod tests;

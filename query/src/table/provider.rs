@@ -1,0 +1,278 @@
+//! The table provider: which files, which columns, and how lake and live rows become one plan.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{DFSchema, Result, ScalarValue, Statistics, stats::Precision};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, col, lit};
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr, expressions::Column};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
+use datafusion::physical_plan::union::UnionExec;
+use eddy_engine::commit::DataFile;
+use object_store::ObjectMeta;
+
+use super::live::live_batches;
+use super::prune::{day_of, prune};
+use super::view::{AsOf, DT, KEY_TEXT, Rows, VALUE_TEXT, View, plain_type};
+use crate::functions::utf8_text;
+
+/// How much of a table a query's scans read.
+#[derive(Debug, Default)]
+pub(crate) struct ScanCount {
+    /// Files that were read.
+    pub(crate) files: AtomicU64,
+    /// Files that the table's version has.
+    pub(crate) files_total: AtomicU64,
+}
+
+/// A topic's table, or its dead letters.
+#[derive(Debug)]
+pub(crate) struct TopicTable {
+    view: View,
+    rows: Rows,
+    schema: SchemaRef,
+    store: ObjectStoreUrl,
+    count: Arc<ScanCount>,
+}
+
+impl TopicTable {
+    /// The table of `view`; its files are read from the store registered as `store`.
+    pub(crate) fn new(view: View, rows: Rows, store: ObjectStoreUrl) -> Self {
+        Self {
+            schema: view.sql_schema(),
+            view,
+            rows,
+            store,
+            count: Arc::default(),
+        }
+    }
+
+    /// What the scans of this table read.
+    pub(crate) fn count(&self) -> Arc<ScanCount> {
+        Arc::clone(&self.count)
+    }
+
+    /// What every scan of this table is filtered by.
+    fn own_filters(&self) -> Vec<Expr> {
+        let mut filters = match self.rows {
+            Rows::Good => vec![col("_error").is_null()],
+            Rows::Dead => vec![col("_error").is_not_null()],
+        };
+        if let AsOf::Offsets(offsets) = &self.view.as_of {
+            let below = offsets.iter().map(|(partition, next)| {
+                col("_partition")
+                    .eq(lit(*partition))
+                    .and(col("_offset").lt(lit(*next)))
+            });
+            filters.push(below.reduce(Expr::or).unwrap_or_else(|| lit(false)));
+        }
+        filters
+    }
+
+    /// The table's columns in files, then `dt`, narrowed to what a scan needs.
+    fn narrow(&self, wanted: &[&str]) -> (SchemaRef, SchemaRef) {
+        let named = |name: &str| wanted.contains(&name);
+        let fields: Vec<Field> = self
+            .view
+            .schema
+            .fields()
+            .iter()
+            .filter(|field| named(field.name()))
+            .map(|field| Field::new(field.name(), plain_type(field.data_type()), true))
+            .collect();
+        let file_schema = Arc::new(Schema::new(fields.clone()));
+        let mut all = fields;
+        all.push(Field::new(DT, DataType::Utf8, true));
+        (file_schema, Arc::new(Schema::new(all)))
+    }
+
+    fn lake_plan(
+        &self,
+        state: &dyn Session,
+        files: &[&Arc<DataFile>],
+        file_schema: &SchemaRef,
+        predicate: Option<Arc<dyn PhysicalExpr>>,
+    ) -> Arc<dyn ExecutionPlan> {
+        let dt = Arc::new(Field::new(DT, DataType::Utf8, true));
+        let table_schema = TableSchema::new(Arc::clone(file_schema), vec![dt]);
+        let options = state.config_options().execution.parquet.clone();
+        let mut source = ParquetSource::new(table_schema)
+            .with_pushdown_filters(options.pushdown_filters)
+            .with_reorder_filters(options.reorder_filters)
+            .with_enable_page_index(options.enable_page_index)
+            .with_bloom_filter_on_read(options.bloom_filter_on_read);
+        if let Some(hint) = options.metadata_size_hint {
+            source = source.with_metadata_size_hint(hint);
+        }
+        if let Some(predicate) = predicate {
+            source = source.with_predicate(predicate);
+        }
+        let rows: u64 = files.iter().map(|file| file.rows).sum();
+        let mut statistics = Statistics::new_unknown(&Schema::new(
+            file_schema
+                .fields()
+                .iter()
+                .cloned()
+                .chain([Arc::new(Field::new(DT, DataType::Utf8, true))])
+                .collect::<Vec<_>>(),
+        ));
+        statistics.num_rows = Precision::Inexact(usize::try_from(rows).unwrap_or(usize::MAX));
+        let group = FileGroup::new(files
+                .iter()
+                .map(|file| partitioned(&self.view, file))
+                .collect());
+        let groups = group.split_files(state.config().target_partitions().max(1));
+        let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
+            .with_file_groups(groups)
+            .with_statistics(statistics)
+            .build();
+        DataSourceExec::from_data_source(config)
+    }
+
+    /// From the narrow columns to exactly what the scan was asked for.
+    fn project(
+        &self,
+        state: &dyn Session,
+        input: Arc<dyn ExecutionPlan>,
+        output: &Schema,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let schema = input.schema();
+        let config = Arc::new(state.config_options().clone());
+        let mut expressions = Vec::with_capacity(output.fields().len());
+        for field in output.fields() {
+            let name = field.name().as_str();
+            let expr: Arc<dyn PhysicalExpr> = match bytes_of(name) {
+                Some(bytes) => Arc::new(ScalarFunctionExpr::try_new(
+                    utf8_text(),
+                    vec![Arc::new(Column::new_with_schema(bytes, &schema)?)],
+                    &schema,
+                    Arc::clone(&config),
+                )?),
+                None => Arc::new(Column::new_with_schema(name, &schema)?),
+            };
+            expressions.push(ProjectionExpr {
+                expr,
+                alias: name.to_owned(),
+            });
+        }
+        Ok(Arc::new(ProjectionExec::try_new(expressions, input)?))
+    }
+}
+
+#[async_trait]
+impl TableProvider for TopicTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let output = match projection {
+            Some(indices) => Arc::new(self.schema.project(indices)?),
+            None => Arc::clone(&self.schema),
+        };
+        let own = self.own_filters();
+        // A filter on the text of key or value can't be given to files that have only bytes.
+        let pushed: Vec<Expr> = filters
+            .iter()
+            .filter(|filter| filter.column_refs().iter().all(|one| bytes_of(&one.name).is_none()))
+            .chain(own.iter())
+            .cloned()
+            .collect();
+        let mut wanted: Vec<&str> = Vec::new();
+        for field in output.fields() {
+            wanted.push(bytes_of(field.name()).unwrap_or(field.name()));
+        }
+        for filter in &pushed {
+            wanted.extend(filter.column_refs().iter().map(|one| one.name.as_str()));
+        }
+        let (file_schema, narrow) = self.narrow(&wanted);
+        let all = DFSchema::try_from(Arc::clone(&narrow))?;
+        let physical = |exprs: &[Expr]| -> Result<Option<Arc<dyn PhysicalExpr>>> {
+            let whole = datafusion::logical_expr::utils::conjunction(exprs.iter().cloned());
+            whole
+                .map(|expr| state.create_physical_expr(expr, &all))
+                .transpose()
+        };
+        let predicate = physical(&pushed)?;
+        let files = prune(&self.view, predicate.as_ref(), &narrow);
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        self.count
+            .files
+            .fetch_add(count(files.len()), Ordering::Relaxed);
+        self.count
+            .files_total
+            .fetch_add(count(self.view.files.len()), Ordering::Relaxed);
+
+        let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
+        if !files.is_empty() {
+            inputs.push(self.lake_plan(state, &files, &file_schema, predicate));
+        }
+        let live = live_batches(&self.view, &file_schema, &narrow)
+            .map_err(crate::error::Error::from)?;
+        if !live.is_empty() {
+            let source = MemorySourceConfig::try_new_exec(&[live], Arc::clone(&narrow), None)?;
+            inputs.push(source);
+        }
+        let plan: Arc<dyn ExecutionPlan> = match inputs.len() {
+            0 => return Ok(Arc::new(EmptyExec::new(output))),
+            1 => inputs.swap_remove(0),
+            _ => UnionExec::try_new(inputs)?,
+        };
+        let plan: Arc<dyn ExecutionPlan> = match physical(&own)? {
+            Some(own) => Arc::new(FilterExec::try_new(own, plan)?),
+            None => plan,
+        };
+        self.project(state, plan, &output)
+    }
+}
+
+/// The binary column that a text column shows.
+fn bytes_of(name: &str) -> Option<&'static str> {
+    match name {
+        KEY_TEXT => Some("_key"),
+        VALUE_TEXT => Some("_value"),
+        _ => None,
+    }
+}
+
+fn partitioned(view: &View, file: &DataFile) -> PartitionedFile {
+    let modified =
+        chrono::DateTime::from_timestamp_millis(file.modified_ms).unwrap_or_default();
+    PartitionedFile::new_from_meta(ObjectMeta {
+        location: view.path.object(&file.path),
+        last_modified: modified,
+        size: file.size,
+        e_tag: None,
+        version: None,
+    })
+    .with_partition_values(vec![ScalarValue::Utf8(day_of(file))])
+}

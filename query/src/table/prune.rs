@@ -1,0 +1,152 @@
+//! Which files of a version can hold a row that a predicate wants.
+//!
+//! By the partition's value and by the statistics in the log; a column without statistics prunes
+//! nothing (P22). DataFusion prunes row groups and pages within the files that are left.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, UInt64Array};
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use chrono::DateTime;
+use datafusion::common::pruning::PruningStatistics;
+use datafusion::common::{Column, ScalarValue};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::pruning::PruningPredicate;
+use eddy_engine::commit::DataFile;
+use serde_json::Value as Json;
+
+use super::view::{DT, View};
+
+/// The files that may hold wanted rows, in the version's order. A predicate that can't be used
+/// for pruning keeps them all.
+pub(super) fn prune<'a>(
+    view: &'a View,
+    predicate: Option<&Arc<dyn PhysicalExpr>>,
+    schema: &SchemaRef,
+) -> Vec<&'a Arc<DataFile>> {
+    let all = || view.files.iter().collect::<Vec<_>>();
+    let Some(predicate) = predicate else {
+        return all();
+    };
+    let Ok(pruning) = PruningPredicate::try_new(Arc::clone(predicate), Arc::clone(schema)) else {
+        return all();
+    };
+    if pruning.always_true() {
+        return all();
+    }
+    let statistics = FileStatistics::read(&view.files, schema);
+    match pruning.prune(&statistics) {
+        Ok(keep) => view
+            .files
+            .iter()
+            .zip(keep)
+            .filter_map(|(file, keep)| keep.then_some(file))
+            .collect(),
+        Err(error) => {
+            tracing::debug!(table = view.name, %error, "files can't be pruned");
+            all()
+        }
+    }
+}
+
+struct FileStatistics<'a> {
+    files: &'a [Arc<DataFile>],
+    schema: &'a SchemaRef,
+    parsed: Vec<Json>,
+}
+
+impl<'a> FileStatistics<'a> {
+    fn read(files: &'a [Arc<DataFile>], schema: &'a SchemaRef) -> Self {
+        let parsed = files
+            .iter()
+            .map(|file| serde_json::from_str(&file.stats_json).unwrap_or(Json::Null))
+            .collect();
+        Self {
+            files,
+            schema,
+            parsed,
+        }
+    }
+
+    fn bounds(&self, column: &Column, which: &str, up: bool) -> Option<ArrayRef> {
+        let field = self.schema.field_with_name(&column.name).ok()?;
+        let data_type = field.data_type();
+        let values = self.files.iter().zip(&self.parsed).map(|(file, stats)| {
+            if column.name == DT {
+                return ScalarValue::Utf8(day_of(file));
+            }
+            stats
+                .get(which)
+                .and_then(|all| all.get(&column.name))
+                .and_then(|value| scalar(value, data_type, up))
+                .or_else(|| ScalarValue::try_from(data_type).ok())
+                .unwrap_or(ScalarValue::Null)
+        });
+        ScalarValue::iter_to_array(values).ok()
+    }
+}
+
+impl PruningStatistics for FileStatistics<'_> {
+    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.bounds(column, "minValues", false)
+    }
+
+    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.bounds(column, "maxValues", true)
+    }
+
+    fn num_containers(&self) -> usize {
+        self.files.len()
+    }
+
+    fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
+        let counts: UInt64Array = self
+            .files
+            .iter()
+            .zip(&self.parsed)
+            .map(|(file, stats)| match column.name.as_str() {
+                DT => Some(if day_of(file).is_some() { 0 } else { file.rows }),
+                name => stats.get("nullCount")?.get(name)?.as_u64(),
+            })
+            .collect();
+        Some(Arc::new(counts))
+    }
+
+    fn row_counts(&self) -> Option<ArrayRef> {
+        let counts: UInt64Array = self.files.iter().map(|file| Some(file.rows)).collect();
+        Some(Arc::new(counts))
+    }
+
+    fn contained(&self, _column: &Column, _values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
+        None
+    }
+}
+
+/// The value of `dt` of a file's rows.
+pub(super) fn day_of(file: &DataFile) -> Option<String> {
+    file.partition_values.get(DT).cloned().flatten()
+}
+
+/// A bound as Delta writes it: numbers as numbers, the rest as text.
+fn scalar(value: &Json, data_type: &DataType, up: bool) -> Option<ScalarValue> {
+    match data_type {
+        DataType::Int32 => i32::try_from(value.as_i64()?)
+            .ok()
+            .map(|value| ScalarValue::Int32(Some(value))),
+        DataType::Int64 => Some(ScalarValue::Int64(Some(value.as_i64()?))),
+        DataType::Float64 => Some(ScalarValue::Float64(Some(value.as_f64()?))),
+        DataType::Boolean => Some(ScalarValue::Boolean(Some(value.as_bool()?))),
+        DataType::Utf8 => Some(ScalarValue::Utf8(Some(value.as_str()?.to_owned()))),
+        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+            let moment = DateTime::parse_from_rfc3339(value.as_str()?).ok()?;
+            // Delta keeps milliseconds and cuts the rest off, so a maximum may be too low.
+            let slack = if up { 1_000 } else { 0 };
+            Some(ScalarValue::TimestampMicrosecond(
+                Some(moment.timestamp_micros() + slack),
+                zone.clone(),
+            ))
+        }
+        _ => None,
+    }
+}

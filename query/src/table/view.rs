@@ -1,0 +1,134 @@
+//! What one query sees of one table: a version's files, and live rows beyond its positions (P20).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use eddy_engine::commit::DataFile;
+use eddy_engine::{Position, TablePath, TopicId};
+
+/// The partition column.
+pub(crate) const DT: &str = "dt";
+
+/// Columns that `*` leaves out: the record's bytes, and their text.
+pub(crate) const HIDDEN: &[&str] = &["_key", "_value", "_headers", KEY_TEXT, VALUE_TEXT];
+
+/// The key as text, null where it isn't UTF-8.
+pub(super) const KEY_TEXT: &str = "_key_text";
+/// The value as text, null where it isn't UTF-8.
+pub(super) const VALUE_TEXT: &str = "_value_text";
+
+/// The columns of the record itself, by name.
+pub(crate) const ENVELOPE: &[&str] = &[
+    "_topic",
+    "_partition",
+    "_offset",
+    "_timestamp",
+    "_timestamp_type",
+    "_topic_id",
+    "_key_schema_id",
+    "_value_schema_id",
+    "_ingested_at",
+    "_error",
+    "_key",
+    "_headers",
+    "_value",
+];
+
+/// Next offsets by partition, as `as_of` and `wait_for` take them.
+pub(crate) type OffsetMap = BTreeMap<i32, i64>;
+
+/// A bound on what a query sees.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum AsOf {
+    /// Everything that is visible.
+    #[default]
+    Now,
+    /// Rows below these offsets; partitions that aren't named have none.
+    Offsets(OffsetMap),
+}
+
+/// Which rows of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// Those without `_error`: the topic's table.
+    Good,
+    /// Those with `_error`: `system.dead_letters`.
+    Dead,
+}
+
+/// One consistent view of one table; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    /// The table's name in SQL.
+    pub(crate) name: String,
+    /// The version of the files.
+    pub(crate) version: u64,
+    /// The columns in the files, with identities in their metadata; grown by what live rows have.
+    pub(crate) schema: SchemaRef,
+    /// Where the table is.
+    pub(crate) path: TablePath,
+    /// The version's files.
+    pub(crate) files: Arc<[Arc<DataFile>]>,
+    /// The version's positions.
+    pub(crate) positions: Arc<BTreeMap<(TopicId, i32), Position>>,
+    /// Live rows beyond the positions, under provisional names; identities are in the schemas'
+    /// metadata (P12).
+    pub(crate) live: Vec<RecordBatch>,
+    /// The next offset that files and live rows don't answer, by partition.
+    pub(crate) ends: BTreeMap<(TopicId, i32), i64>,
+    /// The bound on rows.
+    pub(crate) as_of: AsOf,
+}
+
+impl View {
+    /// The columns as SQL sees them: the files' columns, `dt`, and the text of key and value.
+    pub(crate) fn sql_schema(&self) -> SchemaRef {
+        let mut fields: Vec<FieldRef> = self.schema.fields().iter().map(plain).collect();
+        fields.push(Arc::new(Field::new(DT, DataType::Utf8, true)));
+        for (text, bytes) in [(KEY_TEXT, "_key"), (VALUE_TEXT, "_value")] {
+            if self.schema.column_with_name(bytes).is_some() {
+                fields.push(Arc::new(Field::new(text, DataType::Utf8, true)));
+            }
+        }
+        Arc::new(Schema::new(fields))
+    }
+
+    /// How many live rows there are beyond the version's files.
+    pub(crate) fn live_rows(&self) -> u64 {
+        let rows: usize = self.live.iter().map(RecordBatch::num_rows).sum();
+        u64::try_from(rows).unwrap_or(u64::MAX)
+    }
+
+    /// [`View::ends`] by partition alone; of several topic ids the farthest counts.
+    pub(crate) fn visible_offsets(&self) -> OffsetMap {
+        let mut offsets = OffsetMap::new();
+        for ((_, partition), offset) in &self.ends {
+            let known = offsets.entry(*partition).or_insert(*offset);
+            *known = (*offset).max(*known);
+        }
+        offsets
+    }
+}
+
+/// The field without metadata at any level: DataFusion compares schemas with it, and file and
+/// live schemas differ there.
+fn plain(field: &FieldRef) -> FieldRef {
+    Arc::new(Field::new(
+        field.name(),
+        plain_type(field.data_type()),
+        true,
+    ))
+}
+
+/// A type without metadata at any level.
+pub(super) fn plain_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(plain).collect::<Fields>())
+        }
+        DataType::List(element) => DataType::List(plain(element)),
+        other => other.clone(),
+    }
+}
