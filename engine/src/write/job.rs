@@ -76,7 +76,7 @@ impl Job {
             stall: Arc::clone(&stall),
             unwanted,
         };
-        lake.runtime().spawn_blocking(move || run.to_end(&sender));
+        lake.runtime().spawn_blocking(move || run.finish(&sender));
         Self {
             finished,
             _wanted: wanted,
@@ -116,7 +116,7 @@ struct Run {
 }
 
 impl Run {
-    fn to_end(mut self, sender: &Sender<Finished>) {
+    fn finish(mut self, sender: &Sender<Finished>) {
         let begun = self.lake.clock().monotonic();
         let outcome = self.commit();
         let took = self.lake.clock().monotonic().saturating_sub(begun);
@@ -148,19 +148,27 @@ impl Run {
         let committed = self
             .until_settled("commit", |run| run.log.commit(&cut))
             .map_err(|error| self.too_old(&cut.files, error))?;
+        self.note_committed(&cut, committed.version);
+        if let Err(error) = self.log.checkpoint_if_due() {
+            // Without one, loading is slower; a later commit tries again.
+            tracing::warn!(topic = self.plan.table.topic(), %error, "no checkpoint was written");
+        }
+        Ok(committed.version)
+    }
+
+    fn note_committed(&self, cut: &Cut, version: u64) {
         let rows: u64 = cut.files.iter().map(|file| file.rows).sum();
         let bytes: u64 = cut.files.iter().map(|file| file.size).sum();
         metrics::counter!("eddy_records_written_total", "topic" => self.topic()).increment(rows);
         metrics::counter!("eddy_bytes_written_total", "topic" => self.topic()).increment(bytes);
         tracing::debug!(
             topic = self.plan.table.topic(),
-            version = committed.version,
+            version,
             files = cut.files.len(),
             rows,
             bytes,
             "committed"
         );
-        Ok(committed.version)
     }
 
     /// Encodes one file per day. Columns are reserved before, so that every file is written under

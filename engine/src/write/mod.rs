@@ -44,6 +44,7 @@ mod file;
 mod job;
 mod options;
 mod release;
+mod settle;
 mod stats;
 mod table;
 mod upload;

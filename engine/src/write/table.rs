@@ -1,7 +1,7 @@
 //! The writer of one table: what a sink task calls from its own thread.
 //!
-//! Opening, assigning and starting over are in `assign`, giving partitions up in `release`; this
-//! file has the steady state: append, publish, cut, poll.
+//! Opening, assigning and starting over are in `assign`, how a cut ends in `settle`, giving
+//! partitions up in `release`; this file has the steady state: append, publish, cut, poll.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,16 +12,17 @@ use arrow::datatypes::SchemaRef;
 
 use crate::budget::Share;
 use crate::commit::{Move, TableLog};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::read::live::LiveBatch;
-use crate::record::{Position, Record};
+use crate::record::Record;
 use crate::schema::envelope_schema;
 use crate::shred::Shredder;
 use crate::write::buffer::{Buffer, Owned, publish_ranges};
 use crate::write::cut::Pending;
-use crate::write::job::{Finished, Job, Plan};
+use crate::write::job::{Job, Plan};
 use crate::write::options::{CommittedRange, Stall, WriterOptions};
+use crate::write::settle::{Flight, FlightMove};
 
 /// Rows after which a batch is closed by itself: builders this small stay in the cache.
 const BATCH_ROWS: usize = 8_192;
@@ -47,20 +48,6 @@ pub struct TableWriter {
     pub(super) health: Health,
     share: Share,
     paused: std::cell::Cell<bool>,
-}
-
-/// A commit in flight and what its success will mean.
-pub(super) struct Flight {
-    pub(super) job: Job,
-    /// Per partition the assignment that it was cut under and the offset that it moves to.
-    pub(super) moves: Vec<FlightMove>,
-}
-
-pub(super) struct FlightMove {
-    pub(super) partition: i32,
-    pub(super) assignment: u64,
-    pub(super) to: i64,
-    pub(super) leader_epoch: Option<i32>,
 }
 
 /// Whether the writer may go on.
@@ -285,100 +272,6 @@ impl TableWriter {
         &self.options
     }
 
-    /// Takes in how the commit in flight ended.
-    pub(super) fn settle(&mut self, finished: Result<Finished>) -> Vec<CommittedRange> {
-        let Some(flight) = self.flight.take() else {
-            return Vec::new();
-        };
-        match finished {
-            Ok(Finished { log, outcome }) => {
-                self.keep_newest(log);
-                self.shredder.rebase(&self.schema);
-                match outcome {
-                    Ok(_version) => return self.settle_committed(flight),
-                    Err(error) => self.break_with(flight, error),
-                }
-            }
-            Err(error) => self.break_with(flight, error),
-        }
-        Vec::new()
-    }
-
-    /// Meanwhile another log may have been opened, to assign partitions: the newer one knows more.
-    fn keep_newest(&mut self, log: TableLog) {
-        let newest = match self.log.take() {
-            Some(own) if own.version() > log.version() => own,
-            _ => log,
-        };
-        self.schema = newest.schema();
-        self.log = Some(newest);
-    }
-
-    fn settle_committed(&mut self, flight: Flight) -> Vec<CommittedRange> {
-        let table = &self.options.table;
-        self.lake.live().committed(table, &flight.job.live);
-        let mut committed = Vec::with_capacity(flight.moves.len());
-        for moved in flight.moves {
-            committed.push(CommittedRange {
-                partition: moved.partition,
-                offset: moved.to,
-            });
-            // What was cut under an earlier assignment says nothing about this one (P7).
-            if let Some(owned) = self
-                .owned
-                .get_mut(&moved.partition)
-                .filter(|owned| owned.assignment == moved.assignment)
-            {
-                debug_assert!(
-                    moved.to >= owned.settled.offset,
-                    "E3: positions only advance"
-                );
-                owned.flying = None;
-                owned.settled = Position {
-                    offset: moved.to,
-                    epoch: owned.settled.epoch,
-                    leader_epoch: moved.leader_epoch.or(owned.settled.leader_epoch),
-                };
-            }
-        }
-        committed
-    }
-
-    fn break_with(&mut self, flight: Flight, error: Error) {
-        if error.kind() == ErrorKind::Fenced {
-            metrics::counter!(
-                "eddy_fence_losses_total",
-                "topic" => self.options.table.topic().to_owned()
-            )
-            .increment(1);
-        }
-        self.flight = Some(flight);
-        self.drop_everything();
-        self.health = Health::Broken(Some(error));
-    }
-
-    /// Drops all that is buffered and gives the commit in flight up. What is dropped vanishes from
-    /// the live rows at once.
-    pub(super) fn drop_everything(&mut self) {
-        if let Some(flight) = self.flight.take() {
-            let table = &self.options.table;
-            self.lake.live().dropped(table, &flight.job.live);
-        }
-        for owned in self.owned.values_mut() {
-            owned.flying = None;
-        }
-        self.drop_buffer();
-    }
-
-    /// Drops what is not in flight.
-    pub(super) fn drop_buffer(&mut self) {
-        let buffer = self.buffer.take();
-        let table = &self.options.table;
-        self.lake.live().dropped(table, &buffer.batches);
-        self.shredder = new_shredder(&self.options, &self.schema);
-        self.report();
-    }
-
     pub(super) fn check_good(&self) -> Result<()> {
         match self.health {
             Health::Good => Ok(()),
@@ -421,7 +314,7 @@ impl TableWriter {
         }
     }
 
-    fn report(&self) {
+    pub(super) fn report(&self) {
         self.share.set(self.buffer.bytes + self.shredder.bytes());
     }
 }

@@ -6,6 +6,7 @@
 )]
 //! The writer against a real log on memory, on local disk and on a store that fails.
 
+mod chaos;
 mod columns;
 mod fences;
 mod live;

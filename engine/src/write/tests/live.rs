@@ -5,7 +5,7 @@ use crate::read::{SnapshotCache, consistent};
 use crate::testing::Step;
 
 /// What a query sees: committed and live rows together.
-fn answer(world: &World, cache: &SnapshotCache) -> Vec<(i32, i64)> {
+pub(super) fn answer(world: &World, cache: &SnapshotCache) -> Vec<(i32, i64)> {
     let answer = consistent(&world.lake, cache, &world.table())
         .unwrap()
         .unwrap();

@@ -11,7 +11,7 @@ fn live_partitions(world: &World) -> Vec<i32> {
     let mut partitions: Vec<i32> = beyond
         .batches
         .iter()
-        .flat_map(|batch| offsets(batch))
+        .flat_map(offsets)
         .map(|(partition, _)| partition)
         .collect();
     partitions.sort_unstable();
