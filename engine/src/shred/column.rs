@@ -86,7 +86,7 @@ impl Column {
 
     /// Makes `row` the row of the value that the caller appends right after: the rows before it
     /// are filled with nulls.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin(&mut self, row: usize) {
         if row > self.len {
             self.pad(row);
@@ -140,6 +140,7 @@ impl Column {
         }
     }
 
+    #[cold]
     fn reserve(&mut self) {
         let more = self.expected.saturating_sub(self.len);
         match &mut self.values {

@@ -206,8 +206,7 @@ impl Parser<'_> {
                 None => return fault("the string has no end", start - 1),
             }
         }
-        let span = self.text.get(start..at).unwrap_or_default();
-        if flags & Entry::ESCAPED != 0 && surrogates(span) {
+        if flags & Entry::ESCAPED != 0 && surrogates(self.text.get(start..at).unwrap_or_default()) {
             flags |= Entry::LONE_SURROGATE;
         }
         let next = self.tape.entries.len() + 1;

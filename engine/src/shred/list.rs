@@ -16,6 +16,8 @@ use super::walk::Walk;
 use crate::schema::{Kind, Shape};
 
 const MIXED: Shape = Shape::scalar(Kind::Mixed);
+/// Kinds of the elements that a list may have.
+const KINDS: usize = 8;
 
 /// What the elements of a list have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,7 +228,7 @@ impl Walk<'_> {
         } else {
             MIXED
         };
-        if shape.leaf == Kind::Mixed && self.tree.leaves_left() < self.size(at) {
+        if shape.leaf == Kind::Mixed && self.tree.leaves_left() < self.members(at) {
             return NONE;
         }
         self.tree.discover(place, shape)
@@ -236,7 +238,7 @@ impl Walk<'_> {
     /// list it is too late to rescue an element.
     fn has_room(&self, column: u32, at: usize) -> bool {
         let mixed = self.tree.columns[column as usize].shape.leaf == Kind::Mixed;
-        !mixed || self.tree.leaves_left() >= self.size(at) || self.fits(column, at)
+        !mixed || self.tree.leaves_left() >= self.members(at) || self.fits(column, at)
     }
 
     fn fits(&self, column: u32, at: usize) -> bool {
@@ -295,8 +297,9 @@ impl Walk<'_> {
             .map_or(NONE, |&(_, column)| column)
     }
 
-    /// Entries of the value at `at`: it makes at most as many leaves.
-    fn size(&self, at: usize) -> usize {
-        self.tape[at].next as usize - at
+    /// Leaves that a mixed list with the value at `at` may need for new members: one per entry,
+    /// but not more than there are kinds. Lists of lists may go over the budget by a few.
+    fn members(&self, at: usize) -> usize {
+        (self.tape[at].next as usize - at).min(KINDS)
     }
 }

@@ -294,3 +294,22 @@ fn rows_without_a_column_leave_it_out_of_their_batch() {
     assert_eq!(list.values().as_struct().column_names(), ["e"]);
     assert!(shredder.finish().unwrap().is_none());
 }
+
+#[test]
+fn large_and_deep_values_land() {
+    let deep = format!(
+        "{{\"a\": {}1{}, \"b\": 2}}",
+        "[{\"x\":".repeat(400),
+        "}]".repeat(400)
+    );
+    let mixed = format!("{{\"m\": [{}\"end\"]}}", "1, ".repeat(5_000));
+    let long = format!("{{\"s\": \"{}\"}}", "x\\n".repeat(2 << 20));
+    let batch = shred(&[&deep, &mixed, &long]);
+    assert_eq!(column_kinds(&batch, "m"), [("mixed", "m".to_owned())]);
+    let columns = crate::schema::columns(batch.schema_ref());
+    assert!(
+        columns
+            .iter()
+            .all(|column| column.path.len() <= Limits::default().depth)
+    );
+}

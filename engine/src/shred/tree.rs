@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use arrow::datatypes::{DataType, Fields, Schema};
 
 use super::column::{Column, Values};
+use super::tape::Token;
 use crate::schema::{Kind, Limits, Names, Shape, Step, is_members, list_element, step};
 
 /// No place, no column.
@@ -44,6 +45,8 @@ pub(super) struct Place {
     /// The place whose key followed last time.
     pub(super) next: u32,
     pub(super) alternates: Vec<(Shape, u32)>,
+    /// The column that took such a token last, where the token alone decides.
+    pub(super) usual: Option<(Token, u32)>,
     /// The object's value that had the key last, where on the tape, and whether more than once.
     pub(super) stamp: u64,
     pub(super) last: u32,
@@ -98,6 +101,9 @@ impl Tree {
     pub(super) fn adopt(&mut self, reserved: &Schema) {
         for column in &mut self.columns {
             column.field = None;
+        }
+        for place in &mut self.places {
+            place.usual = None;
         }
         self.adopt_object(ROOT, reserved.fields(), Names::root());
     }
@@ -282,6 +288,7 @@ impl Tree {
             ..
         } = self.places[place as usize];
         let column = self.new_column(shape, name, domain, depth);
+        self.places[place as usize].usual = None;
         let alternates = &mut self.places[place as usize].alternates;
         alternates.push((shape, column));
         if alternates.len() == 1 && object != NONE {
@@ -349,6 +356,7 @@ impl Tree {
             key: key.into(),
             next: NONE,
             alternates: Vec::new(),
+            usual: None,
             stamp: 0,
             last: 0,
             twice: false,

@@ -77,14 +77,20 @@ impl Walk<'_> {
             // Nulls too: one may stand behind a value of the same key.
             return false;
         }
-        let Tree { places, .. } = &*self.tree;
-        let found = &places[place as usize];
+        let found = &self.tree.places[place as usize];
         if found.twice {
             // The last one wins. Where it decides nothing, it stands in the rescued text behind
             // the others, or these would be taken for the key's value.
             if found.last as usize != key || !value.has(Entry::DECIDES) {
                 return false;
             }
+        }
+        if let Some((token, column)) = found.usual
+            && token == value.token
+            && !value.has(Entry::LONE_SURROGATE | Entry::EXTREME)
+        {
+            self.append(column, key + 1, row);
+            return true;
         }
         self.put(place, key + 1, row)
     }
@@ -185,6 +191,17 @@ impl Walk<'_> {
         if column == NONE {
             return false;
         }
+        let place = &mut self.tree.places[place as usize];
+        // Which column takes an integer depends on the integer where there are doubles.
+        let decided = match entry.token {
+            Token::Text | Token::True | Token::False | Token::Decimal => true,
+            Token::Integer => matches!(
+                place.alternates.as_slice(),
+                [(shape, _)] if shape.leaf == Kind::Long
+            ),
+            _ => false,
+        };
+        place.usual = decided.then_some((entry.token, column));
         self.append(column, at, row);
         true
     }
@@ -209,6 +226,7 @@ impl Walk<'_> {
 
     /// Appends the value at `at` to a column that can hold it. What decides nothing is null in a
     /// column of another kind.
+    #[inline]
     pub(super) fn append(&mut self, column: u32, at: usize, row: usize) {
         let entry = self.tape[at];
         let text = entry.of(self.text);
