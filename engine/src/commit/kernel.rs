@@ -1,7 +1,10 @@
 //! The Delta kernel over a lake's store, and its errors in our words.
 
+use std::error::Error as StdError;
+use std::io;
 use std::sync::Arc;
 
+use arrow::error::ArrowError;
 use delta_kernel::KernelError;
 use delta_kernel::snapshot::{Snapshot, SnapshotRef};
 use delta_kernel_default_engine::executor::tokio::TokioMultiThreadExecutor;
@@ -99,14 +102,25 @@ fn bare(error: &KernelError) -> &KernelError {
     }
 }
 
-/// Whether another try may answer differently.
+/// Whether another try may answer differently: somewhere below it is an error of the store or of
+/// the disk. Taking such an error for broken data would fail a task that only had to wait.
 fn is_transport(error: &KernelError) -> bool {
-    matches!(
+    if matches!(
         error,
-        KernelError::ObjectStore(_)
-            | KernelError::IOError(_)
-            | KernelError::Reqwest(_)
-            // A file that was listed a moment ago and is gone: the log was cleaned meanwhile.
-            | KernelError::FileNotFound(_)
-    )
+        // A file that was listed a moment ago and is gone: the log was cleaned meanwhile.
+        KernelError::FileNotFound(_) | KernelError::ObjectStore(_) | KernelError::IOError(_)
+    ) {
+        return true;
+    }
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<StoreError>() || error.is::<io::Error>() {
+            return true;
+        }
+        cause = match error.downcast_ref::<ArrowError>() {
+            Some(ArrowError::IoError(..)) => return true,
+            _ => error.source(),
+        };
+    }
+    false
 }

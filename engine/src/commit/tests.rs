@@ -7,6 +7,7 @@
 )]
 
 mod contract;
+mod crash;
 mod races;
 mod settle;
 mod traps;

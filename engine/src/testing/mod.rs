@@ -2,6 +2,7 @@
 //! and builders. Only with the feature `testing`.
 
 mod faulty;
+mod rows;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::clock::Clock;
 use crate::lake::{Lake, LakeOptions};
 
 pub use faulty::{FaultyStore, Step};
+pub use rows::rows_file;
 
 /// A lake in memory. Within a Tokio runtime of several threads.
 ///
