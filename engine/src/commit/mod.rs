@@ -8,11 +8,11 @@
 //! ```text
 //! Cut {files, moves}
 //!   |  check      backwards? twice? uploaded too long ago?              (E3, P14)   cut
-//!   |  fence      is each position where the writer last saw it?        (P8)        log
+//!   |  fence      is each position where the writer last saw it?        (P8)        transact
 //!   |  compose    the kernel's commitInfo and txn + our add lines       (P2, P9)    committer
 //!   |  put        create-only; any answer but success: read it back     (P9)        put
-//!   |  adopt      the next base, without reading anything               (E4)        log
-//!   v  acknowledge, unless we slept past the log's cleaning             (P10)       log
+//!   |  adopt      the next base, without reading anything               (E4)        transact
+//!   v  acknowledge, unless we slept past the log's cleaning             (P10)       transact
 //! Committed {version}
 //! ```
 //!
@@ -77,24 +77,25 @@
 //! the record's arrival to the acknowledgement. In every row the next start reads the table's
 //! positions and seeks there; what differs is what lies in the store.
 //!
-//! | point | what is left | what recovery does |
+//! | point | what is left | on recovery |
 //! |---|---|---|
-//! | (a record is appended) | nothing | it is read from Kafka again |
+//! | (a record is appended) | nothing | read from Kafka again |
 //! | `before_reserve` | nothing | as above |
-//! | `after_reserve` | columns without rows | they are there for the next cut |
+//! | `after_reserve` | columns without rows | there for the next cut |
 //! | `before_encode` | as above | as above |
 //! | `before_upload` | as above | as above |
-//! | (the journal is written) | a journal of files that may not exist | they are removed after the grace time, if they do |
-//! | `after_upload` | files that no version names | as above; the rows are written anew, elsewhere |
-//! | `before_commit`, `before_put` | as above | as above |
-//! | (the put is under way) | either the row above or the one below | whichever: one object decides |
-//! | `after_put` | the version, unacknowledged | the position is past its rows: they aren't read again |
+//! | (the journal is written) | the names of files to come | the journal says what may go |
+//! | `after_upload` | files that no version names | as above; the rows are written anew |
+//! | `before_commit` | as above | as above |
+//! | `before_put` | as above | as above |
+//! | (the put is under way) | the row above or the row below | one object decides |
+//! | `after_put` | the version, unacknowledged | the position is past its rows |
 //! | `after_commit` | as above | as above |
-//! | `before_group_commit` | the group's offsets are behind | the table's positions win; the group's follow |
+//! | `before_group_commit` | the group's offsets behind | the table's positions win |
 //! | `before_checkpoint` | nothing | the next commit finds it due |
-//! | (a checkpoint is under way) | a checkpoint without `_last_checkpoint`, or a part of one that is not listed | readers use the log, or find it by listing |
-//! | `after_checkpoint` | a checkpoint | readers use it |
-//! | (version 0 is under way) | an owner's name, perhaps a table | whoever is there opens or makes it |
+//! | (a checkpoint is under way) | part of one, or all but its hint | the log is read instead |
+//! | `after_checkpoint` | a checkpoint | used |
+//! | (version 0 is under way) | an owner's name, perhaps a table | opened or made |
 //!
 //! A commit that was under way when its process died may land minutes later. It finds its version
 //! taken by the successor's commit and fails, or it is the version, and the successor's loses the
@@ -117,6 +118,7 @@ mod reserve;
 mod table_state;
 #[cfg(test)]
 mod tests;
+mod transact;
 
 pub use actions::MovedRange;
 pub use cut::{Committed, Cut, DataFile, GRACE, Move};

@@ -6,12 +6,10 @@ use serde_json::json;
 use crate::commit::columns;
 use crate::commit::log::TableLog;
 use crate::commit::put::Outcome;
+use crate::commit::transact::RACES;
 use crate::error::{Error, Result};
 use crate::fault;
 use crate::schema;
-
-/// How often the race for the next version is run again within one call.
-const RACES: u32 = 200;
 
 impl TableLog {
     /// Makes sure that the table has every column of `discovered`, and returns the table's columns

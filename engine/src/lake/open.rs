@@ -31,8 +31,8 @@ pub(super) struct Opened {
 pub(super) fn open(url: &Url, options: &BTreeMap<String, String>) -> Result<Opened> {
     let (scheme, root) = ObjectStoreScheme::parse(url).map_err(|error| {
         Error::invalid(format!(
-            "lake.url `{url}` names no store that Eddy knows; use `file:///dir`, `s3://bucket/prefix`, \
-             `gs://bucket/prefix` or `az://container/prefix`"
+            "lake.url `{url}` names no store that Eddy knows; use `file:///dir`, \
+             `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`"
         ))
         .with_source(error)
     })?;

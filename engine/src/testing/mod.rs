@@ -20,10 +20,6 @@ pub use rows::rows_file;
 ///
 /// # Panics
 /// Outside of a Tokio runtime.
-#[expect(
-    clippy::expect_used,
-    reason = "a test has nothing better to do than to fail"
-)]
 pub fn memory_lake(clock: Clock) -> Lake {
     store_lake(Arc::new(InMemory::new()), clock)
 }
