@@ -153,7 +153,7 @@ impl SnapshotCache {
             Arc::clone(tables.entry(table.clone()).or_default())
         };
         let mut held = entry.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = match held.take() {
+        let fresh = match held.as_ref() {
             Some(snapshot) => Some(Arc::new(snapshot.refresh(lake, table)?)),
             None => Snapshot::load(lake, table, None)?.map(Arc::new),
         };
