@@ -265,3 +265,32 @@ impl MultipartUpload for DurableUpload {
         self.upload.abort().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use object_store::ObjectStoreExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_upload_in_parts_is_there_once_it_is_complete_and_a_create_never_overwrites() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DurableLocal::new();
+        let location = Path::from_absolute_path(folder.path().join("a/b")).unwrap();
+        let mut upload = store.put_multipart(&location).await.unwrap();
+        upload.put_part(vec![1; 10].into()).await.unwrap();
+        assert!(store.head(&location).await.is_err());
+        upload.put_part(vec![2; 5].into()).await.unwrap();
+        upload.complete().await.unwrap();
+        assert_eq!(store.head(&location).await.unwrap().size, 15);
+        let create = PutOptions::from(PutMode::Create);
+        let taken = store.put_opts(&location, vec![3].into(), create).await;
+        assert!(matches!(taken, Err(Error::AlreadyExists { .. })));
+        store.put(&location, vec![4].into()).await.unwrap();
+        assert_eq!(store.head(&location).await.unwrap().size, 1);
+        // Nothing is left of what was staged.
+        assert_eq!(fs::read_dir(folder.path().join("a")).unwrap().count(), 1);
+    }
+}
