@@ -10,13 +10,12 @@
 //! [`Job::stalled`], its memory stays bounded because it stops appending, and it can give the job
 //! up at any time: the fence makes a commit that lands later harmless.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
-use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::budget::Held;
@@ -49,7 +48,7 @@ pub(super) struct Plan {
 pub(super) struct Job {
     finished: Receiver<Finished>,
     /// Dropping it tells the background thread that nobody waits any more.
-    _wanted: watch::Sender<()>,
+    _wanted: Sender<()>,
     stall: Arc<Mutex<Option<Stall>>>,
     pub(super) live: Vec<Arc<LiveBatch>>,
     pub(super) bytes: usize,
@@ -65,7 +64,7 @@ impl Job {
     /// Starts the commit on a background thread.
     pub(super) fn start(lake: &Lake, log: TableLog, plan: Plan) -> Self {
         let (sender, finished) = channel();
-        let (wanted, unwanted) = watch::channel(());
+        let (wanted, unwanted) = channel();
         let stall = Arc::new(Mutex::new(None));
         let live = plan.live.clone();
         let bytes = plan.held.bytes();
@@ -112,7 +111,8 @@ struct Run {
     log: TableLog,
     plan: Plan,
     stall: Arc<Mutex<Option<Stall>>>,
-    unwanted: watch::Receiver<()>,
+    /// Disconnected when nobody waits for the commit any more.
+    unwanted: Receiver<()>,
 }
 
 impl Run {
@@ -204,16 +204,20 @@ impl Run {
         fault::point("before_upload");
         let names: Vec<String> = encoded.iter().map(|(path, _)| path.clone()).collect();
         self.until_settled("journal an upload", |run| {
-            let journal = write_journal(&run.lake, &run.plan.table, run.plan.id, &names);
-            run.lake.runtime().block_on(journal)
+            let (lake, table) = (run.lake.clone(), run.plan.table.clone());
+            let (id, names) = (run.plan.id, names.clone());
+            let journal = async move { write_journal(&lake, &table, id, &names).await };
+            run.lake.wait(journal)?
         })?;
         let mut files = Vec::with_capacity(encoded.len());
         for (path, file) in encoded {
             let object = self.plan.table.object(&path);
             let begun_us = self.until_settled("upload a file", |run| {
                 let begun_us = run.lake.clock().now_us();
-                let sent = upload(&run.lake, &object, file.bytes.clone());
-                run.lake.runtime().block_on(sent).map(|()| begun_us)
+                let (lake, object) = (run.lake.clone(), object.clone());
+                let bytes = file.bytes.clone();
+                let sent = async move { upload(&lake, &object, bytes).await };
+                run.lake.wait(sent)?.map(|()| begun_us)
             })?;
             files.push(data_file_of(path, &file, begun_us));
         }
@@ -243,7 +247,7 @@ impl Run {
     ) -> Result<T> {
         let mut wait = self.plan.retry.first;
         loop {
-            if self.unwanted.has_changed().is_err() {
+            if self.unwanted.try_recv() == Err(TryRecvError::Disconnected) {
                 return Err(Error::fenced("the writer gave this commit up"));
             }
             match attempt(self) {
@@ -295,18 +299,12 @@ impl Run {
     }
 
     /// Waits between half of `wait` and all of it, or until nobody wants the job any more.
-    fn pause(&mut self, wait: Duration) {
+    fn pause(&self, wait: Duration) {
         let half = wait / 2;
         let random = self.lake.clock().new_id().as_u128() % 1_024;
         let jitter = half.saturating_mul(u32::try_from(random).unwrap_or(0)) / 1_024;
-        let clock = self.lake.clock().clone();
-        let unwanted = &mut self.unwanted;
-        self.lake.runtime().block_on(async {
-            tokio::select! {
-                () = clock.sleep(half.saturating_add(jitter)) => {}
-                _ = unwanted.changed() => {}
-            }
-        });
+        // Nothing is ever sent: this ends with the time or with the writer's interest.
+        let _ = self.unwanted.recv_timeout(half.saturating_add(jitter));
     }
 }
 
