@@ -31,10 +31,7 @@ impl Tokens {
             .into_iter()
             .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
             .collect();
-        while tokens
-            .last()
-            .is_some_and(|last| last.token == Token::SemiColon)
-        {
+        while tokens.last().is_some_and(|last| last.token == Token::SemiColon) {
             tokens.pop();
         }
         if tokens.is_empty() {
@@ -202,7 +199,10 @@ fn join_run(run: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     }
     let span = Span::new(first.span.start, last.span.end);
     let name: String = run.iter().map(|token| plain(&token.token)).collect();
-    vec![TokenWithSpan::new(Token::make_word(&name, Some('"')), span)]
+    vec![TokenWithSpan::new(
+        Token::make_word(&name, Some('"')),
+        span,
+    )]
 }
 
 fn lower_first(text: &str) -> String {

@@ -17,7 +17,9 @@ mod prune;
 mod view;
 
 pub(crate) use provider::{ScanCount, TopicTable};
-pub(crate) use view::{AsOf, DT, ENVELOPE, HIDDEN, OffsetMap, Rows, View};
+pub(crate) use view::{
+    AsOf, DT, ENVELOPE, HIDDEN, OffsetMap, Rows, View,
+};
 
 #[cfg(test)]
 pub(crate) mod tests;
