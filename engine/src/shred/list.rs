@@ -16,6 +16,8 @@ use super::walk::Walk;
 use crate::schema::{Kind, Shape};
 
 const MIXED: Shape = Shape::scalar(Kind::Mixed);
+/// Lists within lists, whatever the depth budget says: a shape counts them in a byte.
+const LISTS_MAX: usize = 200;
 /// Kinds of the elements that a list may have.
 const KINDS: usize = 8;
 
@@ -94,7 +96,7 @@ impl Walk<'_> {
         if column == NONE {
             column = self.discover_list(place, shape, at);
         }
-        if column == NONE || !self.has_room(column, at) {
+        if column == NONE || !(self.is_inner(place) || self.has_room(column, at)) {
             return false;
         }
         self.append(column, at, row);
@@ -145,7 +147,7 @@ impl Walk<'_> {
     /// holds what no column may hold, or nests too deep.
     fn shape(&self, place: u32, at: usize) -> Option<(Shape, bool)> {
         let steps = self.tree.places[place as usize].depth;
-        let levels = self.tree.limits.depth.saturating_sub(steps);
+        let levels = self.tree.limits.depth.saturating_sub(steps).min(LISTS_MAX);
         let mut integers = Integers::default();
         let Elements::Same(mut shape) = self.elements(at, levels, &mut integers)?.list() else {
             return None;
@@ -204,7 +206,9 @@ impl Walk<'_> {
         if column != NONE {
             return column;
         }
-        let fits = |found: Shape| found.leaf == Kind::Mixed && found.lists <= shape.lists;
+        // A mixed list takes anything, inside of as many lists as the value has around its own.
+        let levels = |shape: Shape| shape.lists + u8::from(shape.leaf == Kind::Mixed);
+        let fits = |found: Shape| found.leaf == Kind::Mixed && levels(found) <= levels(shape);
         self.tree.places[place as usize]
             .alternates
             .iter()
@@ -228,7 +232,10 @@ impl Walk<'_> {
         } else {
             MIXED
         };
-        if shape.leaf == Kind::Mixed && self.tree.leaves_left() < self.members(at) {
+        if shape.leaf == Kind::Mixed
+            && !self.is_inner(place)
+            && self.tree.leaves_left() < self.members(at)
+        {
             return NONE;
         }
         self.tree.discover(place, shape)
@@ -286,6 +293,12 @@ impl Walk<'_> {
             Token::Null | Token::Huge => return true,
         };
         column != NONE
+    }
+
+    /// The place is inside of a mixed list: room was made for the whole list before it was begun,
+    /// and nothing may be refused any more.
+    fn is_inner(&self, place: u32) -> bool {
+        self.tree.places[place as usize].is_member()
     }
 
     /// Any column of the place that holds lists.

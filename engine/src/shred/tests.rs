@@ -313,3 +313,25 @@ fn large_and_deep_values_land() {
             .all(|column| column.path.len() <= Limits::default().depth)
     );
 }
+
+#[test]
+fn inside_of_a_mixed_list_no_budget_refuses_anything() {
+    let limits = Limits {
+        leaves: 10,
+        keys: 5,
+        depth: 3,
+    };
+    let inner = r#"{"a": [true, 0, {"A": 1, "b": 1, "c": 1}, [0.5, null, 9007199254740993]]}"#;
+    shred_into(&envelope_schema(), limits, &[r#"{"a": true}"#, inner]);
+}
+
+#[test]
+fn a_list_of_mixed_lists_takes_no_flat_list() {
+    let batch = shred(&[
+        r#"{"x": [[true, 0]]}"#,
+        r#"{"x": [true]}"#,
+        r#"{"x": [["a"], []]}"#,
+    ]);
+    let wanted = [("list", "x".to_owned()), ("mixed", "x__list".to_owned())];
+    assert_eq!(column_kinds(&batch, "x"), wanted);
+}
