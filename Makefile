@@ -10,7 +10,8 @@ DEVELOPER := $(EDDY_CACHE)/services/dev
 FEATURES := --workspace --features fault-points
 # `make test T=name` runs the tests whose name contains it, `make bench T=name` that benchmark.
 T ?=
-TEST = cargo test --locked $(FEATURES) --no-fail-fast -- $(T)
+BUILD_TESTS = cargo test --locked $(FEATURES) --no-run
+RUN_TESTS = cargo test --locked $(FEATURES) --no-fail-fast -- $(T)
 
 .DEFAULT_GOAL := help
 .PHONY: help run check test soak bench services services-stop
@@ -28,12 +29,18 @@ check: ## Formatting, lints, documentation, house rules
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked $(FEATURES) --no-deps
 
 test: ## All tests, with Kafka and S3 started for them (T=name: some of them)
-	$(SERVICES)/with-services $(TEST)
+	$(SERVICES)/install >/dev/null
+	$(BUILD_TESTS)
+	$(SERVICES)/with-services $(RUN_TESTS)
 
 soak: ## The same tests with more kills, cases and seeds
-	EDDY_SOAK=1 $(SERVICES)/with-services $(TEST)
+	$(SERVICES)/install >/dev/null
+	$(BUILD_TESTS)
+	EDDY_SOAK=1 $(SERVICES)/with-services $(RUN_TESTS)
 
 bench: ## The sink from a Kafka backlog to committed files, and freshness
+	$(SERVICES)/install >/dev/null
+	cargo bench --locked --bench '$(or $(T),*)' --no-run
 	$(SERVICES)/with-services cargo bench --locked --bench '$(or $(T),*)'
 
 services: ## Start Kafka and S3 for development and leave them running
