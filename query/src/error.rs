@@ -218,10 +218,9 @@ fn convert(error: &DataFusionError) -> Error {
             convert(inner)
         }
         DataFusionError::Shared(inner) => convert(inner),
-        DataFusionError::Collection(all) => all.first().map_or_else(
-            || Error::internal("an empty list of errors"),
-            convert,
-        ),
+        DataFusionError::Collection(all) => all
+            .first()
+            .map_or_else(|| Error::internal("an empty list of errors"), convert),
         DataFusionError::SchemaError(schema, _) => schema_error(schema),
         DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
             Some(ours) => ours.clone(),

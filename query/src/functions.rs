@@ -38,11 +38,7 @@ struct OfBytes {
 }
 
 impl OfBytes {
-    fn new(
-        name: &'static str,
-        returns: DataType,
-        compute: fn(&BinaryArray) -> ArrayRef,
-    ) -> Self {
+    fn new(name: &'static str, returns: DataType, compute: fn(&BinaryArray) -> ArrayRef) -> Self {
         Self {
             name,
             signature: Signature::exact(vec![DataType::Binary], Volatility::Immutable),

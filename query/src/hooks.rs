@@ -114,6 +114,5 @@ pub trait SystemTable: Send + Sync {
 
 /// The answer to `INTO` when nobody handles it.
 pub(crate) fn no_handler() -> Error {
-    Error::not_supported("this server runs no replays")
-        .with_hint("start it with the role `replay`")
+    Error::not_supported("this server runs no replays").with_hint("start it with the role `replay`")
 }

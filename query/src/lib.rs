@@ -29,6 +29,8 @@ mod source;
 mod statement;
 mod system;
 mod table;
+#[cfg(test)]
+mod world;
 
 pub use error::{Error, ErrorKind, Result, TextPosition};
 pub use hooks::{CreateDestination, IntoAnswer, IntoHandler, IntoRequest, SystemTable};

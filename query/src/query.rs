@@ -153,7 +153,11 @@ impl Query {
 
     /// Adds a table to the `system` schema.
     pub fn add_system_table(&self, table: Arc<dyn SystemTable>) {
-        let mut all = self.0.system.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self
+            .0
+            .system
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         all.push(table);
     }
 

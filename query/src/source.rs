@@ -112,7 +112,10 @@ pub(crate) async fn freeze(
     mut query: QueryTree,
     options: &BTreeMap<String, String>,
 ) -> Result<String> {
-    if options.get("payload").is_some_and(|payload| payload != "original") {
+    if options
+        .get("payload")
+        .is_some_and(|payload| payload != "original")
+    {
         return Err(Error::not_supported(
             "not supported: `payload` other than `original`",
         ));
@@ -142,11 +145,7 @@ pub(crate) async fn freeze(
     render(&pinned)
 }
 
-async fn plan_source(
-    inner: &Arc<Inner>,
-    select: &str,
-    version: Option<u64>,
-) -> Result<SourcePlan> {
+async fn plan_source(inner: &Arc<Inner>, select: &str, version: Option<u64>) -> Result<SourcePlan> {
     let frozen = freeze(inner, parse_select(select)?, &BTreeMap::new()).await?;
     let mut query = parse_select(&frozen)?;
     let mut resolved = query.clone();
@@ -248,9 +247,7 @@ async fn rows_text(
             .iter()
             .map(|((topic_id, partition), offset)| {
                 let id = topic_id.as_str().replace('\'', "''");
-                format!(
-                    "(_topic_id = '{id}' AND _partition = {partition} AND _offset <= {offset})"
-                )
+                format!("(_topic_id = '{id}' AND _partition = {partition} AND _offset <= {offset})")
             })
             .collect();
         text = format!("SELECT * FROM ({text}) WHERE NOT ({})", done.join(" OR "));
@@ -264,10 +261,14 @@ fn check_shape(query: &QueryTree) -> Result<()> {
         return Err(refused("`UNION`, `INTERSECT`, `EXCEPT` and `VALUES`"));
     };
     if query.order_by.is_some() {
-        return Err(refused("`ORDER BY` (records go out in the order of their offsets)"));
+        return Err(refused(
+            "`ORDER BY` (records go out in the order of their offsets)",
+        ));
     }
     if query.limit_clause.is_some() || query.fetch.is_some() {
-        return Err(refused("`LIMIT` (which rows it takes can change from run to run)"));
+        return Err(refused(
+            "`LIMIT` (which rows it takes can change from run to run)",
+        ));
     }
     if select.distinct.is_some() {
         return Err(refused("`DISTINCT`"));
@@ -328,7 +329,9 @@ fn table_of(query: &QueryTree) -> Result<String> {
     match name.map(|name| name.0.as_slice()) {
         Some([ObjectNamePart::Identifier(ident)]) => match ident.value.split_once('@') {
             None => Ok(ident.value.clone()),
-            Some(_) => Err(refused("a version in the source's name; a replay pins its own")),
+            Some(_) => Err(refused(
+                "a version in the source's name; a replay pins its own",
+            )),
         },
         _ => Err(refused("a system table as source")),
     }

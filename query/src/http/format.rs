@@ -51,8 +51,12 @@ impl Format {
             .map(|one| one.split(';').next().unwrap_or_default().trim());
         for one in types {
             match one {
-                "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "*/*"
-                | "application/*" | "" => return Ok(Self::Ndjson),
+                "application/x-ndjson"
+                | "application/ndjson"
+                | "application/jsonl"
+                | "*/*"
+                | "application/*"
+                | "" => return Ok(Self::Ndjson),
                 "application/json" => return Ok(Self::Json),
                 "text/csv" => return Ok(Self::Csv),
                 "application/vnd.apache.arrow.stream" => return Ok(Self::Arrow),
@@ -151,9 +155,7 @@ impl Encoder {
             Self::Json { rows: 0, .. } => Ok(b"[]\n".to_vec()),
             Self::Json { .. } => Ok(b"\n]\n".to_vec()),
             Self::Csv { started: true, .. } => Ok(Vec::new()),
-            Self::Csv { schema, .. } => {
-                csv_rows(&RecordBatch::new_empty(Arc::clone(schema)), true)
-            }
+            Self::Csv { schema, .. } => csv_rows(&RecordBatch::new_empty(Arc::clone(schema)), true),
             Self::Arrow { writer, .. } => {
                 writer.finish()?;
                 Ok(std::mem::take(writer.get_mut()))
@@ -180,8 +182,7 @@ fn unique_names(schema: &SchemaRef) -> SchemaRef {
 }
 
 fn renamed(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let options =
-        arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     Ok(RecordBatch::try_new_with_options(
         Arc::clone(schema),
         batch.columns().to_vec(),
@@ -198,8 +199,7 @@ fn csv_rows(batch: &RecordBatch, header: bool) -> Result<Vec<u8>> {
         columns.push(column);
     }
     let schema = Arc::new(Schema::new(fields));
-    let options =
-        arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
     let mut bytes = Vec::new();
     let format = "%Y-%m-%dT%H:%M:%S%.fZ".to_owned();

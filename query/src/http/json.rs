@@ -44,7 +44,10 @@ pub(super) fn elements(
     writer.finish()?;
     drop(writer);
     let mut first = first;
-    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+    for line in text
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+    {
         bytes.extend_from_slice(if first { b"[\n" } else { b",\n" });
         bytes.extend_from_slice(line);
         first = false;

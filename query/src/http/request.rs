@@ -56,8 +56,10 @@ pub(super) fn of_post(headers: &HeaderMap, body: &Bytes) -> Result<Asked> {
             })?
         }
         other => {
-            return Err(Error::invalid(format!("the content type `{other}` is not known"))
-                .with_hint("send `application/json` or `application/sql`"));
+            return Err(
+                Error::invalid(format!("the content type `{other}` is not known"))
+                    .with_hint("send `application/json` or `application/sql`"),
+            );
         }
     };
     asked(body, headers)
@@ -68,11 +70,8 @@ pub(super) fn of_get(headers: &HeaderMap, pairs: Vec<(String, String)>) -> Resul
     let mut object = serde_json::Map::new();
     for (name, value) in pairs {
         let json = match name.as_str() {
-            "as_of" | "wait_for" | "params" | "limit" => {
-                serde_json::from_str(&value).map_err(|error| {
-                    Error::invalid(format!("`{name}` must be JSON: {error}"))
-                })?
-            }
+            "as_of" | "wait_for" | "params" | "limit" => serde_json::from_str(&value)
+                .map_err(|error| Error::invalid(format!("`{name}` must be JSON: {error}")))?,
             _ => Json::String(value),
         };
         object.insert(name, json);
@@ -83,9 +82,10 @@ pub(super) fn of_get(headers: &HeaderMap, pairs: Vec<(String, String)>) -> Resul
 }
 
 fn asked(body: Body, headers: &HeaderMap) -> Result<Asked> {
-    let sql = body.sql.or(body.q).ok_or_else(|| {
-        Error::invalid("there is no statement").with_hint("send it as `sql`")
-    })?;
+    let sql = body
+        .sql
+        .or(body.q)
+        .ok_or_else(|| Error::invalid("there is no statement").with_hint("send it as `sql`"))?;
     let params = match body.params {
         None | Some(Json::Null) => Params::None,
         Some(Json::Array(list)) => Params::List(list),
@@ -108,7 +108,9 @@ fn asked(body: Body, headers: &HeaderMap) -> Result<Asked> {
             params,
             as_of: present(body.as_of),
             wait_for: present(body.wait_for),
-            timeout: present(body.timeout).map(|text| duration(&text)).transpose()?,
+            timeout: present(body.timeout)
+                .map(|text| duration(&text))
+                .transpose()?,
             limit,
         },
         format: match body.format {
@@ -133,9 +135,8 @@ fn duration(json: &Json) -> Result<Duration> {
         Error::invalid(format!("the timeout `{json}` is not understood"))
             .with_hint("write `\"30s\"`, `\"500ms\"` or `\"2m\"`")
     };
-    let seconds = |number: f64, unit: f64| {
-        Duration::try_from_secs_f64(number * unit).map_err(|_| wrong())
-    };
+    let seconds =
+        |number: f64, unit: f64| Duration::try_from_secs_f64(number * unit).map_err(|_| wrong());
     match json {
         Json::Number(number) => seconds(number.as_f64().ok_or_else(wrong)?, 1.0),
         Json::String(text) => {

@@ -27,11 +27,8 @@ pub(super) async fn show(
     // Only names of the list are looked up, so a path in the name leads nowhere.
     let list = catalog.list(true).await?;
     let name = list.iter().find(|name| **name == table).ok_or_else(|| {
-        Error::new(
-            ErrorKind::NotFound,
-            format!("there is no table `{table}`"),
-        )
-        .with_hint("`GET /api/v1/tables` lists the tables")
+        Error::new(ErrorKind::NotFound, format!("there is no table `{table}`"))
+            .with_hint("`GET /api/v1/tables` lists the tables")
     })?;
     let view = catalog.view(name, None).await?;
     let mut positions = Vec::new();

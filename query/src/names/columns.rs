@@ -135,8 +135,8 @@ impl Resolver<'_> {
                         named.first()
                     };
                     if let Some(from) = from {
-                        let quote = (real.len() < consumed || from.quote_style.is_some())
-                            .then_some('"');
+                        let quote =
+                            (real.len() < consumed || from.quote_style.is_some()).then_some('"');
                         path.push(Ident {
                             value: name.clone(),
                             quote_style: quote,
@@ -195,11 +195,7 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    fn subscript(
-        &self,
-        index: &mut Expr,
-        data_type: Option<DataType>,
-    ) -> Result<Option<DataType>> {
+    fn subscript(&self, index: &mut Expr, data_type: Option<DataType>) -> Result<Option<DataType>> {
         let Expr::Value(value) = index else {
             return Ok(element(data_type));
         };
@@ -323,9 +319,10 @@ fn expand_wildcards(select: &mut Select, scope: &Scope, using: &HashSet<String>)
                     Some(relation) => {
                         exclude(&mut options, relation, None);
                         let ident = Ident::with_quote('"', &relation.name);
-                        let kind = SelectItemQualifiedWildcardKind::ObjectName(
-                            ObjectName::from(vec![ident]),
-                        );
+                        let kind =
+                            SelectItemQualifiedWildcardKind::ObjectName(ObjectName::from(vec![
+                                ident,
+                            ]));
                         projection.push(SelectItem::QualifiedWildcard(kind, options));
                     }
                     None => projection.push(SelectItem::QualifiedWildcard(kind, options)),
@@ -363,7 +360,9 @@ fn exclude(
         return;
     }
     let quoted = |name: &String| ObjectName::from(vec![Ident::with_quote('"', name)]);
-    options.opt_exclude = Some(ExcludeSelectItem::Multiple(names.iter().map(quoted).collect()));
+    options.opt_exclude = Some(ExcludeSelectItem::Multiple(
+        names.iter().map(quoted).collect(),
+    ));
 }
 
 fn named_exclusions(options: &WildcardAdditionalOptions) -> Vec<String> {
@@ -377,7 +376,12 @@ fn named_exclusions(options: &WildcardAdditionalOptions) -> Vec<String> {
     }
     if let Some(except) = &options.opt_except {
         names.push(except.first_element.value.clone());
-        names.extend(except.additional_elements.iter().map(|one| one.value.clone()));
+        names.extend(
+            except
+                .additional_elements
+                .iter()
+                .map(|one| one.value.clone()),
+        );
     }
     names
 }

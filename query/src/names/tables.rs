@@ -131,8 +131,9 @@ impl Tables<'_> {
         {
             return match pick(table, self.known.system()) {
                 Some(found) => Ok(Some(TableName::System(found.to_owned()))),
-                None => Err(unknown(&whole, table, self.known.system(), "system.")
-                    .with_position(place)),
+                None => {
+                    Err(unknown(&whole, table, self.known.system(), "system.").with_position(place))
+                }
             };
         }
         if let Some(found) = pick(&whole, self.known.topics()) {

@@ -31,11 +31,7 @@ pub(crate) struct Bound {
 }
 
 /// Resolves the query's names in place and takes a view of each of its tables.
-pub(crate) async fn bind(
-    inner: &Arc<Inner>,
-    query: &mut QueryTree,
-    seen: &Seen,
-) -> Result<Bound> {
+pub(crate) async fn bind(inner: &Arc<Inner>, query: &mut QueryTree, seen: &Seen) -> Result<Bound> {
     let names = resolve(inner, query).await?;
     let topics = names
         .iter()
@@ -111,9 +107,8 @@ async fn look(
         None => Ok(view),
         Some(AsOfRequest::Version(version)) => {
             if topics != 1 {
-                return Err(Error::invalid("the query reads several tables").with_hint(
-                    "name the version of each in `FROM`: `FROM \"orders@7\"`",
-                ));
+                return Err(Error::invalid("the query reads several tables")
+                    .with_hint("name the version of each in `FROM`: `FROM \"orders@7\"`"));
             }
             inner.catalog.view(name, Some(*version)).await
         }

@@ -51,7 +51,9 @@ pub(crate) async fn execute(inner: &Arc<Inner>, request: Request) -> Result<Answ
         let inner = Arc::clone(inner);
         async move {
             let result = live(&inner, query_id, request, head_tx, &tx).await;
-            inner.registry.end(query_id, result.as_ref().err(), inner.clock.now_us());
+            inner
+                .registry
+                .end(query_id, result.as_ref().err(), inner.clock.now_us());
             // Without this the reader takes the end of the channel for a cancel.
             let last = match result {
                 Ok(()) => Item::End,
@@ -66,17 +68,18 @@ pub(crate) async fn execute(inner: &Arc<Inner>, request: Request) -> Result<Answ
         Ok(head) => head,
         Err(_) => return Err(first_error(&mut rx).await),
     };
-    let batches = futures::stream::unfold((rx, false, guard), |(mut rx, ended, guard)| async move {
-        if ended {
-            return None;
-        }
-        match rx.recv().await {
-            Some(Item::Batch(batch)) => Some((Ok(batch), (rx, false, guard))),
-            Some(Item::Error(error)) => Some((Err(error), (rx, true, guard))),
-            Some(Item::End) => None,
-            None => Some((Err(cancelled()), (rx, true, guard))),
-        }
-    });
+    let batches =
+        futures::stream::unfold((rx, false, guard), |(mut rx, ended, guard)| async move {
+            if ended {
+                return None;
+            }
+            match rx.recv().await {
+                Some(Item::Batch(batch)) => Some((Ok(batch), (rx, false, guard))),
+                Some(Item::Error(error)) => Some((Err(error), (rx, true, guard))),
+                Some(Item::End) => None,
+                None => Some((Err(cancelled()), (rx, true, guard))),
+            }
+        });
     Ok(Answer {
         query_id,
         schema: head.schema,
@@ -115,9 +118,9 @@ async fn live(
     head: oneshot::Sender<Head>,
     tx: &mpsc::Sender<Item>,
 ) -> Result<()> {
-    let limit = request
-        .timeout
-        .map_or(inner.options.timeout, |asked| asked.min(inner.options.timeout));
+    let limit = request.timeout.map_or(inner.options.timeout, |asked| {
+        asked.min(inner.options.timeout)
+    });
     let waiting = Arc::new(AtomicBool::new(false));
     let work = Box::pin(async {
         let _turn = inner.pool.turn().await?;
@@ -194,7 +197,10 @@ async fn prepare(
                 })
                 .await?;
             let columns: [(&str, ArrayRef); 4] = [
-                ("replay_id", Arc::new(StringArray::from(vec![answer.replay_id]))),
+                (
+                    "replay_id",
+                    Arc::new(StringArray::from(vec![answer.replay_id])),
+                ),
                 ("state", Arc::new(StringArray::from(vec![answer.state]))),
                 ("records", Arc::new(UInt64Array::from(vec![answer.records]))),
                 ("bytes", Arc::new(UInt64Array::from(vec![answer.bytes]))),
@@ -216,7 +222,10 @@ async fn prepare(
 
 fn done(name: &str, state: &str) -> Result<(Head, Rows)> {
     one_row([
-        ("destination", Arc::new(StringArray::from(vec![name])) as ArrayRef),
+        (
+            "destination",
+            Arc::new(StringArray::from(vec![name])) as ArrayRef,
+        ),
         ("state", Arc::new(StringArray::from(vec![state]))),
     ])
 }
@@ -257,7 +266,9 @@ pub(crate) async fn rows(
 fn limited(plan: LogicalPlan, limit: Option<usize>) -> Result<LogicalPlan> {
     match limit {
         None => Ok(plan),
-        Some(rows) => Ok(LogicalPlanBuilder::from(plan).limit(0, Some(rows))?.build()?),
+        Some(rows) => Ok(LogicalPlanBuilder::from(plan)
+            .limit(0, Some(rows))?
+            .build()?),
     }
 }
 

@@ -72,9 +72,8 @@ impl OffsetsOf {
     pub(crate) fn of(&self, table: &str, tables: usize) -> Result<Option<&OffsetMap>> {
         match self {
             Self::Only(offsets) if tables == 1 => Ok(Some(offsets)),
-            Self::Only(_) => Err(Error::invalid("the query reads several tables").with_hint(
-                "give the offsets by table: `{\"orders\": {\"0\": 17}}`",
-            )),
+            Self::Only(_) => Err(Error::invalid("the query reads several tables")
+                .with_hint("give the offsets by table: `{\"orders\": {\"0\": 17}}`")),
             Self::Tables(all) => Ok(all.get(table)),
         }
     }
@@ -135,13 +134,21 @@ mod tests {
         let several = json!({"tables": {"a": {"version": 1, "offsets": {"0": 1}}}});
         assert_eq!(
             OffsetsOf::read(&several).unwrap(),
-            OffsetsOf::Tables(BTreeMap::from([("a".to_owned(), OffsetMap::from([(0, 1)]))]))
+            OffsetsOf::Tables(BTreeMap::from([(
+                "a".to_owned(),
+                OffsetMap::from([(0, 1)])
+            )]))
         );
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for json in [json!(1), json!({"0": -1}), json!({"x": 1}), json!({"0": "1"})] {
+        for json in [
+            json!(1),
+            json!({"0": -1}),
+            json!({"x": 1}),
+            json!({"0": "1"}),
+        ] {
             assert!(OffsetsOf::read(&json).is_err(), "{json}");
         }
         for json in [json!({}), json!({"version": "1"}), json!({"time": "now"})] {

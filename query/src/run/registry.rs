@@ -46,7 +46,10 @@ impl Registry {
 
     /// The queries, oldest first.
     pub(crate) fn list(&self) -> Vec<Listed> {
-        self.lock().values().map(|entry| entry.listed.clone()).collect()
+        self.lock()
+            .values()
+            .map(|entry| entry.listed.clone())
+            .collect()
     }
 
     /// Stops a running query.

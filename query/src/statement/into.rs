@@ -33,10 +33,10 @@ fn top_select(query: &mut Query) -> Option<&mut Select> {
 fn destination(into: SelectInto) -> Result<String> {
     let place = position(into.name.span());
     if into.temporary || into.unlogged || into.table {
-        return Err(
-            Error::not_supported("not supported: `INTO` a table; `INTO` names a destination")
-                .with_position(place),
-        );
+        return Err(Error::not_supported(
+            "not supported: `INTO` a table; `INTO` names a destination",
+        )
+        .with_position(place));
     }
     let ObjectName(parts) = into.name;
     let mut name = Vec::with_capacity(parts.len());

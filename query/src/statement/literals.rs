@@ -72,7 +72,10 @@ impl VisitorMut for Escape {
             Expr::CompoundIdentifier(path) => path.as_mut_slice(),
             _ => return ControlFlow::Continue(()),
         };
-        for ident in path.iter_mut().filter(|ident| ident.quote_style == Some('"')) {
+        for ident in path
+            .iter_mut()
+            .filter(|ident| ident.quote_style == Some('"'))
+        {
             ident.value = ident.value.replace('"', "\"\"");
         }
         ControlFlow::Continue(())
@@ -106,8 +109,11 @@ impl VisitorMut for Bind<'_> {
         let place = position(value.span);
         let literal = match found {
             Some(json) => literal(json),
-            None => Err(Error::invalid(format!("there is no value for the parameter `{name}`"))
-                .with_hint("give them as `params`: a list for `$1` and `?`, an object for `$name`")),
+            None => Err(
+                Error::invalid(format!("there is no value for the parameter `{name}`")).with_hint(
+                    "give them as `params`: a list for `$1` and `?`, an object for `$name`",
+                ),
+            ),
         };
         match literal {
             Ok(literal) => {
@@ -126,7 +132,9 @@ fn literal(json: &Json) -> Result<Value> {
         Json::Number(number) => Value::Number(number.to_string(), false),
         Json::String(text) => Value::SingleQuotedString(text.clone()),
         Json::Array(_) | Json::Object(_) => {
-            return Err(Error::invalid("a parameter is a string, a number, a boolean or null"));
+            return Err(Error::invalid(
+                "a parameter is a string, a number, a boolean or null",
+            ));
         }
     })
 }

@@ -126,7 +126,11 @@ fn classify(
             ..
         } => match *statement {
             ast::Statement::Query(query) => (query, Some((analyze, verbose))),
-            _ => return Err(Error::not_supported("not supported: `EXPLAIN` of anything but a query")),
+            _ => {
+                return Err(Error::not_supported(
+                    "not supported: `EXPLAIN` of anything but a query",
+                ));
+            }
         },
         other => return Err(check::not_supported(&other.to_string())),
     };

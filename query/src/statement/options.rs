@@ -67,8 +67,10 @@ pub(super) fn parse_list(tokens: &[TokenWithSpan], what: &str) -> Result<BTreeMa
             _ => name,
         };
         if options.insert(name.clone(), value).is_some() {
-            return Err(Error::invalid(format!("the option `{name}` is given twice"))
-                .with_position(Some(start(first))));
+            return Err(
+                Error::invalid(format!("the option `{name}` is given twice"))
+                    .with_position(Some(start(first))),
+            );
         }
         match rest.next() {
             None => break,

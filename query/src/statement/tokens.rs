@@ -31,8 +31,19 @@ impl Tokens {
             .into_iter()
             .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
             .collect();
-        while tokens.last().is_some_and(|last| last.token == Token::SemiColon) {
+        while tokens
+            .last()
+            .is_some_and(|last| last.token == Token::SemiColon)
+        {
             tokens.pop();
+        }
+        for token in &mut tokens {
+            // `user` is a column of half of all events, not a function without parentheses.
+            if let Token::Word(word) = &mut token.token
+                && word.keyword == Keyword::USER
+            {
+                word.keyword = Keyword::NoKeyword;
+            }
         }
         if tokens.is_empty() {
             return Err(Error::new(ErrorKind::Syntax, "the statement is empty"));
@@ -199,10 +210,7 @@ fn join_run(run: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     }
     let span = Span::new(first.span.start, last.span.end);
     let name: String = run.iter().map(|token| plain(&token.token)).collect();
-    vec![TokenWithSpan::new(
-        Token::make_word(&name, Some('"')),
-        span,
-    )]
+    vec![TokenWithSpan::new(Token::make_word(&name, Some('"')), span)]
 }
 
 fn lower_first(text: &str) -> String {

@@ -12,7 +12,9 @@ use crate::query::Inner;
 use crate::table::{DT, View};
 
 /// The names after `system.`.
-pub(super) const NAMES: [&str; 6] = ["columns", "commits", "files", "offsets", "queries", "tables"];
+pub(super) const NAMES: [&str; 6] = [
+    "columns", "commits", "files", "offsets", "queries", "tables",
+];
 
 /// The rows of one of [`NAMES`].
 pub(super) async fn rows(
@@ -212,18 +214,18 @@ fn offsets_schema() -> SchemaRef {
 fn offsets(view: &View) -> Vec<OffsetRow> {
     let ends = view.ends.iter();
     ends.map(|(key, visible)| {
-            let (topic_id, partition) = key;
-            let position = view.positions.get(key);
-            OffsetRow {
-                table: view.name.clone(),
-                topic_id: topic_id.to_string(),
-                partition: *partition,
-                committed: position.map(|position| position.offset),
-                epoch: position.map(|position| position.epoch),
-                visible: *visible,
-            }
-        })
-        .collect()
+        let (topic_id, partition) = key;
+        let position = view.positions.get(key);
+        OffsetRow {
+            table: view.name.clone(),
+            topic_id: topic_id.to_string(),
+            partition: *partition,
+            committed: position.map(|position| position.offset),
+            epoch: position.map(|position| position.epoch),
+            visible: *visible,
+        }
+    })
+    .collect()
 }
 
 async fn commits(inner: &Arc<Inner>) -> Result<(SchemaRef, Vec<RecordBatch>)> {

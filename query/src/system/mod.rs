@@ -20,7 +20,10 @@ use crate::query::Inner;
 
 /// The names of all system tables.
 pub(crate) fn names(inner: &Inner) -> Vec<String> {
-    let mut names: Vec<String> = builtin::NAMES.iter().map(|name| (*name).to_owned()).collect();
+    let mut names: Vec<String> = builtin::NAMES
+        .iter()
+        .map(|name| (*name).to_owned())
+        .collect();
     names.push(dead_letters::NAME.to_owned());
     for table in inner.added_system_tables() {
         if !names.iter().any(|name| name == table.name()) {

@@ -129,10 +129,12 @@ impl TopicTable {
                 .collect::<Vec<_>>(),
         ));
         statistics.num_rows = Precision::Inexact(usize::try_from(rows).unwrap_or(usize::MAX));
-        let group = FileGroup::new(files
+        let group = FileGroup::new(
+            files
                 .iter()
                 .map(|file| partitioned(&self.view, file))
-                .collect());
+                .collect(),
+        );
         let groups = group.split_files(state.config().target_partitions().max(1));
         let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
             .with_file_groups(groups)
@@ -203,7 +205,12 @@ impl TableProvider for TopicTable {
         // A filter on the text of key or value can't be given to files that have only bytes.
         let pushed: Vec<Expr> = filters
             .iter()
-            .filter(|filter| filter.column_refs().iter().all(|one| bytes_of(&one.name).is_none()))
+            .filter(|filter| {
+                filter
+                    .column_refs()
+                    .iter()
+                    .all(|one| bytes_of(&one.name).is_none())
+            })
             .chain(own.iter())
             .cloned()
             .collect();
@@ -236,8 +243,8 @@ impl TableProvider for TopicTable {
         if !files.is_empty() {
             inputs.push(self.lake_plan(state, &files, &file_schema, predicate));
         }
-        let live = live_batches(&self.view, &file_schema, &narrow)
-            .map_err(crate::error::Error::from)?;
+        let live =
+            live_batches(&self.view, &file_schema, &narrow).map_err(crate::error::Error::from)?;
         if !live.is_empty() {
             let source = MemorySourceConfig::try_new_exec(&[live], Arc::clone(&narrow), None)?;
             inputs.push(source);
@@ -265,8 +272,7 @@ fn bytes_of(name: &str) -> Option<&'static str> {
 }
 
 fn partitioned(view: &View, file: &DataFile) -> PartitionedFile {
-    let modified =
-        chrono::DateTime::from_timestamp_millis(file.modified_ms).unwrap_or_default();
+    let modified = chrono::DateTime::from_timestamp_millis(file.modified_ms).unwrap_or_default();
     PartitionedFile::new_from_meta(ObjectMeta {
         location: view.path.object(&file.path),
         last_modified: modified,

@@ -125,9 +125,7 @@ fn plain(field: &FieldRef) -> FieldRef {
 /// A type without metadata at any level.
 pub(super) fn plain_type(data_type: &DataType) -> DataType {
     match data_type {
-        DataType::Struct(fields) => {
-            DataType::Struct(fields.iter().map(plain).collect::<Fields>())
-        }
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(plain).collect::<Fields>()),
         DataType::List(element) => DataType::List(plain(element)),
         other => other.clone(),
     }
