@@ -58,6 +58,7 @@ struct Shared {
 
 struct Entry {
     live: Arc<LiveBatch>,
+    bytes: usize,
     /// When its commit became the newest version.
     committed_at: Option<Duration>,
 }
@@ -93,6 +94,7 @@ impl LiveRows {
 
     /// Makes a batch readable.
     pub(crate) fn publish(&self, table: &TablePath, live: LiveBatch) -> Arc<LiveBatch> {
+        let bytes = live.batch.get_array_memory_size();
         let live = Arc::new(live);
         let mut tables = self
             .0
@@ -102,6 +104,7 @@ impl LiveRows {
         sweep(&mut tables, self.0.clock.monotonic());
         tables.entry(table.clone()).or_default().push(Entry {
             live: Arc::clone(&live),
+            bytes,
             committed_at: None,
         });
         live
@@ -138,6 +141,13 @@ impl LiveRows {
 
     /// Forgets what is past its grace time.
     pub(crate) fn sweep(&self) {
+        let now = self.0.clock.monotonic();
+        let tables = self.0.tables.read().unwrap_or_else(PoisonError::into_inner);
+        let nothing = !tables.values().flatten().any(|entry| entry.is_over(now));
+        drop(tables);
+        if nothing {
+            return;
+        }
         let mut tables = self
             .0
             .tables
@@ -167,11 +177,11 @@ fn sweep(tables: &mut BTreeMap<TablePath, Vec<Entry>>, now: Duration) {
     let mut committed: Vec<(Duration, usize)> = Vec::new();
     for entries in tables.values_mut() {
         entries.retain(|entry| !entry.is_over(now));
-        committed.extend(entries.iter().filter_map(|entry| {
-            entry
-                .committed_at
-                .map(|at| (at, entry.live.batch.get_array_memory_size()))
-        }));
+        committed.extend(
+            entries
+                .iter()
+                .filter_map(|entry| Some((entry.committed_at?, entry.bytes))),
+        );
     }
     let mut bytes: usize = committed.iter().map(|(_, bytes)| bytes).sum();
     if bytes > COMMITTED_BYTES {

@@ -53,7 +53,8 @@ pub struct TableWriter {
 /// Whether the writer may go on.
 pub(super) enum Health {
     Good,
-    /// Everything buffered was dropped; the error waits for the next `poll`, and only `reset` helps.
+    /// Everything buffered was dropped; the error waits for the next `poll`, and only `reset`
+    /// helps.
     Broken(Option<Error>),
 }
 

@@ -1,10 +1,10 @@
+//! The writer against a real log on memory, on local disk and on a store that fails.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing
 )]
-//! The writer against a real log on memory, on local disk and on a store that fails.
 
 mod chaos;
 mod columns;

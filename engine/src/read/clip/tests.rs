@@ -1,6 +1,6 @@
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 //! P20 and E8 against a model: writers publish, commit, hand over and turn into zombies in any
 //! order, and a reader between any two steps sees each offset exactly once.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -286,7 +286,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn p20_random_interleavings_never_miss_or_double_a_record(steps in steps(), split in 0..60_usize) {
+    fn p20_random_interleavings_never_miss_or_double_a_record(
+        steps in steps(),
+        split in 0..60_usize,
+    ) {
         let mut world = World::new();
         let mut early = Vec::new();
         for (index, step) in steps.iter().enumerate() {

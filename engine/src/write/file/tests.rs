@@ -1,3 +1,4 @@
+//! What a file's statistics say, and what they must not.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::sync::Arc;

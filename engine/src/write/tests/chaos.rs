@@ -3,6 +3,7 @@
 
 use super::live::answer;
 use super::*;
+use crate::commit::invariants;
 use crate::error::{ErrorKind, Result};
 use crate::read::SnapshotCache;
 use crate::testing::Step;
@@ -191,7 +192,9 @@ fn run(seed: u64) {
     }
     chaos.settle();
     answer(&world, &cache);
+    drop(chaos);
     world.each_offset_once();
+    invariants::check(&world.lake, &world.table()).unwrap();
 }
 
 #[test]
