@@ -38,12 +38,10 @@ soak: ## The same tests with more kills, cases and seeds
 	$(BUILD_TESTS)
 	EDDY_SOAK=1 $(SERVICES)/with-services $(RUN_TESTS)
 
-bench: ## The sink from a Kafka backlog to committed files, and freshness (T=name: one of them)
+bench: ## The sink from a Kafka backlog to committed files, and freshness
 	$(SERVICES)/install >/dev/null
-	cargo build --locked --release
-	cargo bench --locked $(if $(T),--bench $(T),--benches) --no-run
-	EDDY_BIN=$(CARGO_TARGET_DIR)/release/eddy $(SERVICES)/with-services \
-	    cargo bench --locked $(if $(T),--bench $(T),--benches)
+	cargo bench --locked --bench '$(or $(T),*)' --no-run
+	$(SERVICES)/with-services cargo bench --locked --bench '$(or $(T),*)'
 
 services: ## Start Kafka and S3 for development and leave them running
 	@$(SERVICES)/develop start

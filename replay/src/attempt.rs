@@ -12,7 +12,7 @@ use crate::destination::{Checked, Destination, Landed, Outgoing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mark::{self, Marks};
 use crate::pacing::Pacing;
-use crate::progress::{Progress, Settled, Ticket, after};
+use crate::progress::{Counts, Progress, Settled, Ticket, after};
 use crate::request::{Headers, OnError, Options, Partition, Timestamp, Tombstones};
 use crate::rows::{Row, Rows};
 use crate::run::Worker;
@@ -61,6 +61,7 @@ pub(crate) struct Attempt<'w> {
     refused_in_row: u32,
     unsaved: u64,
     saved_at: Duration,
+    counted: Counts,
 }
 
 impl<'w> Attempt<'w> {
@@ -101,6 +102,7 @@ impl<'w> Attempt<'w> {
             refused_in_row: 0,
             unsaved: 0,
             saved_at: now,
+            counted: job.counts,
         })
     }
 
@@ -256,8 +258,6 @@ impl<'w> Attempt<'w> {
         self.bytes_under_way = self.bytes_under_way.saturating_sub(answer.held);
         match answer.result {
             Ok(_) => {
-                metrics::counter!("eddy_replay_records_total", "result" => "acknowledged")
-                    .increment(1);
                 let how = Settled::Acknowledged(answer.bytes);
                 self.unsaved += self.progress.settle(answer.ticket, how);
                 self.careful = self.careful.saturating_sub(1);
@@ -278,7 +278,6 @@ impl<'w> Attempt<'w> {
                 "the destination refused {REFUSED_MAX} records in a row and took none"
             )));
         }
-        metrics::counter!("eddy_replay_records_total", "result" => "failed").increment(1);
         tracing::warn!(replay = self.id, %error, "the destination refused a record");
         self.unsaved += self.progress.settle(ticket, Settled::Failed);
         self.careful = self.careful.saturating_sub(1);
@@ -342,8 +341,24 @@ impl<'w> Attempt<'w> {
             })
             .await?;
         self.unsaved = 0;
+        count(self.counted, counts);
+        self.counted = counts;
         Ok(())
     }
+}
+
+/// Adds what was settled since to the metrics.
+fn count(before: Counts, now: Counts) {
+    let results = [
+        ("acknowledged", before.acknowledged, now.acknowledged),
+        ("skipped", before.skipped, now.skipped),
+        ("failed", before.failed, now.failed),
+    ];
+    for (result, before, now) in results {
+        metrics::counter!("eddy_replay_records_total", "result" => result)
+            .increment(now.saturating_sub(before));
+    }
+    metrics::counter!("eddy_replay_bytes_total").increment(now.bytes.saturating_sub(before.bytes));
 }
 
 fn header_bytes(headers: &[Header<'_>]) -> u64 {

@@ -40,7 +40,7 @@ impl Cell {
         worker: String,
         job: Job,
     ) -> Result<Self> {
-        store.put(&register(&job.id), 0, &job).await?;
+        store.write(&register(&job.id), 0, &job).await?;
         Ok(Self::found(store, clock, worker, 0, job))
     }
 
@@ -132,7 +132,7 @@ impl Cell {
         let register = register(&job.id);
         for _ in 0..PASSES_MAX {
             let number = stored.number + 1;
-            match self.store.put(&register, number, &job).await {
+            match self.store.write(&register, number, &job).await {
                 Ok(()) => {
                     stored.number = number;
                     stored.job = job.clone();

@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use eddy_engine::{Clock, Lake};
 use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::cell::{Cell, FOLDER, register};
+use self::entry::{Entry, Prepared};
+use crate::cell::{Cell, FOLDER};
 use crate::destination::Destinations;
 use crate::error::{Error, ErrorKind, Result};
-use crate::job::{Event, FORMAT, Job, State};
+use crate::job::{Event, Job, State};
 use crate::plan::Plan;
-use crate::progress::Counts;
 use crate::request::{Options, Request};
-use crate::run::{Tuning, Worker};
-use crate::source::{Pinned, RowSource};
+use crate::run::Tuning;
+use crate::source::RowSource;
 use crate::store::Store;
+
+mod entry;
 
 /// All replays of a lake. Cheap to clone.
 #[derive(Clone)]
@@ -33,13 +34,6 @@ struct Inner {
     worker: String,
     stop: CancellationToken,
     entries: Mutex<BTreeMap<String, Entry>>,
-}
-
-/// A replay that this process has.
-struct Entry {
-    cell: Arc<Cell>,
-    stop: CancellationToken,
-    task: Option<JoinHandle<()>>,
 }
 
 /// A replay that was asked for.
@@ -331,87 +325,6 @@ impl Jobs {
             _ => {}
         }
         Ok(job)
-    }
-}
-
-/// What a request comes to.
-struct Prepared {
-    select: String,
-    target: String,
-    plan: Plan,
-}
-
-impl Entry {
-    fn new(cell: Cell) -> Self {
-        Self {
-            cell: Arc::new(cell),
-            stop: CancellationToken::new(),
-            task: None,
-        }
-    }
-}
-
-impl Inner {
-    async fn load(&self, id: &str) -> Result<(u64, Job)> {
-        match self.store.latest::<Job>(&register(id)).await? {
-            Some((_, job)) if job.format != FORMAT => Err(Error::internal(format!(
-                "replay `{id}` is stored in format {}, which this build doesn't know",
-                job.format
-            ))),
-            Some(found) => Ok(found),
-            None => Err(no_replay(id)),
-        }
-    }
-
-    fn found(&self, number: u64, job: Job) -> Entry {
-        let (store, clock) = (self.store.clone(), self.clock.clone());
-        Entry::new(Cell::found(store, clock, self.worker.clone(), number, job))
-    }
-
-    /// Starts a worker; it begins when the one before it has left.
-    fn spawn(&self, entry: &mut Entry) {
-        entry.stop = self.stop.child_token();
-        let worker = Worker {
-            cell: entry.cell.clone(),
-            source: self.source.clone(),
-            destinations: self.destinations.clone(),
-            clock: self.clock.clone(),
-            stop: entry.stop.clone(),
-            tuning: self.tuning,
-        };
-        let before = entry.task.take();
-        entry.task = Some(tokio::spawn(async move {
-            if let Some(before) = before {
-                let _ = before.await;
-            }
-            worker.run().await;
-        }));
-    }
-
-    fn job(&self, id: String, request: &Request, prepared: Prepared) -> Job {
-        let now_us = self.clock.now_us();
-        Job {
-            format: FORMAT,
-            id,
-            text: request.text.clone(),
-            source: Pinned {
-                select: prepared.select,
-                table: prepared.plan.table.clone(),
-                version: prepared.plan.version,
-            },
-            destination: request.destination.clone(),
-            target: prepared.target,
-            options: request.options.clone(),
-            plan: prepared.plan,
-            state: State::Planned,
-            reason: None,
-            progress: Vec::new(),
-            counts: Counts::default(),
-            worker: self.worker.clone(),
-            created_us: now_us,
-            updated_us: now_us,
-            finished_us: None,
-        }
     }
 }
 

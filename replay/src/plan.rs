@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::destination::Checked;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::request::{Headers, Options, Partition};
 use crate::source::{PartitionCount, SourcePlan};
 
@@ -41,6 +41,8 @@ pub struct Plan {
 /// A reason why a replay can't start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
+    /// What sort of problem it is, as in an error's answer.
+    pub code: String,
     /// What is wrong.
     pub message: String,
     /// What to do about it.
@@ -88,12 +90,16 @@ impl Plan {
     /// Whether it can start.
     ///
     /// # Errors
-    /// `Invalid` with the first problem.
+    /// The first problem: `Unavailable` when the destination doesn't answer, `NotFound` when it
+    /// isn't there, else `Invalid`.
     pub fn accept(&self) -> Result<()> {
         let Some(problem) = self.problems.first() else {
             return Ok(());
         };
-        let error = Error::invalid(problem.message.clone());
+        let kinds = [ErrorKind::Unavailable, ErrorKind::NotFound];
+        let kind = kinds.into_iter().find(|kind| kind.code() == problem.code);
+        let kind = kind.unwrap_or(ErrorKind::Invalid);
+        let error = Error::new(kind, problem.message.clone());
         Err(match &problem.hint {
             Some(hint) => error.with_hint(hint.clone()),
             None => error,
@@ -104,6 +110,7 @@ impl Plan {
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         Self {
+            code: error.kind().code().to_owned(),
             message: error.to_string(),
             hint: error.hint().map(str::to_owned),
         }
@@ -136,6 +143,7 @@ fn too_few_partitions(
     let topic = checked.topic.as_deref().unwrap_or("?");
     let needed = i64::from(highest) + 1;
     Some(Problem {
+        code: ErrorKind::Invalid.code().to_owned(),
         message: format!(
             "topic `{topic}` has {there} partitions, but rows of partition {highest} are to keep \
              theirs"
@@ -221,6 +229,6 @@ mod tests {
         let plan = Plan::new(source(), down, &Options::default());
         assert_eq!(plan.records, 1_000);
         assert_eq!(plan.problems.len(), 1);
-        assert!(plan.accept().is_err());
+        assert_eq!(plan.accept().unwrap_err().kind(), ErrorKind::Unavailable);
     }
 }

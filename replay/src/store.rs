@@ -43,7 +43,7 @@ impl Store {
     ///
     /// # Errors
     /// `Fenced` when the number is taken, `Unavailable` when it may or may not be written.
-    pub(crate) async fn put<T: Serialize>(
+    pub(crate) async fn write<T: Serialize>(
         &self,
         register: &str,
         number: u64,

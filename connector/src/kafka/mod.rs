@@ -18,4 +18,5 @@ pub use config::KafkaConfig;
 pub(crate) use consumer::{Consumer, ConsumerEvent, ConsumerSettings, Seat};
 pub use embedded::EmbeddedBroker;
 pub(crate) use native::{Headers, Message};
+pub use crate::error::{Error, ErrorKind};
 pub use producer::{Delivered, Delivery, Outgoing, Producer, ProducerOptions};

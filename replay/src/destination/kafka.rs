@@ -164,8 +164,8 @@ impl Destination for Target {
 }
 
 /// An error of the connection.
-fn kept(error: eddy_connector::Error) -> Error {
-    use eddy_connector::ErrorKind as Connector;
+fn kept(error: kafka::Error) -> Error {
+    use kafka::ErrorKind as Connector;
     let kind = match error.kind() {
         Connector::Unavailable => ErrorKind::Unavailable,
         Connector::Invalid => ErrorKind::Invalid,
@@ -177,8 +177,8 @@ fn kept(error: eddy_connector::Error) -> Error {
 
 /// An error of one record: what is wrong with it won't get better. A producer whose order is
 /// broken (fatal, for librdkafka) is made anew by the next attempt.
-fn refused(error: eddy_connector::Error) -> Error {
-    use eddy_connector::ErrorKind as Connector;
+fn refused(error: kafka::Error) -> Error {
+    use kafka::ErrorKind as Connector;
     let kind = match error.kind() {
         Connector::Invalid => ErrorKind::Rejected,
         Connector::NotFound => ErrorKind::NotFound,

@@ -103,7 +103,7 @@ impl Destinations {
         let stored = Stored {
             definition: Some(definition),
         };
-        match self.0.store.put(&register, number, &stored).await {
+        match self.0.store.write(&register, number, &stored).await {
             Err(error) if error.kind() == ErrorKind::Fenced => Err(exists(&name)),
             result => result.map(|()| true),
         }
@@ -125,7 +125,7 @@ impl Destinations {
             return Err(not_found(name));
         }
         let gone = Stored { definition: None };
-        self.0.store.put(&register, number + 1, &gone).await
+        self.0.store.write(&register, number + 1, &gone).await
     }
 
     /// One destination.

@@ -9,6 +9,8 @@ use super::*;
 use crate::destination::{Definition, Kind};
 use crate::testing::{Fake, FakeSource, Stored, lake, place};
 
+mod crash;
+
 /// Longer than anything here takes; a test that waits for it has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -103,17 +105,6 @@ async fn within<T>(waiting: impl Future<Output = T>) -> T {
     }
 }
 
-/// Drops a process as a crash would: nothing is told to anybody.
-async fn crash(jobs: Jobs) {
-    let mut entries = jobs.0.entries.lock().await;
-    for entry in entries.values_mut() {
-        if let Some(task) = entry.task.take() {
-            task.abort();
-            let _ = task.await;
-        }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_record_arrives_as_it_was_and_in_order() {
     let mut room = Room::new(Clock::system(), 4, 50);
@@ -135,84 +126,6 @@ async fn every_record_arrives_as_it_was_and_in_order() {
         })
         .collect();
     assert_eq!(sent, room.records);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_crash_at_any_point_loses_nothing_and_doubles_only_the_unmarked_tail() {
-    for crash_at in [0, 1, 6, 7, 8, 30, 59, 60] {
-        let room = Room::new(Clock::system(), 3, 20);
-        let jobs = room.open(quick()).await;
-        // What is held is never acknowledged, so no mark may pass it.
-        if crash_at < 60 {
-            room.fake.hold(crash_at == 0);
-        }
-        let id = jobs.start(&request(&[])).await.unwrap().job.id;
-        within(room.fake.wait_for(crash_at)).await;
-        room.fake.hold(true);
-        crash(jobs).await;
-        let before = room.fake.received().len();
-        room.fake.hold(false);
-
-        let store = Store::new(&room.lake);
-        let (_, resumed) = store.latest(&register(&id)).await.unwrap().unwrap();
-        let jobs = room.open(quick()).await;
-        let job = until(&jobs, &id, State::Done).await;
-        assert_eq!(job.counts.acknowledged, 60, "crash at {crash_at}");
-        check_arrived(&room, before, &resumed);
-    }
-}
-
-/// All there, in order per partition; the second run began right behind the marks it found.
-fn check_arrived(room: &Room, before: usize, resumed: &Job) {
-    let arrived = room.arrived();
-    let (first, second) = arrived.split_at(before);
-    let mut distinct: Vec<_> = arrived.clone();
-    distinct.sort_unstable();
-    distinct.dedup();
-    assert_eq!(distinct, room.expected());
-    for run in [first, second] {
-        assert!(run.is_sorted(), "{run:?}");
-    }
-    for (partition, offset) in second {
-        let marks = resumed.progress.iter();
-        let mut own = marks.filter(|mark| mark.partition == *partition);
-        assert!(own.all(|mark| mark.offset < *offset));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn progress_never_passes_what_is_not_acknowledged() {
-    let room = Room::new(Clock::system(), 2, 10);
-    room.fake.hold(true);
-    let jobs = room.open(quick()).await;
-    let id = jobs.start(&request(&[])).await.unwrap().job.id;
-    within(room.fake.wait_for(20)).await;
-    assert_eq!(jobs.show(&id).await.unwrap().progress, []);
-    jobs.shutdown().await;
-    let stored: (u64, Job) = jobs.0.load(&id).await.unwrap();
-    assert_eq!(stored.1.progress, []);
-    assert_eq!(stored.1.state, State::Running);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_workers_never_both_advance_a_replay() {
-    let room = Room::new(Clock::system(), 1, 40);
-    room.fake.hold(true);
-    let first = room.open(quick()).await;
-    let id = first.start(&request(&[])).await.unwrap().job.id;
-    within(room.fake.wait_for(40)).await;
-    // The second process takes it up; the first still thinks that it has it (P23).
-    let second = room.open(quick()).await;
-    within(room.fake.wait_for(80)).await;
-    let taken: (u64, Job) = second.0.load(&id).await.unwrap();
-    assert_eq!(taken.1.worker, second.0.worker);
-    room.fake.hold(false);
-    room.fake.release();
-    let job = until(&second, &id, State::Done).await;
-    assert_eq!(job.worker, second.0.worker);
-    assert_eq!(job.counts.acknowledged, 40);
-    first.shutdown().await;
-    assert_eq!(first.show(&id).await.unwrap(), job);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -293,23 +206,25 @@ async fn a_cancelled_replay_sends_nothing_more_and_never_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_rate_is_exact_on_a_manual_clock() {
+async fn no_record_leaves_before_its_time() {
     let clock = Clock::manual(0);
     let room = Room::new(clock.clone(), 1, 100);
     room.fake.set_clock(clock.clone());
     let jobs = room.open(Tuning::default()).await;
     let asked = request(&[("rate", "10/s")]);
     let id = jobs.start(&asked).await.unwrap().job.id;
-    for count in 1..=100 {
-        within(room.fake.wait_for(count)).await;
-        assert_eq!(room.fake.received().len(), count);
-        clock.advance(Duration::from_millis(99));
-        assert_eq!(room.fake.received().len(), count);
-        clock.advance(Duration::from_millis(1));
+    let turning = async {
+        while jobs.show(&id).await.unwrap().state != State::Done {
+            clock.advance(Duration::from_millis(1));
+            tokio::task::yield_now().await;
+        }
+    };
+    within(turning).await;
+    let sent_at = room.fake.sent_at();
+    assert_eq!(sent_at.len(), 100);
+    for (n, at) in (0..).zip(sent_at) {
+        assert!(at >= Duration::from_millis(100 * n), "record {n} at {at:?}");
     }
-    until(&jobs, &id, State::Done).await;
-    let wanted: Vec<_> = (0..100).map(|n| Duration::from_millis(n * 100)).collect();
-    assert_eq!(room.fake.sent_at(), wanted);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use eddy_connector::EmbeddedBroker;
+use eddy_connector::kafka::EmbeddedBroker;
 use eddy_engine::Header;
 
 use super::*;

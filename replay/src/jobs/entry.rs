@@ -1,0 +1,104 @@
+//! The replays that this process has: loaded, made, and each with its worker.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Inner, no_replay};
+use crate::cell::{Cell, register};
+use crate::error::{Error, Result};
+use crate::job::{FORMAT, Job, State};
+use crate::plan::Plan;
+use crate::progress::Counts;
+use crate::request::Request;
+use crate::run::Worker;
+use crate::source::Pinned;
+
+/// A replay that this process has.
+pub(super) struct Entry {
+    pub(super) cell: Arc<Cell>,
+    pub(super) stop: CancellationToken,
+    pub(super) task: Option<JoinHandle<()>>,
+}
+
+/// What a request comes to.
+pub(super) struct Prepared {
+    pub(super) select: String,
+    pub(super) target: String,
+    pub(super) plan: Plan,
+}
+
+impl Entry {
+    pub(super) fn new(cell: Cell) -> Self {
+        Self {
+            cell: Arc::new(cell),
+            stop: CancellationToken::new(),
+            task: None,
+        }
+    }
+}
+
+impl Inner {
+    pub(super) async fn load(&self, id: &str) -> Result<(u64, Job)> {
+        match self.store.latest::<Job>(&register(id)).await? {
+            Some((_, job)) if job.format != FORMAT => Err(Error::internal(format!(
+                "replay `{id}` is stored in format {}, which this build doesn't know",
+                job.format
+            ))),
+            Some(found) => Ok(found),
+            None => Err(no_replay(id)),
+        }
+    }
+
+    pub(super) fn found(&self, number: u64, job: Job) -> Entry {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        Entry::new(Cell::found(store, clock, self.worker.clone(), number, job))
+    }
+
+    /// Starts a worker; it begins when the one before it has left.
+    pub(super) fn spawn(&self, entry: &mut Entry) {
+        entry.stop = self.stop.child_token();
+        let worker = Worker {
+            cell: entry.cell.clone(),
+            source: self.source.clone(),
+            destinations: self.destinations.clone(),
+            clock: self.clock.clone(),
+            stop: entry.stop.clone(),
+            tuning: self.tuning,
+        };
+        let before = entry.task.take();
+        entry.task = Some(tokio::spawn(async move {
+            if let Some(before) = before {
+                let _ = before.await;
+            }
+            worker.run().await;
+        }));
+    }
+
+    pub(super) fn job(&self, id: String, request: &Request, prepared: Prepared) -> Job {
+        let now_us = self.clock.now_us();
+        Job {
+            format: FORMAT,
+            id,
+            text: request.text.clone(),
+            source: Pinned {
+                select: prepared.select,
+                table: prepared.plan.table.clone(),
+                version: prepared.plan.version,
+            },
+            destination: request.destination.clone(),
+            target: prepared.target,
+            options: request.options.clone(),
+            plan: prepared.plan,
+            state: State::Planned,
+            reason: None,
+            progress: Vec::new(),
+            counts: Counts::default(),
+            worker: self.worker.clone(),
+            created_us: now_us,
+            updated_us: now_us,
+            finished_us: None,
+        }
+    }
+}
