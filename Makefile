@@ -38,10 +38,12 @@ soak: ## The same tests with more kills, cases and seeds
 	$(BUILD_TESTS)
 	EDDY_SOAK=1 $(SERVICES)/with-services $(RUN_TESTS)
 
-bench: ## The sink from a Kafka backlog to committed files, and freshness
+bench: ## The sink from a Kafka backlog to committed files, and freshness (T=name: one of them)
 	$(SERVICES)/install >/dev/null
-	cargo bench --locked --bench '$(or $(T),*)' --no-run
-	$(SERVICES)/with-services cargo bench --locked --bench '$(or $(T),*)'
+	cargo build --locked --release
+	cargo bench --locked $(if $(T),--bench $(T),--benches) --no-run
+	EDDY_BIN=$(CARGO_TARGET_DIR)/release/eddy $(SERVICES)/with-services \
+	    cargo bench --locked $(if $(T),--bench $(T),--benches)
 
 services: ## Start Kafka and S3 for development and leave them running
 	@$(SERVICES)/develop start

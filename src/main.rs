@@ -1,3 +1,32 @@
-//! Eddy.
+//! The `eddy` binary: reads flags and the configuration, starts the roles, and wires the crates.
+//!
+//! It holds no logic of its own. Where to look: `cli` for the flags, `config` for the file,
+//! `server` for what runs in one process, `commands/` for one file per subcommand.
 
-fn main() {}
+mod cli;
+mod client;
+mod commands;
+mod config;
+mod server;
+mod shutdown;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    telemetry::start(cli.log_format);
+    match commands::run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            // The one place where an error of a command is told; the chain says what and where.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -21,9 +21,10 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::error::{Error, Result};
+use crate::hooks::IntoRequest;
 use crate::query::{Inner, Query, Request};
 use crate::run::{Seen, bind, plan, rows};
-use crate::statement::{freeze_time, parse_select, render};
+use crate::statement::{Params, Statement, freeze_time, parse, parse_select, render};
 
 /// What a replay would send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +65,24 @@ const COLUMNS: &str = "_topic, _topic_id, _partition, _offset, _timestamp, _time
                        _key, _value, _headers";
 
 impl Query {
+    /// Takes `SELECT ... INTO destination ... WITH (...)` apart, without running any of it.
+    ///
+    /// # Errors
+    /// `Syntax` or `Invalid` when the text is no such statement.
+    pub fn take_into_apart(&self, sql: &str) -> Result<IntoRequest> {
+        match parse(sql, &Params::None)? {
+            Statement::Into(into) => Ok(IntoRequest {
+                select: render(&into.query)?,
+                destination: into.destination,
+                options: into.options,
+                text: sql.to_owned(),
+            }),
+            _ => Err(Error::invalid(
+                "a replay is a `SELECT * INTO destination FROM ...`",
+            )),
+        }
+    }
+
     /// Plans a replay of `select` on a version, the newest unless given.
     ///
     /// # Errors

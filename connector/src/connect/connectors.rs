@@ -139,9 +139,8 @@ impl Connectors {
     ///
     /// # Errors
     /// `Unavailable` when a task didn't end in time: what it had buffered is read again later.
-    pub fn stop(self, deadline: Duration) -> Result<()> {
-        let mut running = self.running;
-        for connector in &mut running {
+    pub fn stop(&self, deadline: Duration) -> Result<()> {
+        for connector in &self.running {
             connector.discovery.stop();
             connector
                 .tasks
@@ -149,8 +148,8 @@ impl Connectors {
                 .for_each(|task| task.ask_to_stop(deadline));
         }
         let mut late = Vec::new();
-        for connector in running {
-            for task in connector.tasks {
+        for connector in &self.running {
+            for task in &connector.tasks {
                 let name = format!("{}-{}", connector.config.name, task.number());
                 if !task.wait(deadline) {
                     late.push(name);

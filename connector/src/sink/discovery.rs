@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::JoinHandle;
+
 use std::time::Duration;
 
 use eddy_engine::Clock;
@@ -71,7 +71,6 @@ impl TopicBoard {
 /// The thread that asks.
 pub(crate) struct Discovery {
     stop: Arc<(Mutex<bool>, Condvar)>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Discovery {
@@ -88,7 +87,8 @@ impl Discovery {
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let (config, board) = (Arc::clone(config), Arc::clone(board));
         let stopped = Arc::clone(&stop);
-        let thread = std::thread::Builder::new()
+        // It ends by itself: a question may still wait for a dead broker when it is told to.
+        std::thread::Builder::new()
             .name(format!("{}-topics", config.name))
             .spawn(move || {
                 loop {
@@ -104,18 +104,14 @@ impl Discovery {
             .map_err(|error| {
                 Error::new(ErrorKind::Internal, "a thread can't be started").with_source(error)
             })?;
-        Ok(Self {
-            stop,
-            thread: Some(thread),
-        })
+        Ok(Self { stop })
     }
 
     /// Asks no more.
-    pub(crate) fn stop(&mut self) {
+    pub(crate) fn stop(&self) {
         *self.stop.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.stop.1.notify_all();
         // A question may still wait for a dead broker; the thread ends after it.
-        self.thread.take();
+        self.stop.1.notify_all();
     }
 }
 

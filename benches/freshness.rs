@@ -1,0 +1,170 @@
+//! `make bench`: from the producer's acknowledgement to visible in SQL over HTTP.
+//!
+//! 500 records a second go into one topic; a client asks `count(*)` without a pause between
+//! answers. A record counts as visible when an answer that includes it has arrived. Prints p50, p99
+//! and the worst. `EDDY_BENCH_SECONDS` changes the length.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(missing_docs)]
+
+mod load;
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use load::events::{Seeded, event};
+use load::services::{create_bucket, create_topic, lake, setting};
+use load::worker::{Worker, wait_until};
+use rdkafka::ClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::message::Message as _;
+use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
+
+const RECORDS_PER_SECOND: u64 = 500;
+
+/// Tells when each record was acknowledged.
+struct Acknowledged(mpsc::Sender<(i64, Instant)>);
+
+impl ClientContext for Acknowledged {}
+
+impl ProducerContext for Acknowledged {
+    type DeliveryOpaque = ();
+
+    #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        let message = result.as_ref().expect("Kafka acknowledges");
+        let _ = self.0.send((message.offset(), Instant::now()));
+    }
+}
+
+fn main() {
+    let seconds: u64 = std::env::var("EDDY_BENCH_SECONDS").map_or(30, |text| {
+        text.parse().expect("EDDY_BENCH_SECONDS is a number")
+    });
+    let topic = format!("fresh-{}", eddy_engine::Clock::system().new_id());
+    create_topic(&topic, 1);
+    create_bucket(&topic);
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let worker = Worker::start(folder.path(), &configuration(&topic, port));
+    let url = format!("http://127.0.0.1:{port}");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = reqwest::Client::new();
+    let count = || runtime.block_on(count(&client, &url, &topic));
+    produce(&topic, 1);
+    wait_until(Duration::from_secs(60), &worker.log, || count() == Some(1));
+
+    let total = RECORDS_PER_SECOND * seconds;
+    let producing = thread::spawn({
+        let topic = topic.clone();
+        move || produce(&topic, total)
+    });
+    let seen = watch(total, count, &worker);
+    let acknowledged = producing.join().unwrap();
+    report(&acknowledged, &seen, total);
+}
+
+/// When an answer first showed at least so many of the records.
+#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+fn watch(
+    total: u64,
+    mut count: impl FnMut() -> Option<u64>,
+    worker: &Worker,
+) -> Vec<(u64, Instant)> {
+    let mut seen = Vec::new();
+    wait_until(Duration::from_secs(600), &worker.log, || {
+        loop {
+            let now = count().unwrap_or(0).saturating_sub(1);
+            if seen.last().is_none_or(|(last, _)| now > *last) {
+                seen.push((now, Instant::now()));
+            }
+            if now >= total {
+                return true;
+            }
+        }
+    });
+    seen
+}
+
+/// Sends `total` records at the rate and returns when each was acknowledged, by offset.
+#[expect(clippy::disallowed_methods, reason = "a bench paces in real time")]
+fn produce(topic: &str, total: u64) -> Vec<(i64, Instant)> {
+    let (tx, rx) = mpsc::channel();
+    let producer: ThreadedProducer<Acknowledged> = ClientConfig::new()
+        .set("bootstrap.servers", setting("EDDY_TEST_KAFKA"))
+        .set("acks", "all")
+        .set("linger.ms", "5")
+        .create_with_context(Acknowledged(tx))
+        .unwrap();
+    let mut random = Seeded::new(7);
+    let start = Instant::now();
+    for index in 0..total {
+        let due = Duration::from_micros(index * 1_000_000 / RECORDS_PER_SECOND);
+        thread::sleep(due.saturating_sub(start.elapsed()));
+        let mut text = String::new();
+        event(&mut random, index, &mut text);
+        producer
+            .send(BaseRecord::<(), _>::to(topic).payload(&text))
+            .map_err(|e| e.0)
+            .unwrap();
+    }
+    (0..total)
+        .map(|_| rx.recv_timeout(Duration::from_secs(30)).unwrap())
+        .collect()
+}
+
+fn report(acknowledged: &[(i64, Instant)], seen: &[(u64, Instant)], total: u64) {
+    let mut delays: Vec<Duration> = acknowledged
+        .iter()
+        .map(|(offset, at)| {
+            // The first record of the topic was the warm-up, so offset n is the n-th of these.
+            let wanted = u64::try_from(*offset).unwrap();
+            let visible = seen
+                .iter()
+                .find(|(count, _)| *count >= wanted)
+                .expect("all were seen");
+            visible.1.saturating_duration_since(*at)
+        })
+        .collect();
+    delays.sort_unstable();
+    let at = |part: f64| delays[((delays.len() - 1) as f64 * part) as usize].as_millis();
+    println!("records      {total} at {RECORDS_PER_SECOND}/s");
+    println!("p50          {} ms", at(0.50));
+    println!("p99          {} ms", at(0.99));
+    println!("worst        {} ms", at(1.0));
+}
+
+async fn count(client: &reqwest::Client, url: &str, topic: &str) -> Option<u64> {
+    let body = serde_json::json!({ "sql": format!("SELECT count(*) AS n FROM \"{topic}\"") });
+    let answer = client
+        .post(format!("{url}/api/v1/sql"))
+        .json(&body)
+        .send()
+        .await
+        .ok()?;
+    let row: serde_json::Value = answer.json().await.ok()?;
+    row.get("n")?.as_u64()
+}
+
+fn configuration(topic: &str, port: u16) -> String {
+    format!(
+        "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
+         [connectors.fresh]\n\"topics\" = \"{topic}\"\n",
+        lake(topic),
+        setting("EDDY_TEST_KAFKA"),
+    )
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}

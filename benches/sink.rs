@@ -1,0 +1,108 @@
+//! `make bench`: 1,000,000 events from a Kafka backlog to committed Parquet on S3.
+//!
+//! Prints records per second, MB of JSON per CPU-second of the worker process (user and system,
+//! everything counted: Kafka client, decode, encode, upload, commit), and peak memory. The raw
+//! bytes are kept, the configuration is the default one.
+//!
+//! `EDDY_BENCH_RECORDS` changes the number of events.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(missing_docs)]
+
+mod load;
+
+use std::time::{Duration, Instant};
+
+use eddy_engine::read::Snapshot;
+use eddy_engine::{Clock, Lake, LakeOptions};
+use load::services::{create_bucket, create_topic, fill, lake, setting};
+use load::worker::{Used, Worker, wait_until};
+
+const PARTITIONS: i32 = 4;
+
+#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+fn main() {
+    let records: u64 = std::env::var("EDDY_BENCH_RECORDS").map_or(1_000_000, |text| {
+        text.parse().expect("EDDY_BENCH_RECORDS is a number")
+    });
+    let run = Clock::system().new_id();
+    let topic = format!("bench-{run}");
+    create_topic(&topic, PARTITIONS);
+    create_bucket(&topic);
+    println!("filling `{topic}` with {records} events");
+    let bytes = fill(&topic, records);
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let lake = runtime.block_on(open_lake(&topic));
+    let start = Instant::now();
+    let worker = Worker::start(folder.path(), &configuration(&topic));
+    wait_until(Duration::from_secs(600), &worker.log, || {
+        accounted(&lake, &topic) >= records
+    });
+    let wall = start.elapsed();
+    let used = worker.used();
+    report(records, bytes, wall, used);
+}
+
+fn report(records: u64, bytes: u64, wall: Duration, used: Used) {
+    let megabytes = bytes as f64 / 1e6;
+    let cpu = used.cpu.as_secs_f64();
+    println!("records                  {records}");
+    println!(
+        "JSON                     {megabytes:.0} MB, {} bytes a record",
+        bytes / records
+    );
+    println!("wall                     {:.2} s", wall.as_secs_f64());
+    println!(
+        "records/s                {:.0}",
+        records as f64 / wall.as_secs_f64()
+    );
+    println!("CPU of the worker        {cpu:.2} s");
+    println!("MB(JSON) per CPU-second  {:.1}", megabytes / cpu);
+    println!("peak memory              {} MiB", used.memory_max >> 20);
+}
+
+fn configuration(topic: &str) -> String {
+    format!(
+        "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"\"\n\
+         [connectors.bench]\n\"topics\" = \"{topic}\"\n",
+        lake(topic),
+        setting("EDDY_TEST_KAFKA"),
+    )
+}
+
+async fn open_lake(bucket: &str) -> Lake {
+    let endpoint = setting("EDDY_TEST_S3_ENDPOINT");
+    let options = [
+        ("aws_endpoint", endpoint),
+        ("aws_access_key_id", setting("EDDY_TEST_S3_ACCESS_KEY")),
+        ("aws_secret_access_key", setting("EDDY_TEST_S3_SECRET_KEY")),
+        ("aws_region", "us-east-1".to_owned()),
+    ];
+    let options = LakeOptions {
+        url: format!("s3://{bucket}/lake"),
+        options: options
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
+    };
+    Lake::open(&options, Clock::system()).unwrap()
+}
+
+/// Offsets accounted by the table, which a bench's topic has from 0 on without gaps.
+fn accounted(lake: &Lake, topic: &str) -> u64 {
+    let table = lake.table("topics", topic);
+    match Snapshot::load(lake, &table, None).unwrap() {
+        Some(snapshot) => snapshot
+            .positions
+            .values()
+            .map(|position| u64::try_from(position.offset).unwrap())
+            .sum(),
+        None => 0,
+    }
+}

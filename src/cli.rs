@@ -1,0 +1,247 @@
+//! The command line: every subcommand and flag, and nothing that acts on them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::telemetry::LogFormat;
+
+/// Records Kafka topics into a lake of plain Parquet, answers SQL, plays any result back.
+#[derive(Debug, Parser)]
+#[command(name = "eddy", version)]
+pub(crate) struct Cli {
+    /// How log lines look.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "text",
+        env = "EDDY_LOG_FORMAT"
+    )]
+    pub(crate) log_format: LogFormat,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Everything in one process, embedded broker, sample data; prints what to try next.
+    Dev(DevArgs),
+    /// The service: sink worker, query and replay from one configuration file.
+    Serve(ServeArgs),
+    /// Send NDJSON lines to a topic, each line one record.
+    Load(LoadArgs),
+    /// Ask SQL and print the answer.
+    Sql(SqlArgs),
+    /// Plan, start and watch replays.
+    #[command(subcommand)]
+    Replay(ReplayCommand),
+    /// Is every offset of the topic accounted exactly once? Exits 1 if not.
+    Verify(VerifyArgs),
+    /// A table's versions, files and positions, read from the lake itself.
+    Inspect(InspectArgs),
+    /// The configuration file.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// `eddy dev`.
+#[derive(Debug, Args)]
+pub(crate) struct DevArgs {
+    /// Where the lake and the state live.
+    #[arg(long, default_value = "eddy-data")]
+    pub(crate) data: PathBuf,
+    /// Where to serve HTTP.
+    #[arg(long, default_value = "127.0.0.1:8480")]
+    pub(crate) listen: String,
+    /// Don't load the sample events.
+    #[arg(long)]
+    pub(crate) empty: bool,
+}
+
+/// `eddy serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The configuration file.
+    #[arg(long, env = "EDDY_CONFIG")]
+    pub(crate) config: PathBuf,
+    /// The roles of this process.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub(crate) roles: Vec<Role>,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Sink tasks.
+    Worker,
+    /// SQL over HTTP.
+    Query,
+    /// Replays.
+    Replay,
+}
+
+/// `eddy load`.
+#[derive(Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// The file, or `-` for standard input.
+    pub(crate) file: PathBuf,
+    /// The topic.
+    #[arg(long)]
+    pub(crate) topic: String,
+    /// The top-level field whose value becomes the key.
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    /// The configuration file that says where Kafka is.
+    #[arg(long, env = "EDDY_CONFIG", default_value = "eddy-data/eddy.toml")]
+    pub(crate) config: PathBuf,
+}
+
+/// Where the server is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Server {
+    /// The server's address.
+    #[arg(long, env = "EDDY_URL", default_value = "http://127.0.0.1:8480")]
+    pub(crate) url: String,
+    /// The bearer token, if the server wants one.
+    #[arg(long, env = "EDDY_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+}
+
+/// `eddy sql`.
+#[derive(Debug, Args)]
+pub(crate) struct SqlArgs {
+    /// The statement; without one, `--file`.
+    #[arg(required_unless_present = "file")]
+    pub(crate) statement: Option<String>,
+    /// Read the statement from this file, or from standard input with `-`.
+    #[arg(short, long, conflicts_with = "statement")]
+    pub(crate) file: Option<PathBuf>,
+    /// Write the answer to this file.
+    #[arg(short, long)]
+    pub(crate) output: Option<PathBuf>,
+    /// The answer's format.
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: Format,
+    /// Where the server is.
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+/// An answer's format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns, for people.
+    Table,
+    /// One JSON object a line.
+    Ndjson,
+    /// One JSON array.
+    Json,
+    /// Comma-separated, with a header line.
+    Csv,
+    /// An Arrow IPC stream.
+    Arrow,
+}
+
+/// `eddy replay`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReplayCommand {
+    /// What a `SELECT * INTO destination FROM ...` would do, without doing it.
+    Plan {
+        /// The statement.
+        statement: String,
+        /// Where the server is.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Start a `SELECT * INTO destination FROM ...`; prints the plan and asks first.
+    Start {
+        /// The statement.
+        statement: String,
+        /// Don't ask.
+        #[arg(long)]
+        yes: bool,
+        /// Where the server is.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// All replays.
+    List {
+        /// Where the server is.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// One replay's state and progress.
+    Show {
+        /// The replay's id or name.
+        id: String,
+        /// Where the server is.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Pause a running replay.
+    Pause {
+        /// The replay's id or name.
+        id: String,
+        /// Where the server is.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Let a paused replay go on.
+    Resume {
+        /// The replay's id or name.
+        id: String,
+        /// Where the server is.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Stop a replay for good.
+    Cancel {
+        /// The replay's id or name.
+        id: String,
+        /// Where the server is.
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+/// `eddy verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The topic.
+    pub(crate) topic: String,
+    /// The folder of the lake that holds the topic's table.
+    #[arg(long, default_value = "topics")]
+    pub(crate) topics_dir: String,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The configuration file.
+    #[arg(long, env = "EDDY_CONFIG", default_value = "eddy-data/eddy.toml")]
+    pub(crate) config: PathBuf,
+}
+
+/// `eddy inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The table (its topic's name).
+    pub(crate) table: String,
+    /// The folder of the lake that holds the topic's table.
+    #[arg(long, default_value = "topics")]
+    pub(crate) topics_dir: String,
+    /// The configuration file.
+    #[arg(long, env = "EDDY_CONFIG", default_value = "eddy-data/eddy.toml")]
+    pub(crate) config: PathBuf,
+}
+
+/// `eddy config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Is the file right? Says what is wrong, and where.
+    Check {
+        /// The configuration file.
+        file: PathBuf,
+    },
+}

@@ -1,0 +1,47 @@
+//! What `eddy dev` prints once it is up: things to try, each ready to be pasted.
+
+use std::path::Path;
+
+use crate::server::Service;
+
+/// Prints the list.
+pub(crate) fn print(service: &Service, data: &Path, config: &Path) {
+    let eddy = std::env::current_exe()
+        .map_or_else(|_| "eddy".to_owned(), |path| path.display().to_string());
+    let url = service.url().unwrap_or_default();
+    let lake = data.join("lake").join("topics");
+    let lake = lake.display();
+    let config = config.display();
+    let with_url = if url == "http://127.0.0.1:8480" {
+        String::new()
+    } else {
+        format!(" --url {url}")
+    };
+    println!(
+        r#"
+Eddy is up: {url}
+The broker is an embedded one, for trying things: it is new at each start and keeps 5 MiB per partition.
+
+The tables, one per topic:
+  {eddy} sql{with_url} "SELECT * FROM system.tables"
+A question about real audit logs of 91 kinds, recorded as they came:
+  {eddy} sql{with_url} "SELECT eventName, count(*) AS events FROM saas_audit_logs WHERE eventName IS NOT NULL GROUP BY eventName ORDER BY events DESC LIMIT 5"
+The original record, byte for byte:
+  {eddy} sql{with_url} "SELECT _partition, _offset, _key_text, _value_text FROM slack_events LIMIT 1" --format ndjson
+Send something of your own, and see it a moment later:
+  echo '{{"order": 42, "status": "failed"}}' | {eddy} load - --topic orders --config {config}
+  {eddy} sql{with_url} "SELECT * FROM orders"
+Play a result back into Kafka, here into the topic `sandbox`, and look at it:
+  {eddy} replay start --yes{with_url} "SELECT * INTO sandbox FROM slack_events WHERE type = 'event_callback'"
+  {eddy} sql{with_url} "SELECT count(*) FROM sandbox"
+Is every offset accounted exactly once?
+  {eddy} verify slack_events --config {config}
+
+The files are plain Parquet in Delta tables, under {lake}
+  duckdb -c "INSTALL delta; LOAD delta; SELECT count(*) FROM delta_scan('{lake}/slack_events')"
+  duckdb -c "SELECT count(*) FROM read_parquet('{lake}/slack_events/*/*.parquet', union_by_name = true)"
+
+Ctrl-C commits and ends.
+"#
+    );
+}

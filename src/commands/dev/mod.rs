@@ -1,0 +1,63 @@
+//! `eddy dev`: everything in one process, for trying things.
+//!
+//! The broker is librdkafka's in-process one: it is new at each start and keeps 5 MiB per
+//! partition, so what feeds it holds back until the sink has caught up. The lake stays.
+
+mod guide;
+mod samples;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use eddy_connector::EmbeddedBroker;
+
+use crate::cli::{DevArgs, Role};
+use crate::config::Config;
+use crate::{server, shutdown};
+
+/// Kafka partitions of each topic of the embedded broker.
+const PARTITIONS: i32 = 4;
+
+/// Starts broker and service, loads the samples into a new lake, prints what to try, and serves
+/// until a signal.
+pub(crate) async fn run(args: DevArgs) -> Result<ExitCode> {
+    std::fs::create_dir_all(&args.data)
+        .with_context(|| format!("the folder `{}` can't be made", args.data.display()))?;
+    let data = std::fs::canonicalize(&args.data)?;
+    let broker = EmbeddedBroker::start()?;
+    let file = write_config(&data, broker.bootstrap_servers(), &args.listen)?;
+    let config = Config::load(&file)?;
+    // The replay that the guide proposes goes there.
+    broker.create_topic("sandbox", PARTITIONS)?;
+    let service = server::start(&config, &[Role::Worker, Role::Query, Role::Replay]).await?;
+    if !args.empty {
+        samples::load_missing(&service, &broker).await?;
+    }
+    guide::print(&service, &data, &file);
+    shutdown::requested().await?;
+    service.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the configuration that `eddy load` and `eddy verify` find by default.
+fn write_config(data: &Path, bootstrap: &str, listen: &str) -> Result<PathBuf> {
+    let lake = url::Url::from_directory_path(data.join("lake"))
+        .map_err(|()| anyhow::anyhow!("`{}` is no absolute folder", data.display()))?;
+    let text = format!(
+        "# Written anew by each `eddy dev`: its broker gets another port each time.\n\
+         [lake]\nurl = \"{}\"\n\n\
+         [http]\nlisten = \"{listen}\"\n\n\
+         [kafka]\n\"bootstrap.servers\" = \"{bootstrap}\"\n\
+         # The embedded broker knows no static members.\n\"group.instance.id\" = \"\"\n\n\
+         [connectors.dev]\n\"topics.regex\" = \"[^_].*\"\n\"tasks.max\" = \"1\"\n\
+         \"topic.recreated\" = \"new\"\n\n\
+         [destinations.sandbox]\ntype = \"kafka\"\n\
+         [destinations.sandbox.options]\n\"bootstrap.servers\" = \"{bootstrap}\"\n\
+         topic = \"sandbox\"\n",
+        lake.as_str().trim_end_matches('/'),
+    );
+    let file = data.join("eddy.toml");
+    std::fs::write(&file, text).with_context(|| format!("`{}`", file.display()))?;
+    Ok(file)
+}

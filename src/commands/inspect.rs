@@ -1,0 +1,59 @@
+//! `eddy inspect TABLE`: a table's versions, files and positions, read from the lake itself.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use eddy_engine::commit::TableLog;
+use eddy_engine::read::Snapshot;
+use eddy_engine::schema::columns;
+
+use crate::cli::InspectArgs;
+use crate::config::Config;
+use crate::server;
+
+/// How many versions are listed, newest first.
+const LATEST: usize = 20;
+
+/// Prints what the newest version holds and the latest versions' history.
+pub(crate) async fn run(args: InspectArgs) -> Result<ExitCode> {
+    let config = Config::load(&args.config)?;
+    let lake = server::open_lake(&config).await?;
+    let table = lake.table(&args.topics_dir, &args.table);
+    let looked = tokio::task::spawn_blocking(move || -> Result<_> {
+        let Some(snapshot) = Snapshot::load(&lake, &table, None)? else {
+            bail!("the lake has no table at `{table}`");
+        };
+        let log = TableLog::open(&lake, &table)?.context("the table vanished while it was read")?;
+        Ok((snapshot, log.history(LATEST)?))
+    });
+    let (snapshot, history) = looked.await??;
+    let rows: u64 = snapshot.files.iter().map(|file| file.rows).sum();
+    let bytes: u64 = snapshot.files.iter().map(|file| file.size).sum();
+    println!("table      {}", args.table);
+    println!("version    {}", snapshot.version);
+    println!(
+        "files      {} with {rows} rows, {bytes} bytes",
+        snapshot.files.len()
+    );
+    println!("columns    {}", columns(&snapshot.schema).len());
+    println!("positions");
+    for ((topic_id, partition), position) in snapshot.positions.iter() {
+        println!(
+            "  {topic_id} partition {partition}: next offset {}, epoch {}",
+            position.offset, position.epoch
+        );
+    }
+    println!("latest versions");
+    for entry in &history {
+        println!(
+            "  {} {}: {} files added with {} rows, {} removed, {} partitions moved",
+            entry.version,
+            entry.operation,
+            entry.files_added,
+            entry.rows_added,
+            entry.files_removed,
+            entry.moves.len()
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}

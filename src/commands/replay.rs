@@ -1,0 +1,91 @@
+//! `eddy replay`: plans, starts, watches and stops replays over the server's HTTP API.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+use crate::cli::{ReplayCommand, Server};
+use crate::client::Client;
+
+const REPLAYS: &str = "/api/v1/replays";
+
+/// Runs one of the replay subcommands.
+pub(crate) async fn run(command: ReplayCommand) -> Result<ExitCode> {
+    match command {
+        ReplayCommand::Plan { statement, server } => {
+            let client = Client::new(&server)?;
+            print(&plan(&client, &statement).await?)?;
+        }
+        ReplayCommand::Start {
+            statement,
+            yes,
+            server,
+        } => {
+            return start(&statement, yes, &server).await;
+        }
+        ReplayCommand::List { server } => {
+            print(&Client::new(&server)?.get_json(REPLAYS).await?)?;
+        }
+        ReplayCommand::Show { id, server } => {
+            print(
+                &Client::new(&server)?
+                    .get_json(&format!("{REPLAYS}/{id}"))
+                    .await?,
+            )?;
+        }
+        ReplayCommand::Pause { id, server } => act(&id, "pause", &server).await?,
+        ReplayCommand::Resume { id, server } => act(&id, "resume", &server).await?,
+        ReplayCommand::Cancel { id, server } => act(&id, "cancel", &server).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn plan(client: &Client, statement: &str) -> Result<Value> {
+    client
+        .post_json(REPLAYS, &json!({ "sql": statement, "plan": true }))
+        .await
+}
+
+async fn start(statement: &str, yes: bool, server: &Server) -> Result<ExitCode> {
+    let client = Client::new(server)?;
+    if !yes {
+        print(&plan(&client, statement).await?)?;
+        if !agreed()? {
+            eprintln!("nothing was started");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    print(
+        &client
+            .post_json(REPLAYS, &json!({ "sql": statement }))
+            .await?,
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn act(id: &str, verb: &str, server: &Server) -> Result<()> {
+    let client = Client::new(server)?;
+    print(
+        &client
+            .post_json(&format!("{REPLAYS}/{id}/{verb}"), &json!({}))
+            .await?,
+    )
+}
+
+fn agreed() -> Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        bail!("standard input is no terminal to ask on; pass --yes to start without asking");
+    }
+    eprint!("start this replay? [y/N] ");
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn print(value: &Value) -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! `eddy verify TOPIC`: compares the broker's offsets with the table's, and says what it found.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use eddy_connector::VerifyReport;
+use serde_json::{Value, json};
+
+use crate::cli::VerifyArgs;
+use crate::config::Config;
+use crate::server;
+
+/// Prints the report; exit code 1 when an offset is missing or doubled.
+pub(crate) async fn run(args: VerifyArgs) -> Result<ExitCode> {
+    let config = Config::load(&args.config)?;
+    let lake = server::open_lake(&config).await?;
+    let kafka = server::kafka(&config)?;
+    let table = lake.table(&args.topics_dir, &args.topic);
+    let report = eddy_connector::verify(&lake, &table, &kafka, lake.clock())
+        .await
+        .with_context(|| format!("topic `{}` can't be verified", args.topic))?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&json(&report))?);
+    } else {
+        print!("{report}");
+    }
+    Ok(if report.clean() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn json(report: &VerifyReport) -> Value {
+    let partitions: Vec<Value> = report
+        .partitions
+        .iter()
+        .map(|part| {
+            json!({
+                "topic_id": part.topic_id,
+                "partition": part.partition,
+                "start": part.start,
+                "position": part.position,
+                "end": part.end,
+                "rows": part.rows,
+                "dead_letters": part.dead_letters,
+                "gaps_explained": part.gaps_explained,
+                "missing": part.missing,
+                "doubled": part.doubled,
+                "beyond": part.beyond,
+            })
+        })
+        .collect();
+    json!({
+        "topic": report.topic,
+        "version": report.version,
+        "clean": report.clean(),
+        "partitions": partitions,
+    })
+}

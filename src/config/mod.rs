@@ -1,0 +1,325 @@
+//! The configuration file: one TOML file, an `EDDY__` environment overlay, secrets by reference.
+//!
+//! Eddy's own tables go through the `config` crate. `[kafka]`, `[connectors.*]` and
+//! `[destinations.*]` hold Kafka's dotted keys and stay flat maps, read straight from the TOML:
+//! `config` would take `a.b` for a path and lose `a`.
+
+mod reference;
+mod size;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+pub(crate) use reference::resolve;
+pub(crate) use size::ByteSize;
+
+/// The whole configuration. It has no `Debug`, since its maps may hold secrets.
+pub(crate) struct Config {
+    /// Eddy's own tables.
+    pub(crate) settings: Settings,
+    /// `[kafka]`: client settings by Kafka's own names.
+    pub(crate) kafka: BTreeMap<String, String>,
+    /// `[lake.options]`: the store's own keys.
+    pub(crate) lake_options: BTreeMap<String, String>,
+    /// `[connectors.NAME]`: a connector's flat configuration.
+    pub(crate) connectors: BTreeMap<String, BTreeMap<String, String>>,
+    /// `[destinations.NAME]`: `type`, and the options of `[destinations.NAME.options]`.
+    pub(crate) destinations: BTreeMap<String, DestinationConfig>,
+    /// Where relative paths of the file start.
+    pub(crate) folder: PathBuf,
+}
+
+/// A destination as the file declares it. References stay unresolved until it is used.
+pub(crate) struct DestinationConfig {
+    /// `kafka`.
+    pub(crate) kind: String,
+    /// The destination's own keys.
+    pub(crate) options: BTreeMap<String, String>,
+}
+
+/// Eddy's own tables, with their defaults.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// `[lake]`.
+    pub(crate) lake: LakeSettings,
+    /// `[http]`.
+    pub(crate) http: HttpSettings,
+    /// `[worker]`.
+    pub(crate) worker: WorkerSettings,
+    /// `[connect]`: a listener that this version doesn't serve.
+    pub(crate) connect: ConnectSettings,
+    /// `[collector]`: listeners that this version doesn't serve.
+    pub(crate) collector: CollectorSettings,
+}
+
+impl Settings {
+    /// A listener that someone asks for and nobody serves must not pass in silence.
+    fn refuse_what_is_not_served(&self) -> Result<()> {
+        let listeners = [
+            ("connect.listen", &self.connect.listen),
+            ("collector.http_listen", &self.collector.http_listen),
+            ("collector.grpc_listen", &self.collector.grpc_listen),
+        ];
+        match listeners.iter().find(|(_, listen)| !listen.is_empty()) {
+            Some((key, _)) => {
+                bail!("`{key}` asks for a listener that this version doesn't have; leave it empty")
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// `[connect]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ConnectSettings {
+    /// Must be empty.
+    listen: String,
+}
+
+/// `[collector]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CollectorSettings {
+    /// Must be empty.
+    http_listen: String,
+    /// Must be empty.
+    grpc_listen: String,
+}
+
+/// `[lake]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LakeSettings {
+    /// `s3://bucket/prefix`, `gs://...`, `az://...` or `file:///dir`.
+    pub(crate) url: String,
+}
+
+/// `[http]`.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HttpSettings {
+    /// Where SQL, tables and replays are served; empty is off.
+    pub(crate) listen: String,
+    /// Serve beyond loopback although requests carry no token and no TLS.
+    pub(crate) allow_remote_without_token: bool,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8480".to_owned(),
+            allow_remote_without_token: false,
+        }
+    }
+}
+
+/// `[worker]`.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct WorkerSettings {
+    /// Bounds what builders, live rows, uploads and the Kafka client's queues hold together. More
+    /// makes larger files; less makes the cut come earlier.
+    pub(crate) memory: ByteSize,
+    /// Where the worker keeps its id, so that a restart keeps its partitions. Relative to the
+    /// configuration file.
+    pub(crate) state: PathBuf,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            memory: ByteSize::gibibytes(1),
+            state: PathBuf::from("eddy-state"),
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// Names the table, the key and the value that is wrong.
+    pub(crate) fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("the configuration file `{}`", path.display()))?;
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        Self::parse(&text, folder)
+            .with_context(|| format!("the configuration file `{}`", path.display()))
+    }
+
+    fn parse(text: &str, folder: PathBuf) -> Result<Self> {
+        let mut tables: toml::Table = text.parse().context("it is not TOML")?;
+        let kafka = flat(tables.remove("kafka"), "kafka")?;
+        let connectors = flat_tables(tables.remove("connectors"), "connectors")?;
+        let destinations = destinations(tables.remove("destinations"))?;
+        let lake_options = match tables.get_mut("lake").and_then(toml::Value::as_table_mut) {
+            Some(lake) => flat(lake.remove("options"), "lake.options")?,
+            None => BTreeMap::new(),
+        };
+        let settings: Settings = config::Config::builder()
+            .add_source(config::File::from_str(
+                &toml::to_string(&tables)?,
+                config::FileFormat::Toml,
+            ))
+            .add_source(
+                config::Environment::with_prefix("EDDY")
+                    .prefix_separator("__")
+                    .separator("__"),
+            )
+            .build()?
+            .try_deserialize()?;
+        settings.refuse_what_is_not_served()?;
+        if settings.lake.url.is_empty() {
+            bail!("`lake.url` is missing; set it to `s3://bucket/prefix` or `file:///dir`");
+        }
+        Ok(Self {
+            settings,
+            kafka,
+            lake_options,
+            connectors,
+            destinations,
+            folder,
+        })
+    }
+
+    /// `[kafka]` with its references resolved.
+    ///
+    /// # Errors
+    /// Names the reference that has no value.
+    pub(crate) fn kafka_resolved(&self) -> Result<BTreeMap<String, String>> {
+        resolve(&self.kafka).context("in [kafka]")
+    }
+}
+
+fn flat(value: Option<toml::Value>, name: &str) -> Result<BTreeMap<String, String>> {
+    let Some(value) = value else {
+        return Ok(BTreeMap::new());
+    };
+    let toml::Value::Table(table) = value else {
+        bail!("`{name}` must be a table")
+    };
+    table
+        .into_iter()
+        .map(|(key, value)| {
+            let text = match value {
+                toml::Value::String(text) => text,
+                toml::Value::Integer(number) => number.to_string(),
+                toml::Value::Float(number) => number.to_string(),
+                toml::Value::Boolean(flag) => flag.to_string(),
+                toml::Value::Table(_) => bail!(
+                    "`{name}.{key}` is a table; keys with dots are written in quotes, as \
+                     \"bootstrap.servers\""
+                ),
+                _ => bail!("`{name}.{key}` must be text, a number or a boolean"),
+            };
+            Ok((key, text))
+        })
+        .collect()
+}
+
+fn flat_tables(
+    value: Option<toml::Value>,
+    name: &str,
+) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
+    let Some(value) = value else {
+        return Ok(BTreeMap::new());
+    };
+    let toml::Value::Table(table) = value else {
+        bail!("`{name}` must be a table of tables")
+    };
+    table
+        .into_iter()
+        .map(|(key, value)| {
+            let inner = flat(Some(value), &format!("{name}.{key}"))?;
+            Ok((key, inner))
+        })
+        .collect()
+}
+
+fn destinations(value: Option<toml::Value>) -> Result<BTreeMap<String, DestinationConfig>> {
+    let Some(value) = value else {
+        return Ok(BTreeMap::new());
+    };
+    let toml::Value::Table(table) = value else {
+        bail!("`destinations` must be a table of tables")
+    };
+    table
+        .into_iter()
+        .map(|(name, value)| {
+            let toml::Value::Table(mut inner) = value else {
+                bail!("`destinations.{name}` must be a table");
+            };
+            let options = flat(
+                inner.remove("options"),
+                &format!("destinations.{name}.options"),
+            )?;
+            let kind = match inner.remove("type") {
+                Some(toml::Value::String(kind)) => kind,
+                _ => bail!("`destinations.{name}.type` is missing; use `kafka`"),
+            };
+            if let Some(key) = inner.keys().next() {
+                bail!(
+                    "`destinations.{name}.{key}` is unknown; a destination has `type` and \
+                     `[destinations.{name}.options]`"
+                );
+            }
+            Ok((name, DestinationConfig { kind, options }))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config> {
+        Config::parse(text, PathBuf::from("."))
+    }
+
+    #[test]
+    fn dotted_kafka_keys_survive_beside_their_prefixes() {
+        let config = parse(
+            "[lake]\nurl = \"file:///tmp/lake\"\n[kafka]\n\"a\" = 1\n\"a.b\" = \"x\"\n\
+             [connectors.orders]\n\"topics\" = \"orders\"\n\"tasks.max\" = 2\n",
+        )
+        .unwrap();
+        assert_eq!(config.kafka.get("a").map(String::as_str), Some("1"));
+        assert_eq!(config.kafka.get("a.b").map(String::as_str), Some("x"));
+        let orders = config.connectors.get("orders").unwrap();
+        assert_eq!(orders.get("tasks.max").map(String::as_str), Some("2"));
+    }
+
+    #[test]
+    fn an_unquoted_dotted_key_is_refused_by_name() {
+        let Err(error) = parse("[lake]\nurl = \"file:///x\"\n[kafka]\nbootstrap.servers = \"x\"\n")
+        else {
+            panic!("accepted");
+        };
+        assert!(
+            format!("{error:#}").contains("\"bootstrap.servers\""),
+            "{error:#}"
+        );
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused_by_name() {
+        let Err(error) = parse("[lake]\nurl = \"file:///x\"\nurll = \"y\"\n") else {
+            panic!("accepted");
+        };
+        assert!(format!("{error:#}").contains("urll"), "{error:#}");
+    }
+
+    #[test]
+    fn a_file_without_a_lake_says_what_to_set() {
+        let Err(error) = parse("[kafka]\n") else {
+            panic!("accepted")
+        };
+        assert!(format!("{error:#}").contains("lake.url"), "{error:#}");
+    }
+}

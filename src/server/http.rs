@@ -1,0 +1,157 @@
+//! The listener of the HTTP API: health, metrics, and the routers that the crates offer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::HttpSettings;
+
+/// What `/readyz` tells: set once the lake is reached and the roles are up.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ready(Arc<AtomicBool>);
+
+impl Ready {
+    /// From now on `/readyz` answers 200, or 503 again.
+    pub(crate) fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Release);
+    }
+}
+
+/// A bound listener, which is not served yet.
+pub(crate) struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Binds the configured address, or nothing when it is empty.
+    ///
+    /// # Errors
+    /// When the address is no address, is taken, or is open to others without the setting for it.
+    pub(crate) async fn bind(settings: &HttpSettings) -> Result<Option<Self>> {
+        if settings.listen.is_empty() {
+            return Ok(None);
+        }
+        let address: SocketAddr = settings.listen.parse().with_context(|| {
+            format!(
+                "http.listen `{}` is not an address such as `127.0.0.1:8480`",
+                settings.listen
+            )
+        })?;
+        if !address.ip().is_loopback() && !settings.allow_remote_without_token {
+            bail!(
+                "http.listen `{address}` can be reached from other machines, without a token and \
+                 without TLS; listen on 127.0.0.1, or set http.allow_remote_without_token = true"
+            );
+        }
+        let socket = TcpListener::bind(address).await.with_context(|| {
+            format!("http.listen `{address}` can't be bound; is another `eddy` running?")
+        })?;
+        let address = socket.local_addr()?;
+        Ok(Some(Self { socket, address }))
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves `routes` until `stop` turns true; open answers may end for a bounded time.
+    pub(crate) fn serve(self, routes: Router, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
+        tokio::spawn(async move {
+            let mut forced = stop.clone();
+            let graceful = axum::serve(self.socket, routes).with_graceful_shutdown(async move {
+                let _ = stop.wait_for(|stop| *stop).await;
+            });
+            let bounded = async move {
+                let _ = forced.wait_for(|stop| *stop).await;
+                eddy_engine::Clock::system().sleep(GRACE).await;
+            };
+            tokio::select! {
+                ended = graceful => if let Err(error) = ended {
+                    tracing::error!(%error, "the HTTP listener ended");
+                },
+                () = bounded => tracing::warn!("open HTTP answers were cut at the end"),
+            }
+        })
+    }
+}
+
+/// How long open answers may take to end once the process stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// `/livez`, `/readyz` and `/metrics`.
+///
+/// # Errors
+/// When another recorder of metrics is installed already.
+pub(crate) fn health(ready: Ready) -> Result<Router> {
+    let metrics = PrometheusBuilder::new()
+        .install_recorder()
+        .context("the metrics recorder")?;
+    Ok(Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .with_state(ready)
+        .merge(
+            Router::new()
+                .route("/metrics", get(exposition))
+                .with_state(metrics),
+        ))
+}
+
+async fn readyz(State(ready): State<Ready>) -> (StatusCode, &'static str) {
+    if ready.0.load(Ordering::Acquire) {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "starting\n")
+    }
+}
+
+async fn exposition(State(metrics): State<PrometheusHandle>) -> String {
+    metrics.run_upkeep();
+    metrics.render()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_for_other_machines_needs_its_setting() {
+        let settings = |listen: &str, allow| HttpSettings {
+            listen: listen.to_owned(),
+            allow_remote_without_token: allow,
+        };
+        let Err(error) = Listener::bind(&settings("0.0.0.0:0", false)).await else {
+            panic!("bound");
+        };
+        assert!(
+            error.to_string().contains("allow_remote_without_token"),
+            "{error}"
+        );
+        assert!(
+            Listener::bind(&settings("127.0.0.1:0", false))
+                .await
+                .unwrap()
+                .is_some()
+        );
+        assert!(
+            Listener::bind(&settings("", false))
+                .await
+                .unwrap()
+                .is_none()
+        );
+    }
+}

@@ -1,0 +1,187 @@
+//! One process: opens the lake, starts the roles, merges the crates' routes and system tables.
+
+mod http;
+mod into;
+mod source;
+mod system;
+mod worker_id;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use eddy_connector::{ConnectorConfig, Connectors, KafkaConfig, WorkerOptions};
+use eddy_engine::{Clock, Lake, LakeOptions};
+use eddy_query::http::{HostGuard, protect};
+use eddy_query::{Query, QueryOptions};
+use eddy_replay::{Definition, Destinations, Jobs};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::cli::Role;
+use crate::config::{Config, resolve};
+
+/// How long an orderly end may take before what isn't committed is left to be read again.
+const STOP_DEADLINE: Duration = Duration::from_secs(25);
+
+/// The running roles of one process.
+pub(crate) struct Service {
+    lake: Lake,
+    connectors: Option<Arc<Connectors>>,
+    jobs: Option<Jobs>,
+    http: Option<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+    ready: http::Ready,
+    url: Option<String>,
+}
+
+/// Starts `roles` as `config` says.
+///
+/// # Errors
+/// The first thing that can't work: the listener, the lake, a connector, a destination.
+pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
+    let ready = http::Ready::default();
+    // Bound before anything else, so that a second process on the port does no work.
+    let listener = http::Listener::bind(&config.settings.http).await?;
+    let mut routes = http::health(ready.clone())?;
+    let lake = open_lake(config).await?;
+    let query = Query::new(lake.clone(), QueryOptions::default())?;
+    let jobs = if roles.contains(&Role::Replay) {
+        let jobs = start_jobs(config, &lake, &query).await?;
+        query.set_into_handler(Arc::new(into::Replays(jobs.clone())));
+        system::register_replays(&query, &jobs);
+        routes = routes.merge(eddy_replay::router(jobs.clone()));
+        Some(jobs)
+    } else {
+        None
+    };
+    let connectors = if roles.contains(&Role::Worker) && !config.connectors.is_empty() {
+        let connectors = Arc::new(start_connectors(config, &lake)?);
+        system::register_connectors(&query, &connectors);
+        Some(connectors)
+    } else {
+        None
+    };
+    if roles.contains(&Role::Query) {
+        routes = routes.merge(query.router());
+    }
+    let (stop, stopped) = watch::channel(false);
+    let url = listener
+        .as_ref()
+        .map(|listener| format!("http://{}", listener.address()));
+    let http =
+        listener.map(|listener| listener.serve(protect(routes, HostGuard::default()), stopped));
+    ready.set(true);
+    tracing::info!(url, lake = %lake.url(), ?roles, "eddy is up");
+    Ok(Service {
+        lake,
+        connectors,
+        jobs,
+        http,
+        stop,
+        ready,
+        url,
+    })
+}
+
+/// Opens and probes the lake of `config`.
+///
+/// # Errors
+/// Says what is wrong with the URL, the credentials, the bucket or the store.
+pub(crate) async fn open_lake(config: &Config) -> Result<Lake> {
+    let options = LakeOptions {
+        url: config.settings.lake.url.clone(),
+        options: resolve(&config.lake_options).context("in [lake.options]")?,
+    };
+    Lake::connect(&options, Clock::system())
+        .await
+        .context("the lake can't be used")
+}
+
+/// The Kafka client settings of `config`.
+///
+/// # Errors
+/// Names the reference or the key that can't be used.
+pub(crate) fn kafka(config: &Config) -> Result<KafkaConfig> {
+    let kafka = KafkaConfig::new(config.kafka_resolved()?);
+    kafka.check().context("in [kafka]")?;
+    Ok(kafka)
+}
+
+fn start_connectors(config: &Config, lake: &Lake) -> Result<Connectors> {
+    let state = config.folder.join(&config.settings.worker.state);
+    let options = WorkerOptions {
+        worker_id: worker_id::load_or_make(&state, lake.clock())?,
+        memory_bytes: config.settings.worker.memory.bytes(),
+    };
+    let connectors = config
+        .connectors
+        .iter()
+        .map(|(name, keys)| {
+            let keys = resolve(keys)?;
+            ConnectorConfig::parse(name, &keys).map_err(anyhow::Error::from)
+        })
+        .collect::<Result<Vec<_>>>()
+        .context("in [connectors]")?;
+    Ok(Connectors::start(
+        lake,
+        &kafka(config)?,
+        connectors,
+        &options,
+    )?)
+}
+
+async fn start_jobs(config: &Config, lake: &Lake, query: &Query) -> Result<Jobs> {
+    let declared = config
+        .destinations
+        .iter()
+        .map(|(name, destination)| Definition {
+            name: name.clone(),
+            kind: destination.kind.clone(),
+            options: destination.options.clone(),
+        })
+        .collect();
+    let destinations = Destinations::open(lake, declared).context("in [destinations]")?;
+    let source = Arc::new(source::Rows::new(query.clone()));
+    Ok(Jobs::open(lake.clone(), source, destinations).await?)
+}
+
+impl Service {
+    /// Where HTTP is served, if it is.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
+    /// The lake.
+    pub(crate) fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
+    /// The connectors of this process, if it is a worker.
+    pub(crate) fn connectors(&self) -> Option<&Arc<Connectors>> {
+        self.connectors.as_ref()
+    }
+
+    /// Ends everything in order: no new requests, the sinks commit, the replays save where they
+    /// are.
+    pub(crate) async fn stop(self) {
+        self.ready.set(false);
+        if let Some(connectors) = self.connectors {
+            let stopped = tokio::task::spawn_blocking(move || connectors.stop(STOP_DEADLINE)).await;
+            match stopped {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "not everything was committed in time"),
+                Err(error) => tracing::error!(%error, "stopping the connectors broke off"),
+            }
+        }
+        if let Some(jobs) = self.jobs {
+            jobs.shutdown().await;
+        }
+        let _ = self.stop.send(true);
+        if let Some(http) = self.http {
+            let _ = http.await;
+        }
+        tracing::info!("eddy has ended");
+    }
+}

@@ -1,0 +1,84 @@
+//! Where a replay's rows come from: query, bound to the version that the replay pinned.
+
+use async_trait::async_trait;
+use eddy_query::Query;
+use eddy_replay::{After, Error, PartitionCount, Pinned, RowSource, SourcePlan, Statement};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+
+use arrow::array::RecordBatch;
+
+/// Query as a replay sees it.
+pub(crate) struct Rows(Query);
+
+impl Rows {
+    /// The rows that `query` answers.
+    pub(crate) fn new(query: Query) -> Self {
+        Self(query)
+    }
+}
+
+#[async_trait]
+impl RowSource for Rows {
+    async fn plan(&self, select: &str, version: Option<u64>) -> Result<SourcePlan, Error> {
+        let plan = self.0.plan_source(select, version).await.map_err(refused)?;
+        Ok(SourcePlan {
+            select: plan.select,
+            table: plan.table,
+            version: plan.version,
+            records: plan.records,
+            bytes: plan.bytes,
+            files: plan.files,
+            first_timestamp_us: plan.first_timestamp_us,
+            last_timestamp_us: plan.last_timestamp_us,
+            partitions: plan
+                .partitions
+                .into_iter()
+                .map(|part| PartitionCount {
+                    topic_id: part.topic_id.to_string(),
+                    partition: part.partition,
+                    records: part.records,
+                })
+                .collect(),
+        })
+    }
+
+    fn rows(
+        &self,
+        pinned: &Pinned,
+        after: After,
+    ) -> BoxStream<'static, Result<RecordBatch, Error>> {
+        self.0
+            .source_rows(&pinned.select, pinned.version, after)
+            .map_err(refused)
+            .boxed()
+    }
+
+    async fn statement(&self, sql: &str) -> Result<Statement, Error> {
+        let request = self.0.take_into_apart(sql).map_err(refused)?;
+        Ok(Statement {
+            select: request.select,
+            destination: request.destination,
+            options: request.options,
+        })
+    }
+}
+
+/// A query's error as the replay's reason.
+fn refused(error: eddy_query::Error) -> Error {
+    use eddy_query::ErrorKind;
+    let told = match error.kind() {
+        ErrorKind::UnknownTable | ErrorKind::NotFound => Error::not_found(error.to_string()),
+        ErrorKind::Unavailable
+        | ErrorKind::Busy
+        | ErrorKind::Timeout
+        | ErrorKind::OutOfMemory
+        | ErrorKind::Cancelled => Error::unavailable(error.to_string()),
+        ErrorKind::Internal | ErrorKind::Data => Error::internal(error.to_string()),
+        _ => Error::invalid(error.to_string()),
+    };
+    match error.hint() {
+        Some(hint) => told.with_hint(hint),
+        None => told,
+    }
+}

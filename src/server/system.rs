@@ -1,0 +1,93 @@
+//! The system tables that query can't know: replays, destinations, connectors, offsets.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use async_trait::async_trait;
+use eddy_connector::Connectors;
+use eddy_query::{Error, Query, SystemTable};
+use eddy_replay::{Jobs, report};
+
+/// Registers `system.replays` and `system.destinations`.
+pub(crate) fn register_replays(query: &Query, jobs: &Jobs) {
+    query.add_system_table(Arc::new(Replays(jobs.clone())));
+    query.add_system_table(Arc::new(Destinations(jobs.clone())));
+}
+
+/// Registers `system.connectors`.
+pub(crate) fn register_connectors(query: &Query, connectors: &Arc<Connectors>) {
+    query.add_system_table(Arc::new(ConnectorRows(Arc::clone(connectors))));
+}
+
+struct Replays(Jobs);
+
+#[async_trait]
+impl SystemTable for Replays {
+    fn name(&self) -> &str {
+        "replays"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        report::replays_schema()
+    }
+
+    async fn batches(&self) -> Result<Vec<RecordBatch>, Error> {
+        let jobs = self
+            .0
+            .list()
+            .await
+            .map_err(|error| Error::internal(error.to_string()))?;
+        let batch =
+            report::replays_batch(&jobs).map_err(|error| Error::internal(error.to_string()))?;
+        Ok(vec![batch])
+    }
+}
+
+struct Destinations(Jobs);
+
+#[async_trait]
+impl SystemTable for Destinations {
+    fn name(&self) -> &str {
+        "destinations"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        report::destinations_schema()
+    }
+
+    async fn batches(&self) -> Result<Vec<RecordBatch>, Error> {
+        let listed = self
+            .0
+            .destinations()
+            .list()
+            .await
+            .map_err(|error| Error::internal(error.to_string()))?;
+        let batch = report::destinations_batch(&listed)
+            .map_err(|error| Error::internal(error.to_string()))?;
+        Ok(vec![batch])
+    }
+}
+
+struct ConnectorRows(Arc<Connectors>);
+
+#[async_trait]
+impl SystemTable for ConnectorRows {
+    fn name(&self) -> &str {
+        "connectors"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.0
+            .connectors_table()
+            .map_or_else(|_| Arc::new(Schema::empty()), |rows| rows.schema())
+    }
+
+    async fn batches(&self) -> Result<Vec<RecordBatch>, Error> {
+        let batch = self
+            .0
+            .connectors_table()
+            .map_err(|error| Error::internal(error.to_string()))?;
+        Ok(vec![batch])
+    }
+}
