@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::catalog::{Catalog, Tables};
 use crate::error::{Error, Result};
 use crate::hooks::{IntoHandler, SystemTable, no_handler};
-use crate::run::{Pool, Registry};
+use crate::run::{Pace, Pool, Registry};
 use crate::session::Sessions;
 use crate::statement::Params;
 
@@ -166,7 +166,7 @@ impl Query {
     /// # Errors
     /// Whatever is wrong before the first row; what goes wrong later is in the stream.
     pub async fn execute(&self, request: Request) -> Result<Answer> {
-        crate::run::execute(&self.0, request).await
+        crate::run::execute(&self.0, request, Pace::Limited).await
     }
 
     /// Cancels a running query.

@@ -5,6 +5,8 @@
 //! predicate may hold semi-joins. The text is frozen when the statement arrives (P23): `now()` is
 //! a literal, and other tables in it are pinned to a version (`"customers@12"`).
 
+mod shape;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -13,17 +15,18 @@ use std::sync::atomic::Ordering;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use datafusion::sql::sqlparser::ast::{
-    GroupByExpr, Ident, ObjectName, ObjectNamePart, Query as QueryTree, Select, SelectItem,
-    SetExpr, TableFactor, VisitMut, VisitorMut,
+    Ident, ObjectName, ObjectNamePart, Query as QueryTree, Select, SetExpr, TableAlias,
+    TableFactor, VisitMut, VisitorMut,
 };
 use eddy_engine::TopicId;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
+use self::shape::{check_shape, refused};
 use crate::error::{Error, Result};
 use crate::hooks::IntoRequest;
 use crate::query::{Inner, Query, Request};
-use crate::run::{Seen, bind, plan, rows};
+use crate::run::{Pace, Seen, bind, execute, plan, rows};
 use crate::statement::{Params, Statement, freeze_time, parse, parse_select, render};
 
 /// What a replay would send.
@@ -65,24 +68,6 @@ const COLUMNS: &str = "_topic, _topic_id, _partition, _offset, _timestamp, _time
                        _key, _value, _headers";
 
 impl Query {
-    /// Takes `SELECT ... INTO destination ... WITH (...)` apart, without running any of it.
-    ///
-    /// # Errors
-    /// `Syntax` or `Invalid` when the text is no such statement.
-    pub fn take_into_apart(&self, sql: &str) -> Result<IntoRequest> {
-        match parse(sql, &Params::None)? {
-            Statement::Into(into) => Ok(IntoRequest {
-                select: render(&into.query)?,
-                destination: into.destination,
-                options: into.options,
-                text: sql.to_owned(),
-            }),
-            _ => Err(Error::invalid(
-                "a replay is a `SELECT * INTO destination FROM ...`",
-            )),
-        }
-    }
-
     /// Plans a replay of `select` on a version, the newest unless given.
     ///
     /// # Errors
@@ -106,10 +91,30 @@ impl Query {
         let select = select.to_owned();
         let start = async move {
             let text = rows_text(&query.0, &select, version, &after).await?;
-            let answer = query.execute(Request::new(text)).await?;
+            let answer = execute(&query.0, Request::new(text), Pace::Unlimited).await?;
             Ok::<_, Error>(answer.batches)
         };
         futures::stream::once(start).try_flatten().boxed()
+    }
+
+    /// Takes `SELECT ... INTO destination ... WITH (...)` apart without running it. The query in
+    /// it isn't frozen yet; [`Query::plan_source`] does that.
+    ///
+    /// # Errors
+    /// `Invalid` when the text is another statement; otherwise as a query.
+    pub fn take_into_apart(&self, sql: &str) -> Result<IntoRequest> {
+        match parse(sql, &Params::None)? {
+            Statement::Into(into) => {
+                check_shape(&into.query)?;
+                Ok(IntoRequest {
+                    select: render(&into.query)?,
+                    destination: into.destination,
+                    options: into.options,
+                    text: sql.to_owned(),
+                })
+            }
+            _ => Err(Error::invalid("the statement isn't a `SELECT ... INTO`")),
+        }
     }
 
     async fn on_pool<T: Send + 'static>(
@@ -274,62 +279,6 @@ async fn rows_text(
     Ok(format!("{text} ORDER BY _topic_id, _partition, _offset"))
 }
 
-/// Only what gives exactly one source record per row.
-fn check_shape(query: &QueryTree) -> Result<()> {
-    let SetExpr::Select(select) = query.body.as_ref() else {
-        return Err(refused("`UNION`, `INTERSECT`, `EXCEPT` and `VALUES`"));
-    };
-    if query.order_by.is_some() {
-        return Err(refused(
-            "`ORDER BY` (records go out in the order of their offsets)",
-        ));
-    }
-    if query.limit_clause.is_some() || query.fetch.is_some() {
-        return Err(refused(
-            "`LIMIT` (which rows it takes can change from run to run)",
-        ));
-    }
-    if select.distinct.is_some() {
-        return Err(refused("`DISTINCT`"));
-    }
-    let grouped = match &select.group_by {
-        GroupByExpr::Expressions(exprs, modifiers) => !exprs.is_empty() || !modifiers.is_empty(),
-        GroupByExpr::All(_) => true,
-    };
-    if grouped || select.having.is_some() || select.qualify.is_some() {
-        return Err(refused("`GROUP BY`, `HAVING`, `QUALIFY` and aggregates"));
-    }
-    match select.from.as_slice() {
-        [one] if one.joins.is_empty() => match &one.relation {
-            TableFactor::Table { args: None, .. } => {}
-            _ => return Err(refused("a source other than one table")),
-        },
-        _ => {
-            return Err(refused("joins, which can give a record more than once")
-                .with_hint("`WHERE id IN (SELECT ...)` is fine"));
-        }
-    }
-    let star = match select.projection.as_slice() {
-        [SelectItem::Wildcard(options)] => {
-            options.opt_exclude.is_none()
-                && options.opt_except.is_none()
-                && options.opt_replace.is_none()
-                && options.opt_rename.is_none()
-                && options.opt_ilike.is_none()
-        }
-        _ => false,
-    };
-    if !star {
-        return Err(refused("a projection; the original record is re-emitted")
-            .with_hint("write `SELECT *`"));
-    }
-    Ok(())
-}
-
-fn refused(what: &str) -> Error {
-    Error::not_supported(format!("not supported in a replay: {what}"))
-}
-
 fn top(query: &QueryTree) -> Option<&Select> {
     match query.body.as_ref() {
         SetExpr::Select(select) => Some(select),
@@ -368,11 +317,18 @@ impl VisitorMut for Pin {
     type Break = ();
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, .. } = factor
+        if let TableFactor::Table { name, alias, .. } = factor
             && let [ObjectNamePart::Identifier(ident)] = name.0.as_slice()
             && let Some(version) = self.0.get(&ident.value)
         {
             let pinned = format!("{}@{version}", ident.value);
+            // Columns go on being called by the table's own name.
+            alias.get_or_insert_with(|| TableAlias {
+                explicit: true,
+                name: Ident::with_quote('"', &ident.value),
+                columns: Vec::new(),
+                at: None,
+            });
             *name = ObjectName::from(vec![Ident::with_quote('"', pinned)]);
         }
         ControlFlow::Continue(())
@@ -393,3 +349,6 @@ fn project(query: &mut QueryTree, columns: &str, group_by: Option<&str>) -> Resu
     select.group_by = model.group_by.clone();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Writes the real names of columns and nested fields into the tree, and what `*` stands for.
+//! Writes the real names of columns and nested fields into the tree.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, ExcludeSelectItem, Expr, Ident, JoinConstraint, JoinOperator, ObjectName,
-    ObjectNamePart, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Subscript,
-    TableAlias, TableFactor, TableWithJoins, Value, ValueWithSpan, VisitMut, VisitorMut,
-    WildcardAdditionalOptions,
+    AccessExpr, Expr, Ident, Query, Select, SelectItem, SetExpr, Subscript, TableAlias,
+    TableFactor, TableWithJoins, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use super::scope::{Column, Columns, Meaning, Relation, Scope, field_of, place_of, resolve_fields};
+use super::using::resolve_using;
+use super::wildcard::{expand_wildcards, last_name, part, visible, wildcard_relation};
 use crate::error::{Error, Result};
 
 /// Resolves the columns of a query whose tables are resolved. `tables` holds the columns of each
@@ -273,7 +273,7 @@ impl Resolver<'_> {
             match item {
                 SelectItem::ExprWithAlias { expr, alias } => list.push(Column {
                     name: alias.value.clone(),
-                    data_type: type_of(expr, &scope),
+                    data_type: column_of(expr, &scope).and_then(|one| one.data_type),
                     hidden: false,
                 }),
                 SelectItem::UnnamedExpr(expr) => list.extend(column_of(expr, &scope)),
@@ -290,165 +290,6 @@ impl Resolver<'_> {
             }
         }
         Columns::new(list)
-    }
-}
-
-/// Makes `*` leave out what is hidden, and one wildcard for each relation of several.
-fn expand_wildcards(select: &mut Select, scope: &Scope, using: &HashSet<String>) {
-    let mut projection = Vec::with_capacity(select.projection.len());
-    for item in std::mem::take(&mut select.projection) {
-        match item {
-            SelectItem::Wildcard(options) if scope.relations.len() > 1 && plain(&options) => {
-                for (index, relation) in scope.relations.iter().enumerate() {
-                    let mut options = options.clone();
-                    let skip = if index == 0 { None } else { Some(using) };
-                    exclude(&mut options, relation, skip);
-                    let name = ObjectName::from(vec![Ident::with_quote('"', &relation.name)]);
-                    let kind = SelectItemQualifiedWildcardKind::ObjectName(name);
-                    projection.push(SelectItem::QualifiedWildcard(kind, options));
-                }
-            }
-            SelectItem::Wildcard(mut options) => {
-                if let [relation] = scope.relations.as_slice() {
-                    exclude(&mut options, relation, None);
-                }
-                projection.push(SelectItem::Wildcard(options));
-            }
-            SelectItem::QualifiedWildcard(kind, mut options) => {
-                match wildcard_relation(&kind, scope) {
-                    Some(relation) => {
-                        exclude(&mut options, relation, None);
-                        let ident = Ident::with_quote('"', &relation.name);
-                        let kind =
-                            SelectItemQualifiedWildcardKind::ObjectName(ObjectName::from(vec![
-                                ident,
-                            ]));
-                        projection.push(SelectItem::QualifiedWildcard(kind, options));
-                    }
-                    None => projection.push(SelectItem::QualifiedWildcard(kind, options)),
-                }
-            }
-            other => projection.push(other),
-        }
-    }
-    select.projection = projection;
-}
-
-/// Adds what is hidden to a wildcard's `EXCLUDE`, with the real names of what is there.
-fn exclude(
-    options: &mut WildcardAdditionalOptions,
-    relation: &Relation,
-    using: Option<&HashSet<String>>,
-) {
-    let Some(columns) = &relation.columns else {
-        return;
-    };
-    let mut names = named_exclusions(options);
-    for name in &mut names {
-        if let Some(column) = columns.find(name) {
-            name.clone_from(&column.name);
-        }
-    }
-    let except = options.opt_except.take().is_some();
-    for column in columns.list() {
-        let joined = using.is_some_and(|using| using.contains(&column.name));
-        if (column.hidden || joined) && !names.contains(&column.name) {
-            names.push(column.name.clone());
-        }
-    }
-    if names.is_empty() && !except {
-        return;
-    }
-    let quoted = |name: &String| ObjectName::from(vec![Ident::with_quote('"', name)]);
-    options.opt_exclude = Some(ExcludeSelectItem::Multiple(
-        names.iter().map(quoted).collect(),
-    ));
-}
-
-fn named_exclusions(options: &WildcardAdditionalOptions) -> Vec<String> {
-    let mut names = Vec::new();
-    match &options.opt_exclude {
-        Some(ExcludeSelectItem::Single(name)) => names.extend(last_name(name).map(str::to_owned)),
-        Some(ExcludeSelectItem::Multiple(all)) => {
-            names.extend(all.iter().filter_map(last_name).map(str::to_owned));
-        }
-        None => {}
-    }
-    if let Some(except) = &options.opt_except {
-        names.push(except.first_element.value.clone());
-        names.extend(
-            except
-                .additional_elements
-                .iter()
-                .map(|one| one.value.clone()),
-        );
-    }
-    names
-}
-
-fn visible(relation: &Relation, options: &WildcardAdditionalOptions) -> Vec<Column> {
-    let excluded: HashSet<String> = named_exclusions(options)
-        .iter()
-        .map(|name| name.to_lowercase())
-        .collect();
-    let columns = relation.columns.iter().flat_map(|columns| columns.list());
-    columns
-        .filter(|column| !column.hidden && !excluded.contains(&column.name.to_lowercase()))
-        .cloned()
-        .collect()
-}
-
-fn plain(options: &WildcardAdditionalOptions) -> bool {
-    options.opt_ilike.is_none() && options.opt_replace.is_none() && options.opt_rename.is_none()
-}
-
-fn wildcard_relation<'a>(
-    kind: &SelectItemQualifiedWildcardKind,
-    scope: &'a Scope,
-) -> Option<&'a Relation> {
-    match kind {
-        SelectItemQualifiedWildcardKind::ObjectName(name) => {
-            let parts: Vec<&str> = name.0.iter().filter_map(part).collect();
-            scope
-                .relation(&parts.join("."))
-                .or_else(|| scope.relation(parts.last()?))
-        }
-        SelectItemQualifiedWildcardKind::Expr(_) => None,
-    }
-}
-
-/// Writes the real names into `USING (...)`, and returns them.
-fn resolve_using(from: &mut [TableWithJoins], scope: &Scope) -> HashSet<String> {
-    let mut names = HashSet::new();
-    for join in from.iter_mut().flat_map(|table| table.joins.iter_mut()) {
-        let Some(JoinConstraint::Using(columns)) = constraint(&mut join.join_operator) else {
-            continue;
-        };
-        for ident in columns.iter_mut().flat_map(|name| name.0.iter_mut()) {
-            let ObjectNamePart::Identifier(ident) = ident else {
-                continue;
-            };
-            if let Some(Meaning::Column { real, .. }) = scope.meaning(&[ident.clone()])
-                && let Some(name) = real.last()
-            {
-                ident.value.clone_from(name);
-            }
-            names.insert(ident.value.clone());
-        }
-    }
-    names
-}
-
-fn constraint(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
-    match operator {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint)
-        | JoinOperator::Right(constraint)
-        | JoinOperator::RightOuter(constraint)
-        | JoinOperator::FullOuter(constraint) => Some(constraint),
-        _ => None,
     }
 }
 
@@ -524,10 +365,6 @@ fn column_of(expr: &Expr, scope: &Scope) -> Option<Column> {
     }
 }
 
-fn type_of(expr: &Expr, scope: &Scope) -> Option<DataType> {
-    column_of(expr, scope)?.data_type
-}
-
 fn element(data_type: Option<DataType>) -> Option<DataType> {
     match data_type {
         Some(DataType::List(field)) => Some(field.data_type().clone()),
@@ -540,15 +377,4 @@ fn text(value: String, span: Span) -> Expr {
         value: Value::SingleQuotedString(value),
         span,
     })
-}
-
-fn last_name(name: &ObjectName) -> Option<&str> {
-    name.0.last().and_then(part)
-}
-
-fn part(part: &ObjectNamePart) -> Option<&str> {
-    match part {
-        ObjectNamePart::Identifier(ident) => Some(&ident.value),
-        ObjectNamePart::Function(_) => None,
-    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Schema};
 use datafusion::sql::sqlparser::ast::Ident;
 
-use crate::error::{Error, Result, TextPosition, unknown_column};
+use crate::error::{Result, TextPosition, unknown_column};
 
 /// One column of a relation.
 #[derive(Debug, Clone)]
@@ -234,12 +234,3 @@ fn join(path: &[Ident]) -> String {
     let parts: Vec<&str> = path.iter().map(|ident| ident.value.as_str()).collect();
     parts.join(".")
 }
-
-impl From<&Column> for Column {
-    fn from(column: &Column) -> Self {
-        column.clone()
-    }
-}
-
-/// A certain error about a name, or none.
-pub(super) type Checked = Result<(), Error>;

@@ -135,7 +135,6 @@ async fn wait(
             seen.waiting.store(false, Ordering::Relaxed);
             return Ok(view);
         }
-        seen.waiting.store(true, Ordering::Relaxed);
         inner.catalog.tables().changed().await;
     }
 }

@@ -39,8 +39,21 @@ use crate::statement::{self, Statement};
 /// Batches that wait for a slow client; few, because each may be large.
 const BATCHES_AHEAD: usize = 2;
 
+/// How long an answer may take, and whether it waits for its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// A query of a person: the limits apply.
+    Limited,
+    /// The rows of a replay: it takes as long as its destination does, and would hold a turn
+    /// all that time.
+    Unlimited,
+}
+
+/// How much later than the query itself its caller gives up.
+const LATE: Duration = Duration::from_secs(1);
+
 /// Runs one statement.
-pub(crate) async fn execute(inner: &Arc<Inner>, request: Request) -> Result<Answer> {
+pub(crate) async fn execute(inner: &Arc<Inner>, request: Request, pace: Pace) -> Result<Answer> {
     let query_id = inner.clock.new_id();
     let (head_tx, head_rx) = oneshot::channel();
     let (tx, mut rx) = mpsc::channel(BATCHES_AHEAD);
@@ -49,8 +62,9 @@ pub(crate) async fn execute(inner: &Arc<Inner>, request: Request) -> Result<Answ
         .add(query_id, &request.sql, inner.clock.now_us());
     let task = {
         let inner = Arc::clone(inner);
+        let request = request.clone();
         async move {
-            let result = live(&inner, query_id, request, head_tx, &tx).await;
+            let result = live(&inner, query_id, request, pace, head_tx, &tx).await;
             inner
                 .registry
                 .end(query_id, result.as_ref().err(), inner.clock.now_us());
@@ -64,7 +78,15 @@ pub(crate) async fn execute(inner: &Arc<Inner>, request: Request) -> Result<Answ
     };
     let handle = inner.pool.spawn(task);
     let guard = inner.registry.running(query_id, handle);
-    let head = match head_rx.await {
+    // Planning can't be interrupted, so the caller has a limit of its own.
+    let late_by = limit(inner, &request).saturating_add(LATE);
+    let head = tokio::select! {
+        head = head_rx => head,
+        () = inner.clock.sleep(late_by), if pace == Pace::Limited => {
+            return Err(late(late_by, &AtomicBool::new(false)));
+        }
+    };
+    let head = match head {
         Ok(head) => head,
         Err(_) => return Err(first_error(&mut rx).await),
     };
@@ -115,15 +137,17 @@ async fn live(
     inner: &Arc<Inner>,
     query_id: uuid::Uuid,
     request: Request,
+    pace: Pace,
     head: oneshot::Sender<Head>,
     tx: &mpsc::Sender<Item>,
 ) -> Result<()> {
-    let limit = request.timeout.map_or(inner.options.timeout, |asked| {
-        asked.min(inner.options.timeout)
-    });
+    let limit = limit(inner, &request);
     let waiting = Arc::new(AtomicBool::new(false));
     let work = Box::pin(async {
-        let _turn = inner.pool.turn().await?;
+        let _turn = match pace {
+            Pace::Limited => Some(inner.pool.turn().await?),
+            Pace::Unlimited => None,
+        };
         inner.registry.started(query_id);
         let (answer_head, mut stream) = Box::pin(prepare(inner, &request, &waiting)).await?;
         if head.send(answer_head).is_err() {
@@ -140,8 +164,14 @@ async fn live(
     tokio::select! {
         result = work => result,
         () = tx.closed() => Err(cancelled()),
-        () = inner.clock.sleep(limit) => Err(late(limit, &waiting)),
+        () = inner.clock.sleep(limit), if pace == Pace::Limited => Err(late(limit, &waiting)),
     }
+}
+
+/// How long a request may take.
+fn limit(inner: &Inner, request: &Request) -> Duration {
+    let most = inner.options.timeout;
+    request.timeout.map_or(most, |asked| asked.min(most))
 }
 
 fn late(limit: Duration, waiting: &AtomicBool) -> Error {

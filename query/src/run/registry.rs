@@ -1,7 +1,7 @@
 //! The queries that run and those that ran: listed, and cancelled.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::AbortHandle;
@@ -173,6 +173,7 @@ pub(crate) struct Seen {
 impl Seen {
     /// Reads a request.
     pub(crate) fn of(request: &Request, waiting: &Arc<AtomicBool>) -> Result<Self> {
+        waiting.store(request.wait_for.is_some(), Ordering::Relaxed);
         Ok(Self {
             waiting: Arc::clone(waiting),
             as_of: request.as_of.as_ref().map(AsOfRequest::read).transpose()?,

@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Query, Select, SetExpr, Spanned, TableFactor, VisitMut, VisitorMut,
+    Expr, Query, Select, SetExpr, Spanned, TableFactor, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -14,7 +14,7 @@ use crate::error::{Error, Result, TextPosition};
 
 /// Checks a query and everything within it.
 pub(super) fn query(query: &mut Query) -> Result<()> {
-    match VisitMut::visit(query, &mut Check) {
+    match VisitMut::visit(query, &mut Check { depth: 0 }) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }
@@ -40,10 +40,34 @@ pub(super) fn position(span: Span) -> Option<TextPosition> {
     })
 }
 
-struct Check;
+/// How deep expressions may nest; `a + b + c` nests twice. DataFusion's planning takes more than
+/// the square of it, and can't be interrupted.
+const DEPTH_MAX: usize = 400;
+
+struct Check {
+    depth: usize,
+}
 
 impl VisitorMut for Check {
     type Break = Error;
+
+    fn pre_visit_expr(&mut self, _expr: &mut Expr) -> ControlFlow<Error> {
+        self.depth += 1;
+        if self.depth <= DEPTH_MAX {
+            return ControlFlow::Continue(());
+        }
+        ControlFlow::Break(
+            Error::not_supported(format!(
+                "not supported: expressions that nest deeper than {DEPTH_MAX}"
+            ))
+            .with_hint("write `x IN (1, 2, ...)` instead of many `OR`"),
+        )
+    }
+
+    fn post_visit_expr(&mut self, _expr: &mut Expr) -> ControlFlow<Error> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         let clause = if !query.locks.is_empty() {

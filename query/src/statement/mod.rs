@@ -9,6 +9,7 @@
 //! `names/`'s matter.
 
 mod check;
+mod depth;
 mod destination;
 mod into;
 mod literals;
@@ -84,6 +85,7 @@ pub(crate) fn parse(sql: &str, params: &Params) -> Result<Statement> {
     }
     let options = options::cut_trailing(&mut tokens)?;
     tokens.join_table_names();
+    depth::check(tokens.as_slice())?;
     let tree = Parser::new(&GenericDialect {})
         .with_tokens_with_locations(tokens.into_inner())
         .parse_statement_to_end()?;

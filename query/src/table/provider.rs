@@ -106,7 +106,9 @@ impl TopicTable {
         predicate: Option<Arc<dyn PhysicalExpr>>,
     ) -> Arc<dyn ExecutionPlan> {
         let dt = Arc::new(Field::new(DT, DataType::Utf8, true));
-        let table_schema = TableSchema::new(Arc::clone(file_schema), vec![dt]);
+        let table_schema = TableSchema::builder(Arc::clone(file_schema))
+            .with_table_partition_cols(vec![dt])
+            .build();
         let options = state.config_options().execution.parquet.clone();
         let mut source = ParquetSource::new(table_schema)
             .with_pushdown_filters(options.pushdown_filters)

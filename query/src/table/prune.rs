@@ -12,7 +12,7 @@ use chrono::DateTime;
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_optimizer::pruning::PruningPredicate;
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use eddy_engine::commit::DataFile;
 use serde_json::Value as Json;
 
@@ -29,7 +29,10 @@ pub(super) fn prune<'a>(
     let Some(predicate) = predicate else {
         return all();
     };
-    let Ok(pruning) = PruningPredicate::try_new(Arc::clone(predicate), Arc::clone(schema)) else {
+    let Ok(pruning) = PruningPredicateBuilder::new()
+        .with_file_schema(Arc::clone(schema))
+        .try_build(Arc::clone(predicate))
+    else {
         return all();
     };
     if pruning.always_true() {

@@ -211,3 +211,35 @@ fn wait_for_answers_once_the_offsets_are_visible_and_not_before() {
     let position = world.runtime.block_on(waiting).unwrap().unwrap();
     assert_eq!(position["offsets"], json!({"0": 2}));
 }
+
+#[test]
+fn hostile_queries_are_answered_without_a_crash() {
+    let world = World::new();
+    let mut topic = world.writer("t", 1);
+    topic.put(0, r#"{"n": 1}"#);
+    topic.commit();
+    let sum = |terms: usize| format!("SELECT {} AS s FROM t", vec!["n"; terms].join(" + "));
+    assert_eq!(world.value(&sum(200)), json!(200));
+    let long = world.error(&sum(20_000));
+    assert_eq!(
+        long.kind(),
+        crate::ErrorKind::NotSupported,
+        "{}",
+        long.message()
+    );
+    let unions = vec!["SELECT 1"; 20_000].join(" UNION ALL ");
+    assert_eq!(world.error(&unions).kind(), crate::ErrorKind::NotSupported);
+    let many = (0..2_000).map(|one| format!("n AS c{one}"));
+    let wide = format!("SELECT {} FROM t", many.collect::<Vec<_>>().join(", "));
+    assert_eq!(world.columns(&wide).len(), 2_000);
+    for sql in [
+        "SELECT * FROM \"../../etc/passwd\"",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM \"file:///etc/passwd\"",
+        "SELECT * FROM \"t/../t\"",
+        "SELECT * FROM information_schema.tables",
+    ] {
+        let kind = world.error(sql).kind();
+        assert_eq!(kind, crate::ErrorKind::UnknownTable, "{sql}");
+    }
+}

@@ -1,0 +1,130 @@
+//! What a replay reads: which records, in which order, and that a resume goes on exactly there.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::collections::BTreeMap;
+
+use arrow::array::AsArray;
+use arrow::datatypes::{Int32Type, Int64Type};
+use eddy_engine::TopicId;
+use futures::TryStreamExt;
+
+use crate::world::World;
+
+fn numbers() -> World {
+    let world = World::new();
+    let mut topic = world.writer("numbers", 2);
+    for n in 0..40 {
+        topic.put(n % 2, &format!(r#"{{"n": {n}}}"#));
+        if n % 10 == 9 {
+            topic.commit();
+        }
+    }
+    topic.put(0, "{broken");
+    topic.commit();
+    topic.put(0, r#"{"n": 99}"#);
+    topic.publish();
+    world
+}
+
+/// (partition, offset) of the rows, in the order that they come.
+fn read(
+    world: &World,
+    select: &str,
+    version: u64,
+    after: BTreeMap<(TopicId, i32), i64>,
+) -> Vec<(i32, i64)> {
+    let rows = world.query.source_rows(select, version, after);
+    let batches: Vec<_> = world.runtime.block_on(rows.try_collect()).unwrap();
+    let mut found = Vec::new();
+    for batch in batches {
+        let schema = batch.schema();
+        let names: Vec<&str> = schema
+            .fields()
+            .iter()
+            .map(|one| one.name().as_str())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "_topic",
+                "_topic_id",
+                "_partition",
+                "_offset",
+                "_timestamp",
+                "_timestamp_type",
+                "_key",
+                "_value",
+                "_headers"
+            ]
+        );
+        let partitions = batch.column(2).as_primitive::<Int32Type>();
+        let offsets = batch.column(3).as_primitive::<Int64Type>();
+        for row in 0..batch.num_rows() {
+            found.push((partitions.value(row), offsets.value(row)));
+        }
+    }
+    found
+}
+
+#[test]
+fn p23_committed_good_rows_come_in_order_and_a_resume_goes_on_exactly_there() {
+    let world = numbers();
+    let plan = world
+        .runtime
+        .block_on(
+            world
+                .query
+                .plan_source("SELECT * FROM numbers WHERE n >= 4", None),
+        )
+        .unwrap();
+    assert_eq!(
+        plan.records, 36,
+        "live rows and dead letters are no part of a replay"
+    );
+    let counts: Vec<u64> = plan.partitions.iter().map(|part| part.records).collect();
+    assert_eq!(counts, [18, 18]);
+    let all = read(&world, &plan.select, plan.version, BTreeMap::new());
+    let expected: Vec<(i32, i64)> = (0..2)
+        .flat_map(|partition| (2..20).map(move |offset| (partition, offset)))
+        .collect();
+    assert_eq!(all, expected);
+    for done in [0, 1, 17, 18, 25, 36] {
+        let mut after = BTreeMap::new();
+        for (partition, offset) in &all[..done] {
+            after.insert((TopicId::new("id-of-numbers"), *partition), *offset);
+        }
+        let rest = read(&world, &plan.select, plan.version, after);
+        assert_eq!(rest, all[done..], "after {done}");
+    }
+}
+
+#[test]
+fn p23_a_semi_join_reads_its_other_table_as_it_was_planned() {
+    let world = numbers();
+    let mut other = world.writer("wanted", 1);
+    other.put(0, r#"{"n": 3}"#);
+    other.commit();
+    let sql = "SELECT * INTO d FROM numbers WHERE n IN (SELECT n FROM wanted WHERE n < 50)";
+    let request = world.query.take_into_apart(sql).unwrap();
+    let plan = world
+        .runtime
+        .block_on(world.query.plan_source(&request.select, None))
+        .unwrap();
+    assert_eq!(plan.records, 1);
+    assert!(plan.select.contains("wanted@"), "{}", plan.select);
+    other.put(0, r#"{"n": 5}"#);
+    other.commit();
+    let rows = read(&world, &plan.select, plan.version, BTreeMap::new());
+    assert_eq!(rows, [(1, 1)]);
+    let again = world
+        .runtime
+        .block_on(world.query.plan_source(&plan.select, Some(plan.version)))
+        .unwrap();
+    assert_eq!(again, plan);
+}
