@@ -14,4 +14,5 @@
 
 mod architecture;
 mod harness;
+mod replay;
 mod services;

@@ -1,0 +1,258 @@
+//! What was recorded comes back as it was: topic A -> lake -> `SELECT * INTO` -> topic B.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::harness::http::Http;
+use crate::harness::kafka::{Produce, Stored, Topic};
+use crate::harness::lake::TestLake;
+use crate::harness::process::{Eddy, Start};
+use crate::harness::services::services;
+use crate::harness::wait::{PATIENCE, wait_equal, wait_for};
+
+/// A process that records `source` and can send to `target` under the name `target`.
+fn start(lake: &TestLake, source: &Topic, target: &Topic) -> Eddy {
+    Start::on(lake)
+        .connector("recorder", &[("topics", &source.name)])
+        .destination(
+            "target",
+            "kafka",
+            &[
+                ("bootstrap.servers", &services().kafka),
+                ("topic", &target.name),
+            ],
+        )
+        .ready()
+}
+
+/// Waits until everything is committed: a replay reads committed rows only.
+fn wait_committed(http: &Http, source: &Topic, records: usize) {
+    let asked = json!({
+        "sql": format!("SELECT * FROM {}", source.name),
+        "destination": "target",
+        "plan": true,
+    });
+    wait_equal(
+        PATIENCE,
+        "all records are committed",
+        json!(records),
+        || match http.post("/api/v1/replays", &asked) {
+            Ok(plan) => plan["records"].clone(),
+            Err(refused) => json!(refused.message()),
+        },
+    );
+}
+
+/// Waits until the replay has ended, and tells how.
+fn wait_done(http: &Http, id: &str) -> Value {
+    let replay = wait_for(PATIENCE, "the replay has ended", || {
+        let replay = http.get(&format!("/api/v1/replays/{id}")).ok()?;
+        let ended = ["done", "failed", "cancelled"].contains(&replay["state"].as_str()?);
+        ended.then_some(replay)
+    });
+    assert_eq!(replay["state"], "done", "{replay}");
+    replay
+}
+
+/// Every combination of null, empty and odd, in each of the partitions.
+fn odd_records(partitions: i32) -> Vec<Produce> {
+    let parts: [Option<Vec<u8>>; 4] = [
+        None,
+        Some(Vec::new()),
+        Some(vec![0xff, 0x00, 0xfe]),
+        Some(br#"{"id": 1, "name": "x"}"#.to_vec()),
+    ];
+    let header = |name: &str, value: Option<&[u8]>| (name.to_owned(), value.map(<[u8]>::to_vec));
+    let headers = [
+        vec![],
+        vec![header("h", None)],
+        vec![
+            header("h", Some(b"")),
+            header("h", None),
+            header("h", Some(b"1")),
+        ],
+        vec![
+            header("", Some(&[0xc3, 0x28, 0x00])),
+            header("ключ", Some(b"v")),
+            header("h", Some(b"2")),
+            header("", None),
+        ],
+    ];
+    let timestamps = [1, 999, 86_400_000, 1_700_000_000_123, 1_750_000_000_000];
+    let mut records = Vec::new();
+    for partition in 0..partitions {
+        for key in &parts {
+            for value in &parts {
+                for headers in &headers {
+                    records.push(Produce {
+                        partition,
+                        key: key.clone(),
+                        value: value.clone(),
+                        headers: headers.clone(),
+                        timestamp_ms: Some(timestamps[records.len() % timestamps.len()]),
+                    });
+                }
+            }
+        }
+    }
+    records
+}
+
+fn comes_back_record_by_record(lake: &TestLake) {
+    let source = Topic::create("odd", 4);
+    let target = Topic::create("odd_again", 4);
+    let records = odd_records(4);
+    source.produce(&records);
+    let eddy = start(lake, &source, &target);
+    let http = eddy.http();
+    wait_committed(&http, &source, records.len());
+    let answer = http.sql(&format!("SELECT * INTO target FROM {}", source.name));
+    assert_eq!(answer[0]["records"], json!(records.len()));
+    let replay = wait_done(&http, answer[0]["replay_id"].as_str().expect("an id"));
+    assert_eq!(replay["acknowledged"], json!(records.len()));
+    // The target is new, so even the offsets are the same.
+    assert_eq!(target.consume(), source.consume());
+}
+
+#[test]
+fn every_odd_record_comes_back_as_it_was_from_local_disk() {
+    comes_back_record_by_record(&TestLake::local());
+}
+
+#[test]
+fn every_odd_record_comes_back_as_it_was_from_s3() {
+    comes_back_record_by_record(&TestLake::s3());
+}
+
+#[test]
+fn a_killed_process_takes_its_replay_up_again_and_loses_nothing() {
+    let lake = TestLake::local();
+    let source = Topic::create("killed", 2);
+    let target = Topic::create("killed_again", 2);
+    let values: Vec<String> = (0..600).map(|n| format!("{{\"n\": {n}}}")).collect();
+    source.produce_values(&values);
+    let mut eddy = start(&lake, &source, &target);
+    wait_committed(&eddy.http(), &source, values.len());
+    let statement = format!(
+        "SELECT * INTO target FROM {} WITH (name = 'slow', rate = '200/s')",
+        source.name
+    );
+    eddy.http().sql(&statement);
+    for part in 1..=2 {
+        wait_for(PATIENCE, "a part has arrived", || {
+            let ends = target.watermarks();
+            let arrived: i64 = ends.values().map(|(_, end)| end).sum();
+            (arrived > 100 * part).then_some(())
+        });
+        // It is killed, not stopped: nothing is stored on the way out.
+        eddy.restart();
+    }
+    // The same statement again is the same replay, not a second one.
+    let again = eddy.http().sql(&statement);
+    assert_eq!(again[0]["replay_id"], "slow");
+    wait_done(&eddy.http(), "slow");
+    let arrived = target.consume();
+    assert_eq!(
+        values_by_partition(&arrived, true),
+        values_by_partition(&source.consume(), true)
+    );
+    // Each run is in order: a value is only lower than the one before where a new run began.
+    for values in values_by_partition(&arrived, false).values() {
+        let backwards = values.windows(2).filter(|pair| pair[1] <= pair[0]).count();
+        assert!(backwards <= 2, "{backwards} steps backwards");
+    }
+}
+
+/// The numbers in the values per partition, in order of arrival or each once in order of number.
+fn values_by_partition(records: &[Stored], once: bool) -> BTreeMap<i32, Vec<i64>> {
+    let mut partitions: BTreeMap<i32, Vec<i64>> = BTreeMap::new();
+    for record in records {
+        let value = record.value.as_deref().expect("a value");
+        let value: Value = serde_json::from_slice(value).expect("JSON");
+        let number = value["n"].as_i64().expect("a number");
+        partitions.entry(record.partition).or_default().push(number);
+    }
+    if once {
+        for numbers in partitions.values_mut() {
+            numbers.sort_unstable();
+            numbers.dedup();
+        }
+    }
+    partitions
+}
+
+#[test]
+fn a_filter_picks_and_a_cancelled_replay_stops() {
+    let lake = TestLake::local();
+    let source = Topic::create("picked", 2);
+    let target = Topic::create("picked_again", 2);
+    let values: Vec<String> = (0..200).map(|n| format!("{{\"n\": {n}}}")).collect();
+    source.produce_values(&values);
+    let eddy = start(&lake, &source, &target);
+    let http = eddy.http();
+    wait_committed(&http, &source, values.len());
+    let statement = format!("SELECT * INTO target FROM {} WHERE n < 50", source.name);
+    let answer = http.sql(&statement);
+    wait_done(&http, answer[0]["replay_id"].as_str().expect("an id"));
+    let arrived = values_by_partition(&target.consume(), true);
+    let mut numbers: Vec<i64> = arrived.into_values().flatten().collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..50).collect::<Vec<i64>>());
+
+    let slow = json!({
+        "sql": format!("SELECT * FROM {}", source.name),
+        "destination": "target",
+        "options": {"name": "stopped", "rate": "1/s"},
+    });
+    http.post("/api/v1/replays", &slow).expect("a replay");
+    let cancelled = http.post("/api/v1/replays/stopped/cancel", &json!({}));
+    assert_eq!(cancelled.expect("an answer")["state"], "cancelled");
+    let shown = http.get("/api/v1/replays/stopped").expect("the replay");
+    assert_eq!(shown["state"], "cancelled");
+    let rows = http.sql("SELECT state FROM system.replays WHERE replay_id = 'stopped'");
+    assert_eq!(rows, [json!({"state": "cancelled"})]);
+}
+
+#[test]
+fn what_can_not_work_is_refused_before_the_first_record() {
+    let lake = TestLake::local();
+    let source = Topic::create("refused", 3);
+    let target = Topic::create("refused_again", 1);
+    source.produce(&odd_records(3));
+    let eddy = start(&lake, &source, &target);
+    let http = eddy.http();
+    wait_committed(&http, &source, odd_records(3).len());
+    let select = format!("SELECT * INTO target FROM {}", source.name);
+    let refused = http.try_sql(&select).expect_err("too few partitions");
+    assert!(
+        refused.message().contains("has 1 partitions"),
+        "{refused:?}"
+    );
+    let refused = http
+        .try_sql(&format!("{select} WITH (rates = '1/s')"))
+        .expect_err("an unknown option");
+    assert!(refused.message().contains("rates"), "{refused:?}");
+    let missing = json!({
+        "name": "missing",
+        "type": "kafka",
+        "options": {
+            "bootstrap.servers": services().kafka,
+            "topic": crate::harness::unique("missing"),
+        },
+    });
+    http.post("/api/v1/destinations", &missing)
+        .expect("a destination");
+    let into_missing = format!("SELECT * INTO missing FROM {}", source.name);
+    let refused = http.try_sql(&into_missing).expect_err("no such topic");
+    assert!(refused.message().contains("does not exist"), "{refused:?}");
+    let later = json!({"name": "later", "type": "sqs", "options": {}});
+    let refused = http
+        .post("/api/v1/destinations", &later)
+        .expect_err("not yet");
+    assert!(
+        refused.message().contains("not supported yet"),
+        "{refused:?}"
+    );
+    assert_eq!(target.consume(), []);
+}
