@@ -1,90 +1,260 @@
 //! Whether every offset of a topic is accounted exactly once (E1).
 //!
 //! The broker says where each partition begins and ends, the table what it holds and how far it is.
-//! Offsets that are no rows are asked of the broker, raw: control records, aborted transactions and
-//! what compaction or retention removed explain a gap; a record that is there does not.
+//! Offsets below the position that are no rows are asked of the broker: control records, aborted
+//! transactions and what compaction removed explain a gap; a record that is there does not. What
+//! the broker has deleted since can't be asked for any more and isn't judged.
 
-use std::fmt;
+mod report;
 
-use eddy_engine::{Clock, Lake, TablePath};
+use std::collections::BTreeMap;
+
+use eddy_engine::commit::TableLog;
+use eddy_engine::read::{Account, Snapshot, accounts};
+use eddy_engine::{Clock, Lake, TablePath, TopicId};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::kafka::KafkaConfig;
+use crate::kafka::{Admin, KafkaConfig, RangeReader, Watermarks};
 
-/// What was found, partition by partition.
-#[derive(Debug, Clone)]
-pub struct VerifyReport {
-    /// The topic.
-    pub topic: String,
-    /// The table's version that was looked at.
-    pub version: u64,
-    /// The partitions of every incarnation of the topic that the table knows.
-    pub partitions: Vec<PartitionReport>,
-}
+pub use report::{PartitionReport, VerifyReport};
 
-/// One partition of one incarnation of the topic.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PartitionReport {
-    /// The topic's id.
-    pub topic_id: String,
-    /// The partition.
-    pub partition: i32,
-    /// The first offset that the broker still has; `None` where it has this incarnation no more.
-    pub start: Option<i64>,
-    /// The table's position: everything below is accounted for, or should be.
-    pub position: Option<i64>,
-    /// The next offset that the broker will give out.
-    pub end: Option<i64>,
-    /// The rows, dead letters included.
-    pub rows: u64,
-    /// The rows that could not be decoded.
-    pub dead_letters: u64,
-    /// Offsets that are no rows and that the broker explains: control records, aborted
-    /// transactions, compacted or expired records.
-    pub gaps_explained: u64,
-    /// Offsets that the broker has and the table doesn't, half-open.
-    pub missing: Vec<(i64, i64)>,
-    /// Offsets that the table has more than once, half-open.
-    pub doubled: Vec<(i64, i64)>,
-    /// Offsets of rows at or beyond the position, half-open: never right.
-    pub beyond: Vec<(i64, i64)>,
-}
-
-impl VerifyReport {
-    /// Every offset below the positions is accounted exactly once, and every partition of the
-    /// present incarnation has a position.
-    pub fn clean(&self) -> bool {
-        self.partitions.iter().all(PartitionReport::clean)
-    }
-}
-
-impl PartitionReport {
-    fn clean(&self) -> bool {
-        let known = self.position.is_some() || self.end.is_none_or(|end| end == 0);
-        known && self.missing.is_empty() && self.doubled.is_empty() && self.beyond.is_empty()
-    }
-}
-
-/// Compares the broker's topic with the table.
+/// Compares the broker's topic with the table, as both are now.
 ///
 /// # Errors
 /// `NotFound` when the topic or the table doesn't exist; `Unavailable` when broker or lake don't
 /// answer.
 pub async fn verify(
-    _lake: &Lake,
+    lake: &Lake,
     table: &TablePath,
-    _kafka: &KafkaConfig,
-    _clock: &Clock,
+    kafka: &KafkaConfig,
+    clock: &Clock,
 ) -> Result<VerifyReport> {
-    Err(Error::new(
-        ErrorKind::Internal,
-        format!("topic `{}` can't be verified", table.topic()),
-    ))
+    let topic = table.topic().to_owned();
+    let asked = {
+        let (lake, table, kafka, clock) =
+            (lake.clone(), table.clone(), kafka.clone(), clock.clone());
+        tokio::task::spawn_blocking(move || ask(&lake, &table, &kafka, clock))
+    };
+    let asked = asked.await.map_err(stopped)??;
+    let mut held = accounts(lake, table, &asked.snapshot).await?;
+    let mut keys: Vec<(TopicId, i32)> = asked.snapshot.positions.keys().cloned().collect();
+    keys.extend(held.keys().cloned());
+    keys.extend(
+        asked
+            .marks
+            .keys()
+            .map(|partition| (asked.topic_id.clone(), *partition)),
+    );
+    keys.sort();
+    keys.dedup();
+    let mut partitions = Vec::new();
+    let mut gaps = Vec::new();
+    for (topic_id, partition) in keys {
+        let position = asked
+            .snapshot
+            .position(&topic_id, partition)
+            .map(|at| at.offset);
+        let key = (topic_id, partition);
+        let account = held.remove(&key).unwrap_or_default();
+        let marks = (key.0 == asked.topic_id)
+            .then(|| asked.marks.get(&partition).copied())
+            .flatten();
+        let report = judge(&key, position, account.clone(), marks);
+        if let (Some(position), Some(marks)) = (position, marks) {
+            let start = begins(&asked, &key, &account).max(marks.start);
+            let holes = holes(&account.ranges, start, position.min(marks.end));
+            gaps.extend(
+                holes
+                    .into_iter()
+                    .map(|hole| (partitions.len(), partition, hole)),
+            );
+        }
+        partitions.push(report);
+    }
+    let asked_for: Vec<(i32, (i64, i64))> = gaps
+        .iter()
+        .map(|(_, partition, hole)| (*partition, *hole))
+        .collect();
+    let present = {
+        let (kafka, clock, topic) = (kafka.clone(), clock.clone(), topic.clone());
+        tokio::task::spawn_blocking(move || present(&kafka, clock, &topic, &asked_for))
+    };
+    let present = present.await.map_err(stopped)??;
+    for ((index, _, (from, to)), missing) in gaps.into_iter().zip(present) {
+        if let Some(report) = partitions.get_mut(index) {
+            let absent: i64 = missing.iter().map(|(from, to)| to - from).sum();
+            report.gaps_explained += u64::try_from(to - from - absent).unwrap_or(0);
+            report.missing.extend(missing);
+        }
+    }
+    Ok(VerifyReport {
+        topic,
+        version: asked.snapshot.version,
+        partitions,
+    })
 }
 
-impl fmt::Display for VerifyReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let clean = if self.clean() { "clean" } else { "NOT clean" };
-        writeln!(f, "{}: {clean} at version {}", self.topic, self.version)
+/// What broker and lake say, asked together.
+struct Asked {
+    snapshot: Snapshot,
+    topic_id: TopicId,
+    marks: BTreeMap<i32, Watermarks>,
+    /// Where the table began to record a partition, as far as its history still says it.
+    bases: BTreeMap<(TopicId, i32), i64>,
+}
+
+fn ask(lake: &Lake, table: &TablePath, kafka: &KafkaConfig, clock: Clock) -> Result<Asked> {
+    let admin = Admin::new(kafka, clock)?;
+    let topic = table.topic();
+    // The table first: what is produced meanwhile is then beyond every position.
+    let snapshot = Snapshot::load(lake, table, None)?.ok_or_else(|| {
+        let message = format!("the lake has no table of topic `{topic}`");
+        Error::new(ErrorKind::NotFound, message)
+    })?;
+    let described = admin.describe(&[topic])?.pop().ok_or_else(|| {
+        Error::new(
+            ErrorKind::NotFound,
+            format!("topic `{topic}` does not exist"),
+        )
+    })?;
+    let all: Vec<i32> = (0..described.partitions).collect();
+    let marks = admin.watermarks(topic, &all)?;
+    Ok(Asked {
+        snapshot,
+        topic_id: described.id,
+        marks,
+        bases: bases(lake, table)?,
+    })
+}
+
+fn bases(lake: &Lake, table: &TablePath) -> Result<BTreeMap<(TopicId, i32), i64>> {
+    let Some(log) = TableLog::open(lake, table)? else {
+        return Ok(BTreeMap::new());
+    };
+    let versions = log.history(usize::MAX)?;
+    let moves = versions.into_iter().flat_map(|version| version.moves);
+    let bases = moves.filter(|moved| moved.from.is_none());
+    Ok(bases
+        .map(|moved| ((moved.topic_id, moved.partition), moved.to))
+        .collect())
+}
+
+/// Where a partition's offsets begin to be the table's matter: its base, else its first row.
+fn begins(asked: &Asked, key: &(TopicId, i32), account: &Account) -> i64 {
+    let first = account.ranges.first().map(|(start, _)| *start);
+    let position = asked.snapshot.position(&key.0, key.1).map(|at| at.offset);
+    asked
+        .bases
+        .get(key)
+        .copied()
+        .or(first)
+        .or(position)
+        .unwrap_or(0)
+}
+
+fn judge(
+    key: &(TopicId, i32),
+    position: Option<i64>,
+    account: Account,
+    marks: Option<Watermarks>,
+) -> PartitionReport {
+    let limit = position.unwrap_or(0);
+    let beyond = account.ranges.iter().filter(|(_, end)| *end > limit);
+    PartitionReport {
+        topic_id: key.0.to_string(),
+        partition: key.1,
+        start: marks.map(|marks| marks.start),
+        position,
+        end: marks.map(|marks| marks.end),
+        rows: account.rows,
+        dead_letters: account.dead_letters,
+        gaps_explained: 0,
+        missing: Vec::new(),
+        beyond: beyond
+            .map(|(start, end)| ((*start).max(limit), *end))
+            .collect(),
+        doubled: account.doubled,
+    }
+}
+
+/// The offsets of `from..to` that no range covers.
+fn holes(ranges: &[(i64, i64)], from: i64, to: i64) -> Vec<(i64, i64)> {
+    let mut holes = Vec::new();
+    let mut next = from;
+    for (start, end) in ranges {
+        if *start >= to {
+            break;
+        }
+        if *start > next {
+            holes.push((next, *start));
+        }
+        next = next.max(*end);
+    }
+    if next < to {
+        holes.push((next, to));
+    }
+    holes
+}
+
+/// Which offsets of each hole the broker has a record at, for a reader of committed records.
+fn present(
+    kafka: &KafkaConfig,
+    clock: Clock,
+    topic: &str,
+    holes: &[(i32, (i64, i64))],
+) -> Result<Vec<Vec<(i64, i64)>>> {
+    if holes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let reader = RangeReader::new(kafka, clock)?;
+    holes
+        .iter()
+        .map(|(partition, (from, to))| {
+            let mut found: Vec<(i64, i64)> = Vec::new();
+            for offset in reader.offsets(topic, *partition, *from..*to)? {
+                match found.last_mut() {
+                    Some((_, end)) if *end == offset => *end += 1,
+                    _ => found.push((offset, offset + 1)),
+                }
+            }
+            Ok(found)
+        })
+        .collect()
+}
+
+fn stopped(error: tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Internal, "the comparison was stopped").with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holes_are_what_no_range_covers() {
+        let ranges = [(2, 4), (6, 9)];
+        assert_eq!(holes(&ranges, 0, 12), [(0, 2), (4, 6), (9, 12)]);
+        assert_eq!(holes(&ranges, 3, 6), [(4, 6)]);
+        assert_eq!(holes(&ranges, 2, 4), []);
+        assert_eq!(holes(&[], 5, 7), [(5, 7)]);
+    }
+
+    #[test]
+    fn a_row_beyond_the_position_is_never_clean() {
+        let account = Account {
+            rows: 3,
+            ranges: vec![(0, 3)],
+            ..Account::default()
+        };
+        let marks = Watermarks { start: 0, end: 3 };
+        let report = judge(&(TopicId::new("t"), 0), Some(2), account, Some(marks));
+        assert_eq!(report.beyond, [(2, 3)]);
+        let report = VerifyReport {
+            topic: "t".into(),
+            version: 1,
+            partitions: vec![report],
+        };
+        assert!(!report.clean());
+        assert!(report.to_string().contains("NOT clean"));
     }
 }

@@ -4,11 +4,13 @@
 //! log as it is (read_uncommitted): log ends are high watermarks.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use eddy_engine::{Clock, TopicId};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataBroker;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -24,6 +26,8 @@ pub struct Admin {
     consumer: BaseConsumer<ClientLog>,
     config: KafkaConfig,
     clock: Clock,
+    /// The broker that answers descriptions; below zero until it is known.
+    broker: AtomicI32,
 }
 
 /// What the broker says about a topic.
@@ -66,6 +70,7 @@ impl Admin {
             consumer,
             config: config.clone(),
             clock,
+            broker: AtomicI32::new(-1),
         })
     }
 
@@ -105,13 +110,36 @@ impl Admin {
         if topics.is_empty() {
             return Ok(Vec::new());
         }
-        let answers = native::describe_topics(self.consumer.client(), topics, timeout).map_err(
-            |(code, text)| {
+        let broker = self.broker(timeout)?;
+        let client = self.consumer.client();
+        let answers =
+            native::describe_topics(client, broker, topics, timeout).map_err(|(code, text)| {
+                // The next attempt looks for a broker that is there.
+                self.broker.store(-1, Ordering::Relaxed);
                 let error = KafkaError::AdminOp(code);
                 self.failed(&format!("the topics can't be described ({text})"), error)
-            },
-        )?;
+            })?;
         answers.into_iter().map(described).collect()
+    }
+
+    fn broker(&self, timeout: Duration) -> Result<i32> {
+        let known = self.broker.load(Ordering::Relaxed);
+        if known >= 0 {
+            return Ok(known);
+        }
+        let metadata = self
+            .consumer
+            .fetch_metadata(None, timeout)
+            .map_err(|error| self.failed("no broker answers", error))?;
+        let mut brokers = metadata.brokers().iter().map(MetadataBroker::id);
+        let answered = metadata.orig_broker_id();
+        let broker = brokers
+            .clone()
+            .find(|id| *id == answered)
+            .or_else(|| brokers.next());
+        let broker = broker.ok_or_else(|| Error::unavailable("the cluster names no broker"))?;
+        self.broker.store(broker, Ordering::Relaxed);
+        Ok(broker)
     }
 
     /// Log start and end of partitions `0..partitions`.

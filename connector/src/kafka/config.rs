@@ -60,6 +60,16 @@ impl KafkaConfig {
         self.client().map(|_| ())
     }
 
+    /// A client's configuration as a test wants it.
+    #[cfg(test)]
+    pub(crate) fn client_config(&self) -> ClientConfig {
+        #[expect(
+            clippy::expect_used,
+            reason = "a test has nothing better to do than to fail"
+        )]
+        self.client().expect("the test's configuration is right")
+    }
+
     /// The configuration of a librdkafka client.
     pub(super) fn client(&self) -> Result<ClientConfig> {
         let servers = self.bootstrap_servers().map(str::trim).unwrap_or_default();

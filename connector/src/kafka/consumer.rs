@@ -91,7 +91,11 @@ impl Consumer {
     ) -> Result<Self> {
         let mut client = config.client()?;
         client.set("group.id", &settings.group);
-        match &settings.instance {
+        // An empty name in the configuration asks for a member without one.
+        let dynamic = config
+            .get("group.instance.id")
+            .is_some_and(|name| name.trim().is_empty());
+        match settings.instance.as_deref().filter(|_| !dynamic) {
             Some(instance) => client.set("group.instance.id", instance),
             None => client.remove("group.instance.id"),
         };

@@ -59,9 +59,11 @@ impl EmbeddedBroker {
         &self.bootstrap_servers
     }
 
-    /// The configuration of a client of this broker.
+    /// The configuration of a client of this broker, which knows no static members.
     pub fn config(&self) -> KafkaConfig {
-        KafkaConfig::default().with("bootstrap.servers", self.bootstrap_servers.as_str())
+        KafkaConfig::default()
+            .with("bootstrap.servers", self.bootstrap_servers.as_str())
+            .with("group.instance.id", "")
     }
 
     /// Makes a topic; one that exists is fine.

@@ -12,11 +12,13 @@ mod embedded;
 mod jaas;
 mod native;
 mod producer;
+mod range;
 
+pub use crate::error::{Error, ErrorKind};
 pub use admin::{Admin, TopicDescription, Watermarks};
 pub use config::KafkaConfig;
 pub(crate) use consumer::{Consumer, ConsumerEvent, ConsumerSettings, Seat};
 pub use embedded::EmbeddedBroker;
 pub(crate) use native::{Headers, Message};
-pub use crate::error::{Error, ErrorKind};
 pub use producer::{Delivered, Delivery, Outgoing, Producer, ProducerOptions};
+pub(crate) use range::RangeReader;

@@ -241,9 +241,11 @@ pub(super) struct Description {
 /// The id that stands for none (KIP-516).
 const ZERO_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
-/// Asks the broker about `topics` and waits up to `timeout` for the answer.
+/// Asks one broker about `topics` and waits up to `timeout` for the answer. Any broker can answer;
+/// naming one spares the wait for the cluster's controller, which the embedded broker lacks.
 pub(super) fn describe_topics<C: ClientContext>(
     client: &Client<C>,
+    broker: i32,
     topics: &[&str],
     timeout: Duration,
 ) -> Result<Vec<Description>, (RDKafkaErrorCode, String)> {
@@ -271,6 +273,7 @@ pub(super) fn describe_topics<C: ClientContext>(
             text.as_mut_ptr(),
             text.len(),
         );
+        sys::rd_kafka_AdminOptions_set_broker(options, broker, text.as_mut_ptr(), text.len());
         let queue = sys::rd_kafka_queue_new(rk);
         sys::rd_kafka_DescribeTopics(rk, collection, options, queue);
         // A little longer than the request may take, so that its own timeout is what is reported.

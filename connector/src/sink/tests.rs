@@ -14,6 +14,11 @@ use eddy_engine::read::{Account, Snapshot, accounts};
 use eddy_engine::testing::disk_lake;
 use eddy_engine::{Clock, Lake, TopicId};
 
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+
 use crate::connect::{ConnectorConfig, Connectors, WorkerOptions};
 use crate::kafka::{EmbeddedBroker, KafkaConfig, Outgoing, Producer, ProducerOptions};
 
@@ -152,4 +157,178 @@ async fn a_topic_made_later_is_picked_up_within_ten_seconds() {
     assert_eq!(connectors.status()[0].topics, ["late.events"]);
     stop(connectors).await;
     assert_eq!(rows(&stored(&lake, "late.events").await), 50);
+}
+
+/// A topic on real Kafka, where the environment names one.
+fn real(partitions: i32) -> Option<(KafkaConfig, String)> {
+    let servers = std::env::var("EDDY_TEST_KAFKA").ok()?;
+    let config = KafkaConfig::default().with("bootstrap.servers", servers.as_str());
+    let topic = format!("connector-{}", Clock::system().new_id());
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .create()
+        .unwrap();
+    let new = NewTopic::new(&topic, partitions, TopicReplication::Fixed(1));
+    let made = admin.create_topics([&new], &AdminOptions::new());
+    futures::executor::block_on(made).unwrap()[0]
+        .as_ref()
+        .unwrap();
+    Some((config, topic))
+}
+
+async fn transact(kafka: &KafkaConfig, topic: &str, commit: bool, records: usize) {
+    let producer: BaseProducer = kafka
+        .client_config()
+        .set("transactional.id", Clock::system().new_id().to_string())
+        .create()
+        .unwrap();
+    let (topic, timeout) = (topic.to_owned(), Duration::from_secs(20));
+    tokio::task::spawn_blocking(move || {
+        producer.init_transactions(timeout).unwrap();
+        producer.begin_transaction().unwrap();
+        for number in 0..records {
+            let value = format!("{{\"transaction\": {number}}}");
+            producer
+                .send(BaseRecord::<(), _>::to(&topic).partition(0).payload(&value))
+                .unwrap();
+        }
+        producer.flush(timeout).unwrap();
+        match commit {
+            true => producer.commit_transaction(timeout).unwrap(),
+            false => producer.abort_transaction(timeout).unwrap(),
+        }
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aborted_and_control_records_move_the_position_and_are_explained_gaps() {
+    let Some((kafka, topic)) = real(1) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::system();
+    let lake = disk_lake(folder.path(), clock.clone());
+    let config = connector(&[("topics", &topic), ("flush.interval.ms", "300")]);
+    produce(&kafka, &topic, 0..10).await;
+    transact(&kafka, &topic, true, 5).await;
+    transact(&kafka, &topic, false, 7).await;
+    let connectors = start(&lake, &kafka, config);
+    // 10 records, 5 and a commit marker, 7 aborted and an abort marker.
+    until(&clock, &connectors, || {
+        connectors.committed(&topic).get(&0) == Some(&24)
+    })
+    .await;
+    stop(connectors).await;
+    let table = lake.table("topics", &topic);
+    let report = crate::verify(&lake, &table, &kafka, &clock).await.unwrap();
+    assert!(report.clean(), "{report}");
+    assert_eq!(report.rows(), 15, "{report}");
+    assert_eq!(report.partitions[0].gaps_explained, 9, "{report}");
+    assert_eq!(report.partitions[0].position, Some(24), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_come_and_go_under_load_and_nothing_is_lost_or_doubled() {
+    let Some((kafka, topic)) = real(4) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::system();
+    let lake = disk_lake(folder.path(), clock.clone());
+    let config = || {
+        connector(&[
+            ("topics", &topic),
+            ("flush.interval.ms", "200"),
+            ("consumer.override.session.timeout.ms", "6000"),
+            ("consumer.override.group.instance.id", ""),
+        ])
+    };
+    let first = start(&lake, &kafka, config());
+    produce(&kafka, &topic, 0..5_000).await;
+    let second = start(&lake, &kafka, config());
+    produce(&kafka, &topic, 5_000..10_000).await;
+    until(&clock, &second, || !second.committed(&topic).is_empty()).await;
+    produce(&kafka, &topic, 10_000..15_000).await;
+    stop(first).await;
+    produce(&kafka, &topic, 15_000..20_000).await;
+    until(&clock, &second, || {
+        second.committed(&topic).values().sum::<i64>() == 20_000
+    })
+    .await;
+    stop(second).await;
+    let table = lake.table("topics", &topic);
+    let report = crate::verify(&lake, &table, &kafka, &clock).await.unwrap();
+    assert!(report.clean() && report.rows() == 20_000, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_made_again_stops_unless_the_policy_goes_on() {
+    let Some((kafka, topic)) = real(1) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::system();
+    let lake = disk_lake(folder.path(), clock.clone());
+    let config = |policy: &str| {
+        connector(&[
+            ("topics", &topic),
+            ("flush.interval.ms", "200"),
+            ("topic.recreated", policy),
+            ("consumer.override.session.timeout.ms", "6000"),
+        ])
+    };
+    let connectors = start(&lake, &kafka, config("fail"));
+    produce(&kafka, &topic, 0..100).await;
+    until(&clock, &connectors, || {
+        connectors.committed(&topic).get(&0) == Some(&100)
+    })
+    .await;
+    stop(connectors).await;
+    remake(&kafka, &topic).await;
+    produce(&kafka, &topic, 0..150).await;
+
+    let connectors = start(&lake, &kafka, config("fail"));
+    let said = |connectors: &Connectors| {
+        let status = connectors.status();
+        let partitions = status[0].tasks[0].partitions.clone();
+        partitions
+            .first()
+            .and_then(|partition| partition.error.clone())
+            .unwrap_or_default()
+    };
+    until(&clock, &connectors, || {
+        said(&connectors).contains("topic.recreated")
+    })
+    .await;
+    stop(connectors).await;
+    assert_eq!(rows(&stored(&lake, &topic).await), 100);
+
+    let connectors = start(&lake, &kafka, config("new"));
+    until(&clock, &connectors, || {
+        connectors.committed(&topic).get(&0) == Some(&150)
+    })
+    .await;
+    stop(connectors).await;
+    assert_eq!(rows(&stored(&lake, &topic).await), 250);
+}
+
+async fn remake(kafka: &KafkaConfig, topic: &str) {
+    let admin: AdminClient<DefaultClientContext> = kafka.client_config().create().unwrap();
+    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));
+    admin.delete_topics(&[topic], &options).await.unwrap()[0]
+        .as_ref()
+        .unwrap();
+    let clock = Clock::system();
+    let deadline = clock.monotonic() + Duration::from_secs(30);
+    loop {
+        let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
+        let made = admin.create_topics([&new], &options).await.unwrap();
+        match &made[0] {
+            Ok(_) => return,
+            Err(error) => assert!(clock.monotonic() < deadline, "{error:?}"),
+        }
+        clock.sleep(Duration::from_millis(100)).await;
+    }
 }
