@@ -14,5 +14,11 @@
 
 mod architecture;
 mod harness;
+mod kills;
+mod landing;
+mod odd_input;
+mod outage;
+mod proof;
+mod readers;
 mod replay;
 mod services;

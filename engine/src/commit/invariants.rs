@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::AsArray;
-use arrow::datatypes::{Int32Type, Int64Type, Schema};
+use arrow::datatypes::{DataType, Fields, Int32Type, Int64Type, Schema};
 use object_store::{Error as StoreError, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -20,6 +20,7 @@ use crate::lake::Lake;
 use crate::path::TablePath;
 use crate::read::Snapshot;
 use crate::record::TopicId;
+use crate::schema::{KEY, KIND, is_members};
 
 /// What a table holds, for a test to compare with what was produced.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -196,16 +197,45 @@ impl Walk {
 }
 
 fn identities(schema: &Schema, found: &mut BTreeMap<Vec<String>, String>) -> Result<(), String> {
+    walk(schema.fields(), &[], "", found)
+}
+
+/// A column's identity is the chain of keys and kinds from the root, lists' elements included: a
+/// path alone would take the objects of a `list` and those of a `mixed` for one column.
+fn walk(
+    fields: &Fields,
+    above: &[String],
+    above_name: &str,
+    found: &mut BTreeMap<Vec<String>, String>,
+) -> Result<(), String> {
     let mut names = BTreeSet::new();
-    for column in crate::schema::columns(schema) {
-        let name = column.names.join("\u{0}");
+    for field in fields {
+        let name = format!("{above_name}\u{0}{}", field.name());
         if !names.insert(name.to_lowercase()) {
             return Err(format!(
                 "invariant 7: two columns are named `{name}`, ignoring case"
             ));
         }
-        let mut identity = column.path.clone();
-        identity.push(format!("{:?}", column.kind));
+        let mut identity = above.to_vec();
+        identity.push(format!(
+            "{:?} {:?}",
+            field.metadata().get(KEY),
+            field.metadata().get(KIND)
+        ));
+        let mut data_type = field.data_type();
+        while let DataType::List(element) = data_type {
+            data_type = element.data_type();
+            let shape = match data_type {
+                DataType::Struct(members) if is_members(members) => "mixed".to_owned(),
+                DataType::Struct(_) => "object".to_owned(),
+                DataType::List(_) => "list".to_owned(),
+                scalar => scalar.to_string(),
+            };
+            identity.push(format!("[{shape}]"));
+        }
+        if let DataType::Struct(children) = data_type {
+            walk(children, &identity, &name, found)?;
+        }
         found.insert(identity, name);
     }
     Ok(())

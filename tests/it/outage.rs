@@ -1,0 +1,72 @@
+//! The store goes away in the middle of commits, or its answers get lost after the put has landed:
+//! nothing is lost, nothing doubled, and nobody restarts anything by hand (P9, E1).
+
+use crate::harness::kafka::Topic;
+use crate::harness::lake::TestLake;
+use crate::harness::process::Start;
+use crate::harness::proxy::Proxy;
+use crate::harness::services::{PrivateS3, scale, services};
+use crate::harness::wait::{PATIENCE, wait_until};
+use crate::proof::{every_record_is_there_once, orders};
+
+fn worker(lake: &TestLake, topic: &Topic) -> Start {
+    let settings = [
+        ("topics", topic.name.as_str()),
+        ("flush.interval.ms", "200"),
+    ];
+    Start::on(lake).connector(&topic.name, &settings)
+}
+
+#[test]
+fn an_s3_server_killed_in_the_middle_of_commits_loses_nothing() {
+    let s3 = PrivateS3::start();
+    let lake = TestLake::on(&s3.s3);
+    let topic = Topic::create("outage", 4);
+    let eddy = worker(&lake, &topic).ready();
+    let mut produced = 0;
+    for _ in 0..scale(2, 10) {
+        topic.produce_values(&orders(produced..produced + 500));
+        produced += 500;
+        s3.kill();
+        topic.produce_values(&orders(produced..produced + 500));
+        produced += 500;
+        s3.restart();
+    }
+    every_record_is_there_once(&eddy, &lake, &topic, produced);
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_counts_once() {
+    let proxy = Proxy::before(&services().s3.endpoint);
+    let direct = TestLake::s3();
+    let lake = direct.through(&proxy.endpoint());
+    let topic = Topic::create("lost", 4);
+    let eddy = worker(&lake, &topic).ready();
+    let mut produced = 0;
+    for round in 1..=scale(3, 20) {
+        proxy.lose_answers("PUT /*_delta_log", 1);
+        wait_until(PATIENCE, "an answer to a commit was lost", || {
+            topic.produce_values(&orders(produced..produced + 100));
+            produced += 100;
+            proxy.lost() >= round
+        });
+    }
+    every_record_is_there_once(&eddy, &direct, &topic, produced);
+}
+
+#[test]
+fn a_file_whose_answer_is_lost_counts_once() {
+    let proxy = Proxy::before(&services().s3.endpoint);
+    let direct = TestLake::s3();
+    let lake = direct.through(&proxy.endpoint());
+    let topic = Topic::create("lostfile", 2);
+    let eddy = worker(&lake, &topic).ready();
+    let mut produced = 0;
+    proxy.lose_answers("PUT /*.parquet", 2);
+    wait_until(PATIENCE, "the answers to two uploads were lost", || {
+        topic.produce_values(&orders(produced..produced + 100));
+        produced += 100;
+        proxy.lost() >= 2
+    });
+    every_record_is_there_once(&eddy, &direct, &topic, produced);
+}
