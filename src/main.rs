@@ -7,6 +7,7 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod output;
 mod server;
 mod shutdown;
 mod telemetry;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     telemetry::start(cli.log_format);
     match commands::run(cli.command) {
         Ok(code) => code,
+        Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // The one place where an error of a command is told; the chain says what and where.
             eprintln!("error: {error:#}");

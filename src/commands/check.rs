@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::config::{Config, resolve};
+use crate::output;
 
 /// Reads the file and resolves every reference, without starting anything.
 pub(crate) fn run(file: &Path) -> Result<ExitCode> {
@@ -15,12 +16,12 @@ pub(crate) fn run(file: &Path) -> Result<ExitCode> {
     for destination in config.destinations.values() {
         resolve(&destination.options)?;
     }
-    println!(
+    output::line(format_args!(
         "{}: right; lake {}, {} connectors, {} destinations",
         file.display(),
         config.settings.lake.url,
         config.connectors.len(),
         config.destinations.len()
-    );
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

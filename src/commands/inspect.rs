@@ -9,7 +9,7 @@ use eddy_engine::schema::columns;
 
 use crate::cli::InspectArgs;
 use crate::config::Config;
-use crate::server;
+use crate::{output, server};
 
 /// How many versions are listed, newest first.
 const LATEST: usize = 20;
@@ -29,23 +29,26 @@ pub(crate) async fn run(args: InspectArgs) -> Result<ExitCode> {
     let (snapshot, history) = looked.await??;
     let rows: u64 = snapshot.files.iter().map(|file| file.rows).sum();
     let bytes: u64 = snapshot.files.iter().map(|file| file.size).sum();
-    println!("table      {}", args.table);
-    println!("version    {}", snapshot.version);
-    println!(
+    output::line(format_args!("table      {}", args.table))?;
+    output::line(format_args!("version    {}", snapshot.version))?;
+    output::line(format_args!(
         "files      {} with {rows} rows, {bytes} bytes",
         snapshot.files.len()
-    );
-    println!("columns    {}", columns(&snapshot.schema).len());
-    println!("positions");
+    ))?;
+    output::line(format_args!(
+        "columns    {}",
+        columns(&snapshot.schema).len()
+    ))?;
+    output::line(format_args!("positions"))?;
     for ((topic_id, partition), position) in snapshot.positions.iter() {
-        println!(
+        output::line(format_args!(
             "  {topic_id} partition {partition}: next offset {}, epoch {}",
             position.offset, position.epoch
-        );
+        ))?;
     }
-    println!("latest versions");
+    output::line(format_args!("latest versions"))?;
     for entry in &history {
-        println!(
+        output::line(format_args!(
             "  {} {}: {} files added with {} rows, {} removed, {} partitions moved",
             entry.version,
             entry.operation,
@@ -53,7 +56,7 @@ pub(crate) async fn run(args: InspectArgs) -> Result<ExitCode> {
             entry.rows_added,
             entry.files_removed,
             entry.moves.len()
-        );
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }

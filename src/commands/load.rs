@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufRead, BufReader};
 
 use crate::cli::LoadArgs;
 use crate::config::Config;
-use crate::server;
+use crate::{output, server};
 
 /// Sends every line and says how many there were.
 pub(crate) async fn run(args: LoadArgs) -> Result<ExitCode> {
@@ -29,9 +29,9 @@ pub(crate) async fn run(args: LoadArgs) -> Result<ExitCode> {
     let mut options = LoadOptions::new(&args.topic);
     options.key_field = args.key;
     let loaded = load(&kafka, input, &options, &Clock::system()).await?;
-    println!(
+    output::line(format_args!(
         "{} records, {} bytes to `{}`",
         loaded.records, loaded.bytes, args.topic
-    );
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{ReplayCommand, Server};
 use crate::client::Client;
+use crate::output;
 
 const REPLAYS: &str = "/api/v1/replays";
 
@@ -86,6 +87,6 @@ fn agreed() -> Result<bool> {
 }
 
 fn print(value: &Value) -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    output::line(format_args!("{}", serde_json::to_string_pretty(value)?))?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::VerifyArgs;
 use crate::config::Config;
-use crate::server;
+use crate::{output, server};
 
 /// Prints the report; exit code 1 when an offset is missing or doubled.
 pub(crate) async fn run(args: VerifyArgs) -> Result<ExitCode> {
@@ -20,9 +20,12 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<ExitCode> {
         .await
         .with_context(|| format!("topic `{}` can't be verified", args.topic))?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&json(&report))?);
+        output::line(format_args!(
+            "{}",
+            serde_json::to_string_pretty(&json(&report))?
+        ))?;
     } else {
-        print!("{report}");
+        output::line(report.to_string().trim_end())?;
     }
     Ok(if report.clean() {
         ExitCode::SUCCESS

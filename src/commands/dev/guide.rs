@@ -1,11 +1,16 @@
 //! What `eddy dev` prints once it is up: things to try, each ready to be pasted.
 
+use std::io;
 use std::path::Path;
 
+use crate::output;
 use crate::server::Service;
 
 /// Prints the list.
-pub(crate) fn print(service: &Service, data: &Path, config: &Path) {
+///
+/// # Errors
+/// When standard output takes no more.
+pub(crate) fn print(service: &Service, data: &Path, config: &Path) -> io::Result<()> {
     let eddy = std::env::current_exe()
         .map_or_else(|_| "eddy".to_owned(), |path| path.display().to_string());
     let url = service.url().unwrap_or_default();
@@ -17,7 +22,7 @@ pub(crate) fn print(service: &Service, data: &Path, config: &Path) {
     } else {
         format!(" --url {url}")
     };
-    println!(
+    output::line(format_args!(
         r#"
 Eddy is up: {url}
 The broker is an embedded one, for trying things: it is new at each start and keeps 5 MiB per partition.
@@ -43,5 +48,5 @@ The files are plain Parquet in Delta tables, under {lake}
 
 Ctrl-C commits and ends.
 "#
-    );
+    ))
 }

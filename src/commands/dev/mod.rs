@@ -28,13 +28,16 @@ pub(crate) async fn run(args: DevArgs) -> Result<ExitCode> {
     let broker = EmbeddedBroker::start()?;
     let file = write_config(&data, broker.bootstrap_servers(), &args.listen)?;
     let config = Config::load(&file)?;
-    // The replay that the guide proposes goes there.
-    broker.create_topic("sandbox", PARTITIONS)?;
+    // All at once and before the sink asks, so that it joins its group once. The replay that the
+    // guide proposes goes to `sandbox`.
+    for topic in samples::topics().chain(["sandbox"]) {
+        broker.create_topic(topic, PARTITIONS)?;
+    }
     let service = server::start(&config, &[Role::Worker, Role::Query, Role::Replay]).await?;
     if !args.empty {
         samples::load_missing(&service, &broker).await?;
     }
-    guide::print(&service, &data, &file);
+    guide::print(&service, &data, &file)?;
     shutdown::requested().await?;
     service.stop().await;
     Ok(ExitCode::SUCCESS)
@@ -49,7 +52,10 @@ fn write_config(data: &Path, bootstrap: &str, listen: &str) -> Result<PathBuf> {
          [lake]\nurl = \"{}\"\n\n\
          [http]\nlisten = \"{listen}\"\n\n\
          [kafka]\n\"bootstrap.servers\" = \"{bootstrap}\"\n\
-         # The embedded broker knows no static members.\n\"group.instance.id\" = \"\"\n\n\
+         # The embedded broker knows no static members, and takes all but a second of the session\n\
+         # timeout to take a new topic into a group.\n\
+         \"group.instance.id\" = \"\"\n\"session.timeout.ms\" = \"4000\"\n\
+         \"heartbeat.interval.ms\" = \"1000\"\n\n\
          [connectors.dev]\n\"topics.regex\" = \"[^_].*\"\n\"tasks.max\" = \"1\"\n\
          \"topic.recreated\" = \"new\"\n\n\
          [destinations.sandbox]\ntype = \"kafka\"\n\

@@ -27,6 +27,11 @@ const SAMPLES: [(&str, &str); 3] = [
     ),
 ];
 
+/// The topics that the samples go to.
+pub(crate) fn topics() -> impl Iterator<Item = &'static str> {
+    SAMPLES.iter().map(|(topic, _)| *topic)
+}
+
 #[derive(Deserialize)]
 struct Sample<'a> {
     #[serde(borrow)]
@@ -49,7 +54,6 @@ pub(crate) async fn load_missing(service: &Service, broker: &EmbeddedBroker) -> 
         if known.is_some() {
             continue;
         }
-        broker.create_topic(topic, super::PARTITIONS)?;
         let mut options = LoadOptions::new(topic);
         let connectors = Arc::clone(connectors);
         options.accounted = Some(Arc::new(move || connectors.committed(topic)));
