@@ -180,7 +180,7 @@ impl Query {
 
 impl Inner {
     /// Who runs `INTO`.
-    pub(crate) fn into_handler(&self) -> Result<Arc<dyn IntoHandler>, Error> {
+    pub(crate) fn handler_of_into(&self) -> Result<Arc<dyn IntoHandler>, Error> {
         self.into.get().cloned().ok_or_else(no_handler)
     }
 

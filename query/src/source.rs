@@ -75,8 +75,8 @@ impl Query {
     pub async fn plan_source(&self, select: &str, version: Option<u64>) -> Result<SourcePlan> {
         let inner = Arc::clone(&self.0);
         let select = select.to_owned();
-        self.on_pool(async move { plan_source(&inner, &select, version).await })
-            .await
+        let work = Box::pin(async move { Box::pin(plan_source(&inner, &select, version)).await });
+        self.on_pool(work).await
     }
 
     /// The records that `select` picks from `version`, ordered by (`_topic_id`, `_partition`,
@@ -123,7 +123,7 @@ impl Query {
     ) -> Result<T> {
         let (tx, rx) = tokio::sync::oneshot::channel();
         self.0.pool.spawn(async move {
-            let _ = tx.send(Box::pin(work).await);
+            let _ = tx.send(work.await);
         });
         rx.await
             .map_err(|_| Error::internal("the query's thread ended early"))?

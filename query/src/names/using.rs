@@ -19,7 +19,7 @@ pub(super) fn resolve_using(from: &mut [TableWithJoins], scope: &Scope) -> HashS
             let ObjectNamePart::Identifier(ident) = ident else {
                 continue;
             };
-            if let Some(Meaning::Column { real, .. }) = scope.meaning(&[ident.clone()])
+            if let Some(Meaning::Column { real, .. }) = scope.meaning(std::slice::from_ref(ident))
                 && let Some(name) = real.last()
             {
                 ident.value.clone_from(name);

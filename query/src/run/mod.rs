@@ -215,7 +215,7 @@ async fn prepare(
             stream(&bound, &plan).await
         }
         Statement::Into(into) => {
-            let handler = inner.into_handler()?;
+            let handler = inner.handler_of_into()?;
             statement::check_known(&into.options, handler.option_names())?;
             let select = source::freeze(inner, into.query, &into.options).await?;
             let answer = handler
@@ -239,11 +239,11 @@ async fn prepare(
         }
         Statement::CreateDestination(request) => {
             let name = request.name.clone();
-            inner.into_handler()?.create_destination(request).await?;
+            inner.handler_of_into()?.create_destination(request).await?;
             done(&name, "created")
         }
         Statement::DropDestination { name, if_exists } => {
-            let handler = inner.into_handler()?;
+            let handler = inner.handler_of_into()?;
             handler.drop_destination(&name, if_exists).await?;
             done(&name, "dropped")
         }
