@@ -4,23 +4,17 @@
 //! noted by librdkafka's callback; the group goes on when the owner answers with `assign` or
 //! `unassign`, so everything that a rebalance asks for happens in the owner's own loop.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use eddy_engine::Clock;
-use rdkafka::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use rdkafka::types::RDKafkaRespErr;
 
 use crate::error::{Error, Result};
-use crate::kafka::client::ClientLog;
 use crate::kafka::config::KafkaConfig;
+use crate::kafka::events::{ConsumerEvent, Context};
 use crate::kafka::native::{self, Batch, Queue};
 
 /// The most messages of one batch.
@@ -35,23 +29,6 @@ pub(crate) struct ConsumerSettings {
     pub(crate) instance: Option<String>,
     /// What librdkafka may hold in its queues.
     pub(crate) queue_bytes: usize,
-}
-
-/// What the broker or the group wants.
-#[derive(Debug)]
-pub(crate) enum ConsumerEvent {
-    /// Partitions were given to this member: answer with [`Consumer::assign`].
-    Assigned(Vec<(String, i32)>),
-    /// Partitions are taken away: answer with [`Consumer::unassign`]. When they are lost, others
-    /// may own them already.
-    Revoked {
-        partitions: Vec<(String, i32)>,
-        lost: bool,
-    },
-    /// A message came on the wrong queue and was thrown away: read the partition again.
-    Strayed(String, i32),
-    /// The client can't go on; make a new one.
-    Fatal { fenced: bool, message: String },
 }
 
 /// Where a partition starts to be read.
@@ -119,11 +96,7 @@ impl Consumer {
             .get("max.poll.interval.ms")
             .and_then(|value| value.parse().ok())
             .unwrap_or(300_000);
-        let context = Context {
-            log: ClientLog::new(clock, settings.group.as_str()),
-            events: Mutex::default(),
-            closing: AtomicBool::new(false),
-        };
+        let context = Context::new(clock, &settings.group);
         let consumer: BaseConsumer<Context> = client
             .create_with_context(context)
             .map_err(|error| Error::kafka("the Kafka consumer can't be made", error))?;
@@ -316,10 +289,7 @@ impl Consumer {
 impl Drop for Consumer {
     fn drop(&mut self) {
         // From here on the callback answers rebalances by itself, since nobody takes events.
-        self.consumer
-            .context()
-            .closing
-            .store(true, Ordering::SeqCst);
+        self.consumer.context().close();
     }
 }
 
@@ -361,63 +331,4 @@ fn list_of(partitions: &[(String, i32)]) -> TopicPartitionList {
         list.add_partition(topic, *partition);
     }
     list
-}
-
-struct Context {
-    log: ClientLog,
-    events: Mutex<VecDeque<ConsumerEvent>>,
-    closing: AtomicBool,
-}
-
-impl Context {
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<ConsumerEvent>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.log.log(level, facility, line);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.log.error(error, reason);
-    }
-
-    fn stats_raw(&self, _statistics: &[u8]) {}
-}
-
-impl ConsumerContext for Context {
-    fn rebalance(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        what: RDKafkaRespErr,
-        list: &mut TopicPartitionList,
-    ) {
-        let assigned = what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        if self.closing.load(Ordering::SeqCst) {
-            let answered = if assigned {
-                consumer.incremental_assign(&TopicPartitionList::new())
-            } else {
-                consumer.incremental_unassign(list)
-            };
-            if let Err(error) = answered {
-                tracing::debug!(%error, "a rebalance while closing was not answered");
-            }
-            return;
-        }
-        let partitions = list
-            .elements()
-            .iter()
-            .map(|element| (element.topic().to_owned(), element.partition()))
-            .collect();
-        self.lock().push_back(if assigned {
-            ConsumerEvent::Assigned(partitions)
-        } else {
-            ConsumerEvent::Revoked {
-                partitions,
-                lost: consumer.assignment_lost(),
-            }
-        });
-    }
 }

@@ -6,6 +6,7 @@
 //! task (thread, starts over after a failure)
 //!   run (the loop) -> rebalance (assign, revoke) -> start (where a partition begins)
 //!                  -> cut (live rows, commits, the group's offsets, the end)
+//!                  -> take (a record to its writer)
 //!   topic (a writer and its partitions)   errors   lost   discovery (which topics)   status
 //! ```
 //!
@@ -27,6 +28,7 @@ mod rebalance;
 mod run;
 mod start;
 mod status;
+mod take;
 mod task;
 #[cfg(test)]
 mod tests;

@@ -1,20 +1,21 @@
 //! One life of a task: a thin loop over events, batches and cuts.
 //!
 //! It ends when the task is asked to stop, or with the error that makes it start over. Rebalances
-//! are in `rebalance`, commits in `cut`.
+//! are in `rebalance`, commits in `cut`, the way of one record to its writer in `take`.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use eddy_engine::{Clock, Header, Record, fault};
+use eddy_engine::{Clock, fault};
 use rdkafka::error::RDKafkaErrorCode;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::kafka::{Admin, Consumer, ConsumerEvent, ConsumerSettings, Headers, Message, Seat};
+use crate::kafka::{Admin, Consumer, ConsumerEvent, ConsumerSettings, Seat};
 use crate::sink::discovery::StopFlag;
 use crate::sink::errors::{Trouble, trouble};
 use crate::sink::status::TaskState;
+use crate::sink::take::{Scratch, take};
 use crate::sink::task::{Shared, TaskSettings};
 use crate::sink::topic::{LaneState, Slot};
 
@@ -94,7 +95,7 @@ impl<'a> Run<'a> {
         let now = self.clock.monotonic();
         self.revive(now)?;
         if self.holds() {
-            // The group is kept alive by `events`; librdkafka stops fetching when its queue is full.
+            // `events` keeps the group alive; librdkafka stops fetching when its queue is full.
             self.clock.block(READ);
         } else {
             self.read()?;
@@ -361,95 +362,4 @@ impl<'a> Run<'a> {
         };
         status.partitions = self.slots.values().flat_map(Slot::status).collect();
     }
-}
-
-/// Reused from record to record.
-#[derive(Default)]
-struct Scratch<'b> {
-    raw: Headers<'b>,
-    headers: Vec<Header<'b>>,
-}
-
-/// Hands one record to its writer.
-fn take<'b>(slot: &mut Slot, message: &Message<'b>, scratch: &mut Scratch<'b>) -> Result<()> {
-    let (partition, offset) = (message.partition(), message.offset());
-    let Some(lane) = slot.lanes.get_mut(&partition) else {
-        return Ok(());
-    };
-    if !lane.flows() || slot.reset_due || offset < lane.next {
-        return Ok(());
-    }
-    let Some(writer) = slot.writer.as_mut() else {
-        return Ok(());
-    };
-    let (timestamp_ms, timestamp_type) = message.timestamp();
-    let mut record = Record {
-        partition,
-        offset,
-        timestamp_ms,
-        timestamp_type,
-        key: message.key(),
-        value: message.value(),
-        headers: &[],
-    };
-    message.headers(&mut scratch.raw);
-    scratch.headers.clear();
-    let mut taken = None;
-    for (name, value) in &scratch.raw {
-        match std::str::from_utf8(name) {
-            Ok(name) => scratch.headers.push(Header {
-                name,
-                value: *value,
-            }),
-            Err(_) => {
-                taken = Some(take_with_odd_names(writer, &record, &scratch.raw));
-                break;
-            }
-        }
-    }
-    let taken = taken.unwrap_or_else(|| {
-        record.headers = &scratch.headers;
-        writer.append(&record)
-    });
-    match taken {
-        Ok(()) => {
-            lane.next = offset + 1;
-            lane.leader_epoch = message.leader_epoch();
-            lane.touched = true;
-            Ok(())
-        }
-        Err(error) if error.kind() == eddy_engine::ErrorKind::Fenced => {
-            slot.reset_due = true;
-            Ok(())
-        }
-        Err(error) if error.kind() == eddy_engine::ErrorKind::Invalid => {
-            tracing::debug!(%error, topic = %slot.name, partition, offset, "late record dropped");
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Kafka says that a header's name is UTF-8; where it isn't, the name is kept readable.
-fn take_with_odd_names(
-    writer: &mut eddy_engine::write::TableWriter,
-    record: &Record<'_>,
-    raw: &Headers<'_>,
-) -> eddy_engine::Result<()> {
-    let names: Vec<String> = raw
-        .iter()
-        .map(|(name, _)| String::from_utf8_lossy(name).into_owned())
-        .collect();
-    let headers: Vec<Header<'_>> = names
-        .iter()
-        .zip(raw)
-        .map(|(name, (_, value))| Header {
-            name,
-            value: *value,
-        })
-        .collect();
-    writer.append(&Record {
-        headers: &headers,
-        ..*record
-    })
 }
