@@ -132,7 +132,8 @@ impl ConnectorConfig {
             .filter(|key| !known(key))
             .collect();
         if !unknown.is_empty() {
-            tracing::warn!(connector = name, keys = %unknown.join(", "), "unknown keys are ignored");
+            let keys = unknown.join(", ");
+            tracing::warn!(connector = name, keys, "unknown keys are ignored");
         }
         if name.is_empty() {
             return Err(Error::invalid("a connector has an empty `name`"));

@@ -263,7 +263,20 @@ impl Admin {
     }
 }
 
-fn described(answer: native::Description) -> Result<TopicDescription> {
+/// What librdkafka says about one topic.
+#[derive(Debug)]
+pub(super) struct Description {
+    pub(super) name: String,
+    pub(super) error: Option<(RDKafkaErrorCode, String)>,
+    /// None, empty or all zeroes when the broker has no topic ids.
+    pub(super) id: Option<String>,
+    pub(super) partitions: usize,
+}
+
+/// The id that stands for none (KIP-516).
+const ZERO_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+
+fn described(answer: Description) -> Result<TopicDescription> {
     if let Some((code, text)) = answer.error {
         let kind = match code {
             RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => {
@@ -275,7 +288,10 @@ fn described(answer: native::Description) -> Result<TopicDescription> {
         let message = format!("topic `{}` can't be described: {text}", answer.name);
         return Err(Error::new(kind, message));
     }
-    let id = answer.id.unwrap_or_else(|| format!("name:{}", answer.name));
+    let id = answer
+        .id
+        .filter(|id| !id.is_empty() && id.trim_end_matches('=') != ZERO_ID)
+        .unwrap_or_else(|| format!("name:{}", answer.name));
     Ok(TopicDescription {
         id: TopicId::new(id),
         partitions: count(answer.partitions),

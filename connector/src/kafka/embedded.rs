@@ -19,9 +19,6 @@ pub struct EmbeddedBroker {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The bytes of a partition that the broker keeps; older records are dropped.
-pub const EMBEDDED_RETENTION_BYTES: u64 = 5 << 20;
-
 struct Command {
     topic: String,
     partitions: i32,

@@ -20,6 +20,8 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
+use crate::kafka::admin::Description;
+
 /// A queue of our own that the queues of partitions are forwarded to. It must be dropped before its
 /// client. Reading from it never serves a rebalance, which the consumer's main queue would.
 pub(super) struct Queue {
@@ -228,19 +230,6 @@ impl<'b> Message<'b> {
 /// The headers of a message: name and value, as the bytes that they are.
 pub(crate) type Headers<'b> = Vec<(&'b [u8], Option<&'b [u8]>)>;
 
-/// What DescribeTopics says about one topic.
-#[derive(Debug)]
-pub(super) struct Description {
-    pub(super) name: String,
-    pub(super) error: Option<(RDKafkaErrorCode, String)>,
-    /// `None` when the broker has no topic ids.
-    pub(super) id: Option<String>,
-    pub(super) partitions: usize,
-}
-
-/// The id that stands for none (KIP-516).
-const ZERO_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
-
 /// Asks one broker about `topics` and waits up to `timeout` for the answer. Any broker can answer;
 /// naming one spares the wait for the cluster's controller, which the embedded broker lacks.
 pub(super) fn describe_topics<C: ClientContext>(
@@ -307,10 +296,8 @@ unsafe fn read_descriptions(
         }
         let result = sys::rd_kafka_event_DescribeTopics_result(event);
         if result.is_null() {
-            return Err((
-                RDKafkaErrorCode::BadMessage,
-                "an unexpected answer".to_owned(),
-            ));
+            let text = "an unexpected answer".to_owned();
+            return Err((RDKafkaErrorCode::BadMessage, text));
         }
         let mut count = 0;
         let topics = sys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
@@ -334,9 +321,7 @@ unsafe fn read_description(topic: *const sys::rd_kafka_TopicDescription_t) -> De
             .filter(|(code, _)| *code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR)
             .map(|(code, text)| (code.into(), text));
         let id = sys::rd_kafka_TopicDescription_topic_id(topic);
-        let id = (!id.is_null())
-            .then(|| owned_text(sys::rd_kafka_Uuid_base64str(id)))
-            .filter(|id| !id.is_empty() && id.trim_end_matches('=') != ZERO_ID);
+        let id = (!id.is_null()).then(|| owned_text(sys::rd_kafka_Uuid_base64str(id)));
         let mut partitions = 0;
         sys::rd_kafka_TopicDescription_partitions(topic, &mut partitions);
         Description {
@@ -399,9 +384,7 @@ unsafe fn owned_text(text: *const c_char) -> String {
         return String::new();
     }
     // SAFETY: the caller's promise.
-    unsafe { CStr::from_ptr(text) }
-        .to_string_lossy()
-        .into_owned()
+    unsafe { CStr::from_ptr(text).to_string_lossy() }.into_owned()
 }
 
 /// # Safety

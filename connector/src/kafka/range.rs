@@ -100,10 +100,9 @@ impl RangeReader {
         let Ok(positions) = self.consumer.position() else {
             return false;
         };
-        let reached = positions
+        positions
             .elements()
             .iter()
-            .any(|element| matches!(element.offset(), Offset::Offset(offset) if offset >= end));
-        reached
+            .any(|element| matches!(element.offset(), Offset::Offset(offset) if offset >= end))
     }
 }

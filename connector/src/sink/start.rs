@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use eddy_engine::write::{CutPolicy, Start, TableWriter, WriterOptions};
-use eddy_engine::{Position, TopicId};
+use eddy_engine::{Lake, Position, TopicId};
 
 use crate::connect::{Policies, PositionReset, StartAt, TopicRecreated};
 use crate::error::{Error, ErrorKind, Result};
@@ -124,11 +124,9 @@ pub(super) fn resolve(
         tracing::info!(topic = %name, group = %config.group(), offsets = ?group,
             "the table is new: it goes on where the group was");
     }
-    let mut outcomes = BTreeMap::new();
-    let mut starts = Vec::new();
-    let mut skips = Vec::new();
     // The first task that meets a new topic stores the start of all its partitions, so that those
     // which another task takes over later begin at the same moment (P3).
+    let mut plan = Plan::default();
     for partition in all
         .iter()
         .filter(|all| topic_is_new || partitions.contains(all))
@@ -143,34 +141,19 @@ pub(super) fn resolve(
             group: group.get(partition).copied(),
             topic_is_new,
         };
-        match decide(&view, config.start, &config.policies) {
-            Decision::GoOn => starts.push((*partition, Start::at(view.known.unwrap_or(0)))),
-            Decision::Begin(offset) => starts.push((*partition, Start::at(offset))),
-            Decision::Skip { from, to } => {
-                starts.push((*partition, Start::at(from)));
-                skips.push((*partition, from, to));
-            }
-            Decision::Stop(why) => {
-                outcomes.insert(*partition, Err(why));
-            }
-        }
+        plan.add(
+            *partition,
+            view.known,
+            decide(&view, config.start, &config.policies),
+        );
     }
-    for (partition, position) in writer.assign(&starts)? {
-        outcomes.insert(partition, Ok(position));
-    }
-    for (partition, from, to) in skips {
-        lost::record(&settings.lake, &name, &topic.id, partition, from..to)?;
-        writer.advance(partition, to, None)?;
-        let skipped = |position: &mut Position| position.offset = position.offset.max(to);
-        outcomes.entry(partition).and_modify(|outcome| {
-            let _ = outcome.as_mut().map(skipped);
-        });
-    }
-    let extra: Vec<i32> = starts
+    let extra: Vec<i32> = plan
+        .starts
         .iter()
         .map(|(partition, _)| *partition)
         .filter(|partition| !partitions.contains(partition))
         .collect();
+    let mut outcomes = plan.carry_out(&settings.lake, &topic, writer)?;
     if !extra.is_empty() {
         writer.release(&extra, Duration::from_secs(1))?;
     }
@@ -181,6 +164,53 @@ pub(super) fn resolve(
             .or_insert_with(|| Err(format!("topic `{name}` has no partition `{partition}`")));
     }
     Ok(outcomes)
+}
+
+/// The decisions for the partitions of a topic, sorted by what has to be done.
+#[derive(Default)]
+struct Plan {
+    starts: Vec<(i32, Start)>,
+    /// A partition, and the offsets from and to which it is moved.
+    skips: Vec<(i32, i64, i64)>,
+    outcomes: BTreeMap<i32, Outcome>,
+}
+
+impl Plan {
+    fn add(&mut self, partition: i32, known: Option<i64>, decision: Decision) {
+        match decision {
+            Decision::GoOn => self.starts.push((partition, Start::at(known.unwrap_or(0)))),
+            Decision::Begin(offset) => self.starts.push((partition, Start::at(offset))),
+            Decision::Skip { from, to } => {
+                self.starts.push((partition, Start::at(from)));
+                self.skips.push((partition, from, to));
+            }
+            Decision::Stop(why) => {
+                self.outcomes.insert(partition, Err(why));
+            }
+        }
+    }
+
+    /// Takes the partitions over in their writer and records what has to be skipped.
+    fn carry_out(
+        self,
+        lake: &Lake,
+        topic: &TopicDescription,
+        writer: &mut TableWriter,
+    ) -> Result<BTreeMap<i32, Outcome>> {
+        let mut outcomes = self.outcomes;
+        for (partition, position) in writer.assign(&self.starts)? {
+            outcomes.insert(partition, Ok(position));
+        }
+        for (partition, from, to) in self.skips {
+            lost::record(lake, &topic.name, &topic.id, partition, from..to)?;
+            writer.advance(partition, to, None)?;
+            let skipped = |position: &mut Position| position.offset = position.offset.max(to);
+            outcomes.entry(partition).and_modify(|outcome| {
+                let _ = outcome.as_mut().map(skipped);
+            });
+        }
+        Ok(outcomes)
+    }
 }
 
 /// Asks the broker about one topic.
