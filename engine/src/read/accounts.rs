@@ -1,4 +1,4 @@
-//! Which offsets a version of a table holds as rows, and which of them twice: what E1 is checked by.
+//! Which offsets a version of a table holds as rows, and which of them twice: E1 is checked by it.
 //!
 //! Only the envelope's columns are read. What explains an offset that is no row is Kafka's to say.
 
@@ -8,12 +8,13 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type};
 use futures::TryStreamExt;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::async_reader::{ParquetObjectReader, ParquetRecordBatchStreamBuilder};
+use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::path::TablePath;
 use crate::read::Snapshot;
+use crate::read::fetch::Fetch;
 use crate::record::TopicId;
 
 /// The rows of one partition of one incarnation of the topic.
@@ -40,8 +41,11 @@ pub async fn accounts(
 ) -> Result<BTreeMap<(TopicId, i32), Account>> {
     let mut found: BTreeMap<(String, i32), Rows> = BTreeMap::new();
     for file in snapshot.files.iter() {
-        let reader = ParquetObjectReader::new(lake.store().clone(), table.object(&file.path))
-            .with_file_size(file.size);
+        let reader = Fetch {
+            store: lake.store().clone(),
+            path: table.object(&file.path),
+            size: file.size,
+        };
         let broken = |error| {
             Error::data(format!(
                 "file `{}` of table `{table}` can't be read",
@@ -87,7 +91,8 @@ impl Rows {
 
     fn account(mut self) -> Account {
         self.runs.sort_unstable();
-        let (mut ranges, mut doubled): (Vec<(i64, i64)>, Vec<(i64, i64)>) = Default::default();
+        let mut ranges: Vec<(i64, i64)> = Vec::new();
+        let mut doubled = Vec::new();
         for (start, end) in self.runs {
             match ranges.last_mut() {
                 Some((_, known)) if start <= *known => {

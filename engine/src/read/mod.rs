@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod answer;
 pub mod clip;
+mod fetch;
 pub mod live;
 mod snapshot;
 mod tables;
