@@ -12,6 +12,10 @@
 )]
 #![allow(missing_docs)]
 
+#[expect(
+    dead_code,
+    reason = "only the other benchmark fills a topic and asks for what was used"
+)]
 mod load;
 
 use std::sync::mpsc;

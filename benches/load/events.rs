@@ -2,11 +2,11 @@
 //! (`commit.record.subject` is a string or an object), lists, and unique ids. About 500 bytes each.
 
 /// A small generator of random numbers (xorshift64*), so that a run can be repeated bit by bit.
-pub struct Seeded(u64);
+pub(crate) struct Seeded(u64);
 
 impl Seeded {
     /// A generator that always gives the same numbers for the same seed.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.max(1))
     }
 
@@ -59,7 +59,7 @@ const WORDS: [&str; 24] = [
 ];
 
 /// Appends event number `index` as JSON text.
-pub fn event(random: &mut Seeded, index: u64, out: &mut String) {
+pub(crate) fn event(random: &mut Seeded, index: u64, out: &mut String) {
     use std::fmt::Write as _;
     let time_us = 1_764_000_000_000_000 + index * 137;
     // A few thousand accounts are busy, the rest appear once.

@@ -1,5 +1,5 @@
 //! What the benches have in common: events, a topic full of them, the worker process.
 
-pub mod events;
-pub mod services;
-pub mod worker;
+pub(crate) mod events;
+pub(crate) mod services;
+pub(crate) mod worker;

@@ -10,12 +10,12 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use super::events::{Seeded, event};
 
 /// A setting that `make bench` exports.
-pub fn setting(name: &str) -> String {
+pub(crate) fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run `make bench`"))
 }
 
 /// Makes `topic` with `partitions` partitions.
-pub fn create_topic(topic: &str, partitions: i32) {
+pub(crate) fn create_topic(topic: &str, partitions: i32) {
     let admin: AdminClient<_> = ClientConfig::new()
         .set("bootstrap.servers", setting("EDDY_TEST_KAFKA"))
         .create()
@@ -32,7 +32,7 @@ pub fn create_topic(topic: &str, partitions: i32) {
 }
 
 /// Produces `count` events and returns their bytes. The seed is fixed.
-pub fn fill(topic: &str, count: u64) -> u64 {
+pub(crate) fn fill(topic: &str, count: u64) -> u64 {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", setting("EDDY_TEST_KAFKA"))
         .set("linger.ms", "50")
@@ -67,7 +67,7 @@ fn full(error: &KafkaError) -> bool {
 }
 
 /// Makes an empty bucket.
-pub fn create_bucket(bucket: &str) {
+pub(crate) fn create_bucket(bucket: &str) {
     let output = std::process::Command::new(setting("EDDY_TEST_CONTROL"))
         .args(["bucket", &setting("EDDY_TEST_S3_ENDPOINT")])
         .args([
@@ -85,7 +85,7 @@ pub fn create_bucket(bucket: &str) {
 }
 
 /// The `[lake]` tables of a configuration file for `bucket`.
-pub fn lake(bucket: &str) -> String {
+pub(crate) fn lake(bucket: &str) -> String {
     format!(
         "[lake]\nurl = \"s3://{bucket}/lake\"\n[lake.options]\naws_endpoint = \"{}\"\n\
          aws_access_key_id = \"{}\"\naws_secret_access_key = \"{}\"\naws_region = \"us-east-1\"\n",

@@ -7,24 +7,24 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A started `eddy serve`; killed when dropped.
-pub struct Worker {
+pub(crate) struct Worker {
     child: Child,
     /// Its log.
-    pub log: PathBuf,
+    pub(crate) log: PathBuf,
 }
 
 /// What the process has used so far.
 #[derive(Debug, Clone, Copy)]
-pub struct Used {
+pub(crate) struct Used {
     /// User and system time of all its threads.
-    pub cpu: Duration,
+    pub(crate) cpu: Duration,
     /// Peak resident memory in bytes.
-    pub memory_max: u64,
+    pub(crate) memory_max: u64,
 }
 
 impl Worker {
     /// Starts the release binary with `config`.
-    pub fn start(folder: &Path, config: &str) -> Self {
+    pub(crate) fn start(folder: &Path, config: &str) -> Self {
         let binary = std::env::var("EDDY_BIN")
             .expect("EDDY_BIN names the release binary; run this through `make bench`");
         let file = folder.join("eddy.toml");
@@ -42,7 +42,7 @@ impl Worker {
     }
 
     /// Reads the process's counters.
-    pub fn used(&self) -> Used {
+    pub(crate) fn used(&self) -> Used {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         let fields: Vec<&str> = stat
             .rsplit(')')
@@ -77,7 +77,7 @@ impl Drop for Worker {
 /// # Panics
 /// With the log's tail when `deadline` passes first.
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
-pub fn wait_until(deadline: Duration, log: &Path, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_until(deadline: Duration, log: &Path, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
         if start.elapsed() > deadline {

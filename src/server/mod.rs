@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use axum::Router;
 use eddy_connector::{ConnectorConfig, Connectors, KafkaConfig, WorkerOptions};
 use eddy_engine::{Clock, Lake, LakeOptions};
 use eddy_query::http::{HostGuard, protect};

@@ -86,9 +86,7 @@ fn killed_at(point: &str, pass: u32, lake: &TestLake) {
     println!("{point}");
     let topic = Topic::create("killed", 3);
     let fault = format!("{point}:{pass}:kill");
-    let mut eddy = worker(lake, &topic, "20")
-        .variable("EDDY_FAULT", &fault)
-        .spawn();
+    let mut eddy = worker(lake, &topic).variable("EDDY_FAULT", &fault).spawn();
     let mut produced = 0;
     wait_for(PATIENCE, &format!("`eddy` dies at `{point}`"), || {
         produced += growing(&topic, produced);
@@ -103,12 +101,12 @@ fn killed_at(point: &str, pass: u32, lake: &TestLake) {
 fn a_kill_before_a_revoke_is_acknowledged_loses_nothing() {
     let lake = TestLake::local();
     let topic = Topic::create("revoked", 4);
-    let mut first = worker(&lake, &topic, "200")
+    let mut first = worker(&lake, &topic)
         .variable("EDDY_FAULT", "before_revoke_ack:1:kill")
         .ready();
     let mut produced = growing(&topic, 0);
     committed(&first, &lake, &topic, produced);
-    let second = worker(&lake, &topic, "200").ready();
+    let second = worker(&lake, &topic).ready();
     wait_for(
         PATIENCE,
         "the first worker dies when it gives partitions up",
@@ -145,7 +143,7 @@ fn kills_at_random_moments_of_two_workers_lose_nothing_on_s3() {
 /// load, and started again once the other has had time to take over or not.
 fn killed_at_random(lake: &TestLake) {
     let topic = Topic::create("random", 4);
-    let mut workers = [(); 2].map(|()| worker(lake, &topic, "200").ready());
+    let mut workers = [(); 2].map(|()| worker(lake, &topic).ready());
     let seed = seed();
     println!("seed {seed}; EDDY_SEED repeats it");
     let mut random = seed;
@@ -170,7 +168,7 @@ fn killed_at_random(lake: &TestLake) {
     every_record_is_there_once(&workers[0], lake, &topic, produced);
 }
 
-fn worker(lake: &TestLake, topic: &Topic, interval_ms: &str) -> Start {
+fn worker(lake: &TestLake, topic: &Topic) -> Start {
     Start::on(lake)
         .kafka("session.timeout.ms", "6000")
         .connector(
@@ -201,13 +199,13 @@ fn next(random: &mut u64) -> usize {
 fn a_zombie_that_wakes_up_beside_its_successor_commits_nothing_and_recovers() {
     let lake = TestLake::local();
     let topic = Topic::create("zombie", 2);
-    let zombie = worker(&lake, &topic, "200").ready();
+    let zombie = worker(&lake, &topic).ready();
     topic.produce_values(&orders(0..200));
     committed(&zombie, &lake, &topic, 200);
     topic.produce_values(&orders(200..260));
     zombie.pause();
     // The successor gets the partitions once the group has given the zombie up.
-    let successor = worker(&lake, &topic, "200").ready();
+    let successor = worker(&lake, &topic).ready();
     topic.produce_values(&orders(260..400));
     committed(&successor, &lake, &topic, 400);
     zombie.resume();

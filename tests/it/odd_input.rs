@@ -74,7 +74,8 @@ fn ten_thousand_invalid_records_harm_no_good_one() {
         topic.name
     );
     let dead = format!(
-        "SELECT count(*) AS n FROM system.dead_letters WHERE _topic = '{}' AND _error LIKE 'json:%'",
+        "SELECT count(*) AS n FROM system.dead_letters \
+         WHERE _topic = '{}' AND _error LIKE 'json:%'",
         topic.name
     );
     wait_equal(PATIENCE, "the dead letters", Some(10_000), || {
