@@ -1,6 +1,6 @@
 //! The HTTP routes of queries: `POST /api/v1/sql`, tables, queries.
 //!
-//! The binary merges the router with those of the other crates and puts [`guard`] around all.
+//! The binary merges the router with those of the other crates and puts `guard` around all.
 
 mod error;
 mod format;
