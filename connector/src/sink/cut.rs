@@ -64,15 +64,20 @@ impl Run<'_> {
             .map(|slot| slot.name.clone())
             .collect();
         for name in due {
-            self.cut(&name, now)?;
+            if !self.cut(&name, now)? {
+                // Who doesn't answer for one topic won't for the next; polling comes first.
+                self.postpone(now);
+                break;
+            }
         }
         Ok(())
     }
 
-    fn cut(&mut self, name: &str, now: Duration) -> Result<()> {
+    /// Starts a commit; `false` when the broker doesn't say whether the topic is the same.
+    fn cut(&mut self, name: &str, now: Duration) -> Result<bool> {
         let described = start::describe(&self.admin, name);
         let Some(slot) = self.slots.get_mut(name) else {
-            return Ok(());
+            return Ok(true);
         };
         match described {
             Ok(topic) if slot.id.as_ref() != Some(&topic.id) => {
@@ -85,27 +90,28 @@ impl Run<'_> {
                     .into_iter()
                     .map(|partition| (name.to_owned(), partition))
                     .collect();
-                return self.consumer.pause(&running);
+                return self.consumer.pause(&running).map(|()| true);
             }
             // A topic that is gone can't have been read from since: what was read of it is kept.
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                slot.retry_at = now + Duration::from_secs(1);
                 tracing::warn!(topic = name, %error, "the commit waits for the broker");
-                return Ok(());
+                return Ok(false);
             }
             _ => {}
         }
         let Some(writer) = slot.writer.as_mut() else {
-            return Ok(());
+            return Ok(true);
         };
         fault::point("before_cut");
         match writer.cut() {
             Err(error) if error.kind() == eddy_engine::ErrorKind::Fenced => {
                 slot.reset_due = true;
-                Ok(())
             }
-            other => Ok(other.map(drop)?),
+            other => {
+                other?;
+            }
         }
+        Ok(true)
     }
 
     /// Starts over from the table after a lost fence. The second loss in a row, while the group
@@ -153,7 +159,8 @@ impl Run<'_> {
         let names: Vec<String> = self.slots.keys().cloned().collect();
         let mut writers = Vec::new();
         for name in names {
-            let ready = self.ready_to_commit(&name);
+            // With many topics and a dead broker the questions alone could use up the time.
+            let ready = self.clock.monotonic() < until && self.ready_to_commit(&name);
             let Some(slot) = self.slots.get_mut(&name) else {
                 continue;
             };

@@ -13,7 +13,7 @@ use crate::error::{ErrorKind, Result};
 use crate::kafka::Seat;
 use crate::sink::errors::patience;
 use crate::sink::run::Run;
-use crate::sink::start;
+use crate::sink::start::{self, Outcome};
 use crate::sink::topic::{Lane, LaneState, Slot};
 
 /// The most that a revoke may take, however patient the group is.
@@ -24,6 +24,7 @@ impl Run<'_> {
     /// be found stay paused and are tried again.
     pub(super) fn assigned(&mut self, partitions: &[(String, i32)]) -> Result<()> {
         let mut seats: Vec<Seat> = Vec::with_capacity(partitions.len());
+        let mut answered = true;
         for (topic, partitions) in by_topic(partitions) {
             let slot = self
                 .slots
@@ -33,7 +34,8 @@ impl Run<'_> {
                 slot.lanes
                     .insert(*partition, Lane::waiting("its start is being found"));
             }
-            self.activate(&topic, &partitions);
+            // A broker or lake that is away is asked for one topic here, for the others later.
+            answered = answered && self.activate(&topic, &partitions);
             if let Some(slot) = self.slots.get(&topic) {
                 seats.extend(partitions.iter().map(|partition| slot.seat(*partition)));
             }
@@ -43,11 +45,12 @@ impl Run<'_> {
         self.consumer.assign(&seats)
     }
 
-    /// Finds where waiting partitions start and takes them over in the topic's writer.
-    pub(super) fn activate(&mut self, topic: &str, partitions: &[i32]) {
+    /// Finds where waiting partitions start and takes them over in the topic's writer; `false` when
+    /// the broker or the lake doesn't answer.
+    pub(super) fn activate(&mut self, topic: &str, partitions: &[i32]) -> bool {
         let now = self.clock.monotonic();
         let Some(slot) = self.slots.get_mut(topic) else {
-            return;
+            return true;
         };
         let before = slot.id.clone();
         let resolved = start::resolve(self.settings, &self.admin, slot, partitions);
@@ -64,40 +67,17 @@ impl Run<'_> {
         }
         match resolved {
             Ok(outcomes) => {
-                for (partition, outcome) in outcomes {
-                    let Some(lane) = slot.lanes.get_mut(&partition) else {
-                        continue;
-                    };
-                    match outcome {
-                        Ok(position) => {
-                            lane.state = LaneState::Running;
-                            lane.next = position.offset;
-                            lane.leader_epoch = position.leader_epoch;
-                            lane.committed = Some(position.offset);
-                            lane.seek_at = None;
-                        }
-                        Err(why) => {
-                            tracing::error!(topic, partition, why, "partition stopped");
-                            lane.state = LaneState::Stopped(why);
-                        }
-                    }
-                }
+                take_over(slot, outcomes);
+                true
             }
             Err(error) => {
                 slot.retry_at = now + patience(&error);
-                let why = error.to_string();
-                let mut news = false;
-                for partition in partitions {
-                    if let Some(lane) = slot.lanes.get_mut(partition) {
-                        let waiting = LaneState::Waiting(why.clone());
-                        news |= lane.state != waiting;
-                        lane.state = waiting;
-                    }
+                if error.kind() == ErrorKind::Fenced {
+                    // Another task was quicker to store a start; a new writer sees what it stored.
+                    slot.forget_writer("another writer has moved on");
                 }
-                // Said once per reason, not at each attempt.
-                if news {
-                    tracing::warn!(topic, why, "partitions wait for their start");
-                }
+                wait(slot, partitions, &error.to_string());
+                !error.is_unavailable()
             }
         }
     }
@@ -199,6 +179,43 @@ impl Run<'_> {
             Ok(now) => slot.id.as_ref() == Some(&now.id),
             Err(error) => error.kind() == ErrorKind::NotFound,
         }
+    }
+}
+
+/// Lets partitions run or stop as was resolved.
+fn take_over(slot: &mut Slot, outcomes: BTreeMap<i32, Outcome>) {
+    for (partition, outcome) in outcomes {
+        let Some(lane) = slot.lanes.get_mut(&partition) else {
+            continue;
+        };
+        match outcome {
+            Ok(position) => {
+                lane.state = LaneState::Running;
+                lane.next = position.offset;
+                lane.leader_epoch = position.leader_epoch;
+                lane.committed = Some(position.offset);
+                lane.seek_at = None;
+            }
+            Err(why) => {
+                tracing::error!(topic = %slot.name, partition, why, "partition stopped");
+                lane.state = LaneState::Stopped(why);
+            }
+        }
+    }
+}
+
+/// Says why partitions wait: once per reason, not at each attempt.
+fn wait(slot: &mut Slot, partitions: &[i32], why: &str) {
+    let waiting = LaneState::Waiting(why.to_owned());
+    let mut news = false;
+    for partition in partitions {
+        if let Some(lane) = slot.lanes.get_mut(partition) {
+            news |= lane.state != waiting;
+            lane.state = waiting.clone();
+        }
+    }
+    if news {
+        tracing::warn!(topic = %slot.name, why, "partitions wait for their start");
     }
 }
 

@@ -230,11 +230,8 @@ impl<'a> Run<'a> {
             let Some(lane) = slot.lanes.get_mut(&place.partition) else {
                 continue;
             };
-            if place.offset <= lane.next && !slot.reset_due {
-                // Rows below were appended with their own offsets.
-                if place.offset < lane.next {
-                    continue;
-                }
+            if slot.reset_due || place.offset < lane.next {
+                continue;
             }
             lane.next = place.offset;
             lane.leader_epoch = place.leader_epoch.or(lane.leader_epoch);
@@ -300,8 +297,13 @@ impl<'a> Run<'a> {
             };
             let waiting = slot.partitions(|lane| matches!(lane.state, LaneState::Waiting(_)));
             if !waiting.is_empty() && now >= slot.retry_at {
-                self.activate(&name, &waiting);
+                let answered = self.activate(&name, &waiting);
                 self.seek_again(&name, &waiting, now);
+                if !answered {
+                    // Who doesn't answer for one topic won't for the next; polling comes first.
+                    self.postpone(now);
+                    return Ok(());
+                }
             }
             let Some(slot) = self.slots.get_mut(&name) else {
                 continue;
@@ -313,6 +315,13 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Lets every topic that waits for broker or lake wait a little longer.
+    pub(super) fn postpone(&mut self, now: Duration) {
+        for slot in self.slots.values_mut() {
+            slot.retry_at = slot.retry_at.max(now + Duration::from_secs(1));
+        }
     }
 
     /// Brings the consumer to where the running ones of `partitions` go on.

@@ -25,8 +25,8 @@ pub(super) struct View {
     pub(super) marks: Option<Watermarks>,
     /// What the connector's group had committed before Eddy, asked only for a new table.
     pub(super) group: Option<i64>,
-    /// The table knows no partition of this incarnation of the topic.
-    pub(super) topic_is_new: bool,
+    /// The table knows no partition of any incarnation of the topic.
+    pub(super) table_is_new: bool,
 }
 
 /// Where to go.
@@ -52,11 +52,11 @@ pub(super) fn decide(view: &View, start: StartAt, policies: &Policies) -> Decisi
     }
     let configured = match start {
         // A new partition of a known topic must not lose what came before it was noticed.
-        StartAt::Latest if view.topic_is_new => marks.end,
+        StartAt::Latest if view.table_is_new => marks.end,
         _ => marks.start,
     };
     match view.group {
-        Some(offset) if view.topic_is_new => match within(offset, marks, policies) {
+        Some(offset) if view.table_is_new => match within(offset, marks, policies) {
             Decision::GoOn => Decision::Begin(offset),
             Decision::Skip { to, .. } => Decision::Begin(to),
             stop => stop,
@@ -116,7 +116,10 @@ pub(super) fn resolve(
     let marks = admin.watermarks(&name, &all)?;
     let known: BTreeMap<i32, Option<Position>> = writer.known(&all)?.into_iter().collect();
     let topic_is_new = known.values().all(Option::is_none);
-    let group = match topic_is_new {
+    // An incarnation after the first begins at its log start; the group's offsets are of the one
+    // before it.
+    let table_is_new = topic_is_new && slot.first_incarnation;
+    let group = match table_is_new {
         true => admin.committed(&config.group(), &name, &all)?,
         false => BTreeMap::new(),
     };
@@ -139,7 +142,7 @@ pub(super) fn resolve(
                 .map(|position| position.offset),
             marks: marks.get(partition).copied(),
             group: group.get(partition).copied(),
-            topic_is_new,
+            table_is_new,
         };
         plan.add(
             *partition,
@@ -260,6 +263,7 @@ fn open(settings: &TaskSettings, slot: &mut Slot, topic: &TopicDescription) -> R
     options.budget = settings.budget.clone();
     slot.writer = Some(TableWriter::open(&settings.lake, options)?);
     slot.id = Some(topic.id.clone());
+    slot.first_incarnation = ids.iter().all(|id| *id == topic.id);
     Ok(())
 }
 
@@ -272,12 +276,12 @@ mod tests {
         topic_recreated: TopicRecreated::Fail,
     };
 
-    fn view(known: Option<i64>, group: Option<i64>, topic_is_new: bool) -> View {
+    fn view(known: Option<i64>, group: Option<i64>, table_is_new: bool) -> View {
         View {
             known,
             marks: Some(Watermarks { start: 10, end: 20 }),
             group,
-            topic_is_new,
+            table_is_new,
         }
     }
 

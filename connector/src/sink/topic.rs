@@ -14,6 +14,8 @@ pub(super) struct Slot {
     pub(super) name: String,
     /// The incarnation that the writer writes; `None` without a writer.
     pub(super) id: Option<TopicId>,
+    /// The table holds no other incarnation of the topic.
+    pub(super) first_incarnation: bool,
     pub(super) writer: Option<TableWriter>,
     pub(super) lanes: BTreeMap<i32, Lane>,
     /// Fences lost in a row, without a commit in between (P8).
@@ -53,6 +55,7 @@ impl Slot {
         Self {
             name: name.to_owned(),
             id: None,
+            first_incarnation: false,
             writer: None,
             lanes: BTreeMap::new(),
             fence_losses: 0,
