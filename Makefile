@@ -38,12 +38,14 @@ soak: ## The same tests with more kills, cases and seeds
 	$(BUILD_TESTS)
 	EDDY_SOAK=1 $(SERVICES)/with-services $(RUN_TESTS)
 
+# Only the worker is measured, so only it is a release build; the drivers are built as tests are.
+BENCH = cargo bench --locked --profile dev $(FEATURES) --bench '$(or $(T),*)'
+
 bench: ## The sink from a Kafka backlog to committed files, and freshness (T=name: one of them)
 	$(SERVICES)/install >/dev/null
 	cargo build --locked --release
-	cargo bench --locked $(if $(T),--bench $(T),--benches) --no-run
-	EDDY_BIN=$(CARGO_TARGET_DIR)/release/eddy $(SERVICES)/with-services \
-	    cargo bench --locked $(if $(T),--bench $(T),--benches)
+	$(BENCH) --no-run
+	EDDY_BIN=$(CARGO_TARGET_DIR)/release/eddy $(SERVICES)/with-services $(BENCH)
 
 services: ## Start Kafka and S3 for development and leave them running
 	@$(SERVICES)/develop start
