@@ -14,7 +14,7 @@ use crate::harness::wait::{PATIENCE, wait_equal, wait_for};
 /// A process that records `source` and can send to `target` under the name `target`.
 fn start(lake: &TestLake, source: &Topic, target: &Topic) -> Eddy {
     Start::on(lake)
-        .connector("recorder", &[("topics", &source.name)])
+        .connector(&source.name, &[("topics", &source.name)])
         .destination(
             "target",
             "kafka",
