@@ -63,12 +63,12 @@ pub fn disk_lake(folder: &std::path::Path, clock: Clock) -> Lake {
     clippy::expect_used,
     reason = "a test has nothing better to do than to fail"
 )]
-pub fn s3_lake(clock: Clock) -> Option<Lake> {
-    let options = s3_options(&clock)?;
-    Some(Lake::open(&options, clock).expect("the options are right"))
+pub fn s3_lake(clock: Clock) -> Lake {
+    let options = s3_options(&clock);
+    Lake::open(&options, clock).expect("the options are right")
 }
 
-/// The options of a lake in a new bucket of the S3 server that `make test` started, if it did.
+/// The options of a lake in a new bucket of the S3 server that `make test` started.
 ///
 /// # Panics
 /// When the environment is not what `make test` sets.
@@ -76,9 +76,9 @@ pub fn s3_lake(clock: Clock) -> Option<Lake> {
     clippy::expect_used,
     reason = "a test has nothing better to do than to fail"
 )]
-pub fn s3_options(clock: &Clock) -> Option<LakeOptions> {
-    let endpoint = std::env::var("EDDY_TEST_S3_ENDPOINT").ok()?;
-    let key = |name: &str| std::env::var(name).expect("`make test` sets the S3 keys");
+pub fn s3_options(clock: &Clock) -> LakeOptions {
+    let key = |name: &str| std::env::var(name).expect("run this through `make test`");
+    let endpoint = key("EDDY_TEST_S3_ENDPOINT");
     let (access, secret) = (
         key("EDDY_TEST_S3_ACCESS_KEY"),
         key("EDDY_TEST_S3_SECRET_KEY"),
@@ -93,7 +93,7 @@ pub fn s3_options(clock: &Clock) -> Option<LakeOptions> {
         made.is_ok_and(|status| status.success()),
         "the bucket must be made"
     );
-    Some(LakeOptions {
+    LakeOptions {
         url: format!("s3://{bucket}/lake"),
         options: [
             ("aws_endpoint".to_owned(), endpoint),
@@ -102,5 +102,5 @@ pub fn s3_options(clock: &Clock) -> Option<LakeOptions> {
             ("aws_secret_access_key".to_owned(), secret),
         ]
         .into(),
-    })
+    }
 }

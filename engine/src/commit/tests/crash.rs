@@ -135,7 +135,7 @@ async fn a_crash_while_the_table_is_made_leaves_what_the_next_start_opens() {
 async fn the_invariants_hold_on_disk_and_on_s3_and_a_broken_one_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let disk = disk_lake(folder.path(), Clock::system());
-    for lake in std::iter::once(disk).chain(s3_lake(Clock::system())) {
+    for lake in [disk, s3_lake(Clock::system())] {
         let mut log = log(&lake);
         log.commit(&cut(lake.clock(), 0, None, 3)).unwrap();
         recovered(&lake);
