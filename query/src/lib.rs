@@ -30,7 +30,7 @@ mod statement;
 mod system;
 mod table;
 #[cfg(test)]
-mod world;
+mod testing;
 
 pub use error::{Error, ErrorKind, Result, TextPosition};
 pub use hooks::{CreateDestination, IntoAnswer, IntoHandler, IntoRequest, SystemTable};

@@ -19,7 +19,7 @@ use serde_json::{Value as Json, json};
 use tower::ServiceExt;
 
 use crate::hooks::{CreateDestination, IntoAnswer, IntoHandler, IntoRequest};
-use crate::world::World;
+use crate::testing::World;
 
 fn send(world: &World, request: Request<Body>) -> (StatusCode, Response<()>, Vec<u8>) {
     world.runtime.block_on(async {

@@ -10,7 +10,7 @@
 use serde_json::json;
 
 use crate::ErrorKind;
-use crate::world::World;
+use crate::testing::World;
 
 #[test]
 fn names_resolve_exactly_then_ignoring_case() {

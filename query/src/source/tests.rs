@@ -14,7 +14,7 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use eddy_engine::TopicId;
 use futures::TryStreamExt;
 
-use crate::world::World;
+use crate::testing::World;
 
 fn numbers() -> World {
     let world = World::new();

@@ -10,7 +10,7 @@
 use serde_json::json;
 
 use crate::query::Request;
-use crate::world::{TIME_MS, World};
+use crate::testing::{TIME_MS, World};
 
 const DAY_MS: i64 = 86_400_000;
 
