@@ -15,25 +15,11 @@ use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescriptor;
 use serde_json::{Map, Value, json};
 
+use crate::schema::ENVELOPE;
+
 /// Payload leaves with statistics, in the file's order; Delta's own default. More make the log
 /// larger and every reader's planning slower.
 const PAYLOAD_LEAVES: usize = 32;
-
-/// Envelope columns always have statistics: positions and times are what pruning lives on.
-const ENVELOPE: [&str; 12] = [
-    "_topic",
-    "_partition",
-    "_offset",
-    "_timestamp",
-    "_timestamp_type",
-    "_topic_id",
-    "_key_schema_id",
-    "_value_schema_id",
-    "_ingested_at",
-    "_error",
-    "_key",
-    "_value",
-];
 
 /// `numRecords`, `minValues`, `maxValues` and `nullCount` of the file with this footer.
 pub(super) fn delta_stats(metadata: &ParquetMetaData) -> String {
@@ -44,6 +30,7 @@ pub(super) fn delta_stats(metadata: &ParquetMetaData) -> String {
     let mut payload_leaves = BTreeSet::new();
     for (index, column) in schema.columns().iter().enumerate() {
         let path = column.path().parts();
+        // Envelope columns always have statistics: positions and times are what pruning lives on.
         let envelope = path.len() == 1 && ENVELOPE.contains(&path.concat().as_str());
         if column.max_rep_level() > 0 || path.first().is_some_and(|root| root == "_headers") {
             continue;

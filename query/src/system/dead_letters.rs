@@ -10,10 +10,11 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
+use eddy_engine::schema::ENVELOPE;
 
 use crate::error::Result;
 use crate::query::Inner;
-use crate::table::{DT, ENVELOPE, Rows, TopicTable, View};
+use crate::table::{DT, Rows, TopicTable, View};
 
 /// The name after `system.`.
 pub(super) const NAME: &str = "dead_letters";

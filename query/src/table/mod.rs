@@ -17,7 +17,7 @@ mod prune;
 mod view;
 
 pub(crate) use provider::{ScanCount, TopicTable};
-pub(crate) use view::{AsOf, DT, ENVELOPE, HIDDEN, OffsetMap, Rows, View};
+pub(crate) use view::{AsOf, DT, HIDDEN, OffsetMap, Rows, View};
 
 #[cfg(test)]
 mod tests;

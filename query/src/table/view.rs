@@ -19,23 +19,6 @@ pub(super) const KEY_TEXT: &str = "_key_text";
 /// The value as text, null where it isn't UTF-8.
 pub(super) const VALUE_TEXT: &str = "_value_text";
 
-/// The columns of the record itself, by name.
-pub(crate) const ENVELOPE: &[&str] = &[
-    "_topic",
-    "_partition",
-    "_offset",
-    "_timestamp",
-    "_timestamp_type",
-    "_topic_id",
-    "_key_schema_id",
-    "_value_schema_id",
-    "_ingested_at",
-    "_error",
-    "_key",
-    "_headers",
-    "_value",
-];
-
 /// Next offsets by partition, as `as_of` and `wait_for` take them.
 pub(crate) type OffsetMap = BTreeMap<i32, i64>;
 
