@@ -159,7 +159,7 @@ async fn count(client: &reqwest::Client, url: &str, topic: &str) -> Option<u64> 
 fn configuration(topic: &str, port: u16) -> String {
     format!(
         "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
-         [connectors.fresh]\n\"topics\" = \"{topic}\"\n",
+         [connectors.\"{topic}\"]\n\"topics\" = \"{topic}\"\n",
         lake(topic),
         setting("EDDY_TEST_KAFKA"),
     )

@@ -70,7 +70,7 @@ fn report(records: u64, bytes: u64, wall: Duration, used: Used) {
 fn configuration(topic: &str) -> String {
     format!(
         "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"\"\n\
-         [connectors.bench]\n\"topics\" = \"{topic}\"\n",
+         [connectors.\"{topic}\"]\n\"topics\" = \"{topic}\"\n",
         lake(topic),
         setting("EDDY_TEST_KAFKA"),
     )
