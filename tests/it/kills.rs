@@ -172,10 +172,10 @@ fn worker(lake: &TestLake, topic: &Topic) -> Start {
     Start::on(lake)
         .kafka("session.timeout.ms", "6000")
         .connector(
-            "orders",
+            &topic.name,
             &[
                 ("topics", &topic.name),
-                ("flush.interval.ms", "200"),
+                ("flush.interval.ms", "50"),
                 ("tasks.max", "1"),
             ],
         )

@@ -40,8 +40,13 @@ fn every_value_of_the_audit_logs_comes_back_from_s3() {
 }
 
 #[test]
-fn every_value_of_the_audit_logs_has_a_column_when_the_budget_allows() {
+fn every_value_of_the_audit_logs_has_a_column_when_the_budget_allows_on_local_disk() {
     lands(&TestLake::local(), "saas-audit-logs.ndjson", 3_053, "10000");
+}
+
+#[test]
+fn every_value_of_the_audit_logs_has_a_column_when_the_budget_allows_on_s3() {
+    lands(&TestLake::s3(), "saas-audit-logs.ndjson", 3_053, "10000");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The store goes away in the middle of commits, or its answers get lost after the put has landed:
 //! nothing is lost, nothing doubled, and nobody restarts anything by hand (P9, E1).
 
+use std::fs;
+use std::path::Path;
+
 use crate::harness::kafka::Topic;
 use crate::harness::lake::TestLake;
 use crate::harness::process::Start;
@@ -69,4 +72,35 @@ fn a_file_whose_answer_is_lost_counts_once() {
         proxy.lost() >= 2
     });
     every_record_is_there_once(&eddy, &direct, &topic, produced);
+}
+
+#[test]
+fn a_folder_that_is_away_in_the_middle_of_commits_loses_nothing() {
+    let lake = TestLake::local();
+    let topic = Topic::create("away", 4);
+    let eddy = worker(&lake, &topic).ready();
+    let folder = Path::new(lake.url.trim_start_matches("file://"))
+        .join("topics")
+        .join(&topic.name);
+    let aside = folder.with_extension("aside");
+    let mut produced = 0;
+    for _ in 0..scale(2, 10) {
+        topic.produce_values(&orders(produced..produced + 500));
+        produced += 500;
+        wait_until(PATIENCE, "the table is there", || {
+            folder.join("_delta_log").is_dir()
+        });
+        let failures = eddy.log().matches("Not a directory").count();
+        // A file where the folder was makes every read and write below it fail.
+        fs::rename(&folder, &aside).expect("the folder moves");
+        fs::write(&folder, b"").expect("a file");
+        topic.produce_values(&orders(produced..produced + 500));
+        produced += 500;
+        wait_until(PATIENCE, "a commit has met it", || {
+            eddy.log().matches("Not a directory").count() > failures
+        });
+        fs::remove_file(&folder).expect("the file goes");
+        fs::rename(&aside, &folder).expect("the folder comes back");
+    }
+    every_record_is_there_once(&eddy, &lake, &topic, produced);
 }
