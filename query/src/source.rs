@@ -23,7 +23,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
 use self::shape::{check_shape, refused};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::IntoRequest;
 use crate::query::{Inner, Query, Request};
 use crate::run::{Pace, Seen, bind, execute, plan, rows};
@@ -169,6 +169,16 @@ pub(crate) async fn freeze(
     render(&pinned)
 }
 
+fn not_committed_yet(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::UnknownColumn => error.with_hint(
+            "so far it is only in rows that are not committed yet, and a replay reads committed \
+             rows; try again after the next commit",
+        ),
+        _ => error,
+    }
+}
+
 async fn plan_source(inner: &Arc<Inner>, select: &str, version: Option<u64>) -> Result<SourcePlan> {
     let frozen = freeze(inner, parse_select(select)?, &BTreeMap::new()).await?;
     let mut query = parse_select(&frozen)?;
@@ -192,8 +202,14 @@ async fn plan_source(inner: &Arc<Inner>, select: &str, version: Option<u64>) -> 
          sum(coalesce(byte_length(_key), 0) + coalesce(byte_length(_value), 0))",
         Some("_topic_id, _partition"),
     )?;
-    let bound = bind(inner, &mut query, &Seen::default()).await?;
-    let plan = plan(&bound.state, query).await?;
+    // The same text was planned with live rows a moment ago, so a column that is unknown now is
+    // only in those.
+    let planned = async {
+        let bound = bind(inner, &mut query, &Seen::default()).await?;
+        let plan = plan(&bound.state, query).await?;
+        Ok::<_, Error>((bound, plan))
+    };
+    let (bound, plan) = planned.await.map_err(not_committed_yet)?;
     let batches: Vec<RecordBatch> = rows(&bound.state, &plan).await?.try_collect().await?;
     let mut found = SourcePlan {
         select: frozen,

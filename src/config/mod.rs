@@ -152,7 +152,11 @@ impl Config {
             .with_context(|| format!("the configuration file `{}`", path.display()))
     }
 
-    fn parse(text: &str, folder: PathBuf) -> Result<Self> {
+    /// As [`Config::load`], from the file's text; relative paths start at `folder`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub(crate) fn parse(text: &str, folder: PathBuf) -> Result<Self> {
         let mut tables: toml::Table = text.parse().context("it is not TOML")?;
         let kafka = flat(tables.remove("kafka"), "kafka")?;
         let connectors = flat_tables(tables.remove("connectors"), "connectors")?;

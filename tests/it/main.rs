@@ -13,6 +13,7 @@
 )]
 
 mod architecture;
+mod dev;
 mod harness;
 mod kills;
 mod landing;

@@ -9,7 +9,7 @@ use crate::harness::kafka::{Produce, Stored, Topic};
 use crate::harness::lake::TestLake;
 use crate::harness::process::{Eddy, Start};
 use crate::harness::services::services;
-use crate::harness::wait::{PATIENCE, wait_equal, wait_for};
+use crate::harness::wait::{PATIENCE, wait_equal, wait_for, wait_until};
 
 /// A process that records `source` and can send to `target` under the name `target`.
 fn start(lake: &TestLake, source: &Topic, target: &Topic) -> Eddy {
@@ -255,4 +255,39 @@ fn what_can_not_work_is_refused_before_the_first_record() {
         "{refused:?}"
     );
     assert_eq!(target.consume(), []);
+}
+
+#[test]
+fn a_column_that_no_commit_holds_yet_is_said_to_be_so() {
+    let lake = TestLake::local();
+    let (source, target) = (Topic::create("live", 1), Topic::create("live_target", 1));
+    let eddy = Start::on(&lake)
+        .connector(
+            &source.name,
+            &[("topics", &source.name), ("flush.interval.ms", "3600000")],
+        )
+        .destination(
+            "target",
+            "kafka",
+            &[
+                ("bootstrap.servers", &services().kafka),
+                ("topic", &target.name),
+            ],
+        )
+        .ready();
+    source.produce_values(&[r#"{"status": "failed"}"#]);
+    let seen = format!("SELECT status FROM {}", source.name);
+    wait_until(PATIENCE, "the live row is visible", || {
+        eddy.http().try_sql(&seen).is_ok_and(|rows| rows.len() == 1)
+    });
+    let sql = format!(
+        "SELECT * INTO target FROM {} WHERE status = 'failed'",
+        source.name
+    );
+    let refused = eddy
+        .http()
+        .post("/api/v1/replays", &json!({"sql": sql}))
+        .unwrap_err();
+    let hint = refused.body["error"]["hint"].as_str().expect("a hint");
+    assert!(hint.contains("not committed"), "{refused:?}");
 }

@@ -74,6 +74,11 @@ impl ClientContext for ClientLog {
             RDKafkaLogLevel::Info | RDKafkaLogLevel::Notice => {
                 tracing::debug!(client, facility, line, "kafka client");
             }
+            // Properties that another kind of client has, or that it calls experimental: a wrong
+            // one is refused when the client is made.
+            _ if facility == "CONFWARN" => {
+                tracing::debug!(client, facility, line, "kafka client");
+            }
             // What it calls errors are mostly lost connections, which it repairs by itself.
             _ => {
                 if let Some(held_back) = self.admit(facility) {

@@ -6,7 +6,7 @@
 mod guide;
 mod samples;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -26,14 +26,17 @@ pub(crate) async fn run(args: DevArgs) -> Result<ExitCode> {
         .with_context(|| format!("the folder `{}` can't be made", args.data.display()))?;
     let data = std::fs::canonicalize(&args.data)?;
     let broker = EmbeddedBroker::start()?;
-    let file = write_config(&data, broker.bootstrap_servers(), &args.listen)?;
-    let config = Config::load(&file)?;
+    let text = configuration(&data, broker.bootstrap_servers(), &args.listen)?;
+    let config = Config::parse(&text, data.clone())?;
     // All at once and before the sink asks, so that it joins its group once. The replay that the
     // guide proposes goes to `sandbox`.
     for topic in samples::topics().chain(["sandbox"]) {
         broker.create_topic(topic, PARTITIONS)?;
     }
     let service = server::start(&config, &[Role::Worker, Role::Query, Role::Replay]).await?;
+    // Only now: where another `eddy dev` has the port, the file that it wrote must stay.
+    let file = data.join("eddy.toml");
+    std::fs::write(&file, text).with_context(|| format!("`{}`", file.display()))?;
     if !args.empty {
         samples::load_missing(&service, &broker).await?;
     }
@@ -43,11 +46,11 @@ pub(crate) async fn run(args: DevArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the configuration that `eddy load` and `eddy verify` find by default.
-fn write_config(data: &Path, bootstrap: &str, listen: &str) -> Result<PathBuf> {
+/// The configuration, which `eddy load` and `eddy verify` find by default.
+fn configuration(data: &Path, bootstrap: &str, listen: &str) -> Result<String> {
     let lake = url::Url::from_directory_path(data.join("lake"))
         .map_err(|()| anyhow::anyhow!("`{}` is no absolute folder", data.display()))?;
-    let text = format!(
+    Ok(format!(
         "# Written anew by each `eddy dev`: its broker gets another port each time.\n\
          [lake]\nurl = \"{}\"\n\n\
          [http]\nlisten = \"{listen}\"\n\n\
@@ -57,13 +60,12 @@ fn write_config(data: &Path, bootstrap: &str, listen: &str) -> Result<PathBuf> {
          \"group.instance.id\" = \"\"\n\"session.timeout.ms\" = \"4000\"\n\
          \"heartbeat.interval.ms\" = \"1000\"\n\n\
          [connectors.dev]\n\"topics.regex\" = \"[^_].*\"\n\"tasks.max\" = \"1\"\n\
+         # A replay reads committed rows; whoever tries things won't wait ten seconds for them.\n\
+         \"flush.interval.ms\" = \"1000\"\n\
          \"topic.recreated\" = \"new\"\n\n\
          [destinations.sandbox]\ntype = \"kafka\"\n\
          [destinations.sandbox.options]\n\"bootstrap.servers\" = \"{bootstrap}\"\n\
          topic = \"sandbox\"\n",
         lake.as_str().trim_end_matches('/'),
-    );
-    let file = data.join("eddy.toml");
-    std::fs::write(&file, text).with_context(|| format!("`{}`", file.display()))?;
-    Ok(file)
+    ))
 }
