@@ -16,6 +16,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::client::ClientLog;
 use crate::kafka::config::KafkaConfig;
+use crate::kafka::group::{self, Assignments};
 use crate::kafka::native;
 
 /// How long one question may take.
@@ -205,6 +206,11 @@ impl Admin {
                 _ => None,
             })
             .collect())
+    }
+
+    /// Who of `group` reads what; `None` while it rebalances or nobody can tell.
+    pub(crate) fn assignments(&self, group: &str) -> Option<Assignments> {
+        group::assignments(&self.consumer, group)
     }
 
     fn offsets_at(

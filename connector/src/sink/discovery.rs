@@ -1,4 +1,5 @@
-//! Which of a connector's topics exist, and where their logs end; asked every few seconds.
+//! Which of a connector's topics exist, where their logs end, and whether each partition has a
+//! reader; asked every few seconds.
 //!
 //! The tasks subscribe to exact names, so a topic that matches a pattern is picked up when it
 //! appears and not when librdkafka's own refresh comes round, and one that doesn't exist yet is
@@ -15,6 +16,7 @@ use eddy_engine::Clock;
 use crate::connect::{ConnectorConfig, Topics};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::Admin;
+use crate::sink::orphans::Watch;
 
 /// The time between two listings; new topics must be picked up within ten seconds.
 const INTERVAL: Duration = Duration::from_secs(3);
@@ -24,6 +26,7 @@ const INTERVAL: Duration = Duration::from_secs(3);
 pub(crate) struct TopicBoard {
     generation: AtomicU64,
     found: Mutex<Found>,
+    rejoin: Mutex<Option<String>>,
 }
 
 /// The topics of a connector.
@@ -48,6 +51,19 @@ impl TopicBoard {
     /// What was found last.
     pub(crate) fn found(&self) -> Found {
         self.lock().clone()
+    }
+
+    /// Whether the member `name` was asked to join the group again, since it last asked.
+    pub(crate) fn must_rejoin(&self, name: &str) -> bool {
+        let mut rejoin = self.rejoin.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = rejoin
+            .as_ref()
+            .and_then(|member| member.strip_prefix(name))
+            .is_some_and(|rest| rest.starts_with('-'));
+        if asked {
+            *rejoin = None;
+        }
+        asked
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Found> {
@@ -91,8 +107,15 @@ impl Discovery {
         std::thread::Builder::new()
             .name(format!("{}-topics", config.name))
             .spawn(move || {
+                let mut watch = Watch::default();
                 loop {
                     look(&admin, &config, &board);
+                    let given = admin.assignments(&config.group());
+                    if let Some(member) = watch.look(&board.found().topics, given.as_ref()) {
+                        let mut rejoin =
+                            board.rejoin.lock().unwrap_or_else(PoisonError::into_inner);
+                        *rejoin = Some(member);
+                    }
                     let (flag, woken) = &*stopped;
                     let guard = flag.lock().unwrap_or_else(PoisonError::into_inner);
                     let waited = woken.wait_timeout_while(guard, INTERVAL, |stop| !*stop);

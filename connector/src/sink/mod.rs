@@ -7,7 +7,8 @@
 //!   run (the loop) -> rebalance (assign, revoke) -> start (where a partition begins)
 //!                  -> cut (live rows, commits, the group's offsets, the end)
 //!                  -> take (a record to its writer)
-//!   topic (a writer and its partitions)   errors   lost   discovery (which topics)   status
+//!   topic (a writer and its partitions)   errors   lost
+//!   discovery (which topics)   orphans (partitions without a reader)   status
 //! ```
 //!
 //! | what happens | what the task does |
@@ -18,12 +19,14 @@
 //! | position not in the log, topic made again | that partition or topic stops, or as configured |
 //! | a fence is lost | drops, reads the positions, seeks; the second time in a row it fails (P8) |
 //! | partitions are lost to others | drops what it had of them |
+//! | the group leaves partitions without a reader | one member joins again |
 //! | it fails | says why, starts over with a growing wait |
 
 mod cut;
 mod discovery;
 mod errors;
 mod lost;
+mod orphans;
 mod rebalance;
 mod run;
 mod start;

@@ -36,6 +36,8 @@ pub(super) struct Run<'a> {
     pub(super) admin: Admin,
     pub(super) consumer: Consumer,
     pub(super) slots: BTreeMap<String, Slot>,
+    /// The member's lasting name.
+    instance: String,
     subscribed: Option<u64>,
     held: bool,
     publish_at: Duration,
@@ -55,7 +57,7 @@ impl<'a> Run<'a> {
         let instance = format!("{worker}-{}-{}", config.name, settings.task);
         let member = ConsumerSettings {
             group: config.group(),
-            instance: lasting_name.then_some(instance),
+            instance: lasting_name.then(|| instance.clone()),
             queue_bytes: settings.queue_bytes,
         };
         Ok(Self {
@@ -65,6 +67,7 @@ impl<'a> Run<'a> {
             consumer: Consumer::new(&settings.kafka, &member, clock.clone())?,
             clock,
             slots: BTreeMap::new(),
+            instance,
             subscribed: None,
             held: false,
             publish_at: Duration::ZERO,
@@ -119,6 +122,11 @@ impl<'a> Run<'a> {
 
     /// Follows the topics that discovery found.
     fn subscribe(&mut self) -> Result<()> {
+        if self.settings.board.must_rejoin(&self.instance) {
+            // Leaving and joining again makes the group assign every partition anew.
+            self.consumer.subscribe(&[])?;
+            self.subscribed = None;
+        }
         let generation = self.settings.board.generation();
         if self.subscribed == Some(generation) || generation == 0 {
             return Ok(());
