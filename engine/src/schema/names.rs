@@ -96,7 +96,8 @@ fn fold(name: &str) -> String {
     if name.is_ascii() {
         name.to_ascii_lowercase()
     } else {
-        name.to_uppercase().to_lowercase()
+        // Small letters first: some have a capital that is not the capital of their capitals.
+        name.to_lowercase().to_uppercase().to_lowercase()
     }
 }
 
@@ -145,8 +146,19 @@ mod tests {
         assert_eq!(name("_rescued"), "_rescued_2");
         assert_eq!(name(""), "empty_key");
         assert_eq!(name("a b,c;d{e}f(g)h\ni\tj=k"), "a_b_c_d_e_f_g_h_i_j_k");
+        let sharp: Vec<String> = ["ß", "ẞ", "ss", "SS"].map(&mut name).into();
+        assert_eq!(sharp, ["ß", "ẞ_2", "ss_3", "SS_4"]);
         let long = name(&"k".repeat(10_000));
         assert!(long.starts_with("kkk") && long.len() < 256, "{long}");
+    }
+
+    #[test]
+    fn names_that_any_reader_takes_for_the_same_are_taken() {
+        for c in '\0'..=char::MAX {
+            let name = c.to_string();
+            assert_eq!(fold(&name), fold(&name.to_lowercase()), "{name}");
+            assert_eq!(fold(&name), fold(&name.to_uppercase()), "{name}");
+        }
     }
 
     #[test]
