@@ -131,6 +131,7 @@ impl Walk<'_> {
         let entry = self.tape[at];
         if !entry.has(Entry::DECIDES) {
             let held = match entry.token {
+                Token::Null => return,
                 Token::Object => self.tree.alternate(place, Shape::scalar(Kind::Object)),
                 _ => self.some_list(place),
             };

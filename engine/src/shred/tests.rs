@@ -335,3 +335,12 @@ fn a_list_of_mixed_lists_takes_no_flat_list() {
     let wanted = [("list", "x".to_owned()), ("mixed", "x__list".to_owned())];
     assert_eq!(column_kinds(&batch, "x"), wanted);
 }
+
+#[test]
+fn a_null_in_a_mixed_list_is_a_null_element() {
+    let batch = shred(&[r#"{"x": [[1], null, true, {}, []]}"#]);
+    let elements = batch.column(0).as_list::<i32>().value(0);
+    let null: Vec<bool> = (0..elements.len()).map(|at| elements.is_null(at)).collect();
+    // No member holds objects yet; the empty list is one of the member that holds lists.
+    assert_eq!(null, [false, true, false, true, false]);
+}
