@@ -170,7 +170,7 @@ impl ConnectorConfig {
             limits: Limits {
                 leaves: reader.number("limits.leaves", limits.leaves, 1, 1_000_000)?,
                 keys: reader.number("limits.keys", limits.keys, 1, 1_000_000)?,
-                depth: reader.number("limits.depth", limits.depth, 1, 64)?,
+                depth: reader.number("limits.depth", limits.depth, 1, Limits::DEPTH_MAX)?,
             },
             policies: Policies {
                 position_reset: reader.choice(

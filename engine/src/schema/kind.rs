@@ -23,8 +23,14 @@ pub struct Limits {
     pub leaves: usize,
     /// Keys an object: beyond it an object is taken for a map whose keys are data.
     pub keys: usize,
-    /// Steps of a path, keys and list elements alike.
+    /// Steps of a path, keys and list elements alike; at most [`Limits::DEPTH_MAX`].
     pub depth: usize,
+}
+
+impl Limits {
+    /// Deeper columns make a schema whose JSON readers refuse: they stop at 128 levels, and a step
+    /// of a path takes up to four of them.
+    pub const DEPTH_MAX: usize = 24;
 }
 
 impl Default for Limits {

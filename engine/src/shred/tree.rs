@@ -82,7 +82,8 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(mut limits: Limits) -> Self {
+        limits.depth = limits.depth.min(Limits::DEPTH_MAX);
         let mut tree = Self {
             columns: Vec::new(),
             objects: Vec::new(),
