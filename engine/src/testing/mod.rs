@@ -16,6 +16,14 @@ use crate::lake::{Lake, LakeOptions};
 pub use faulty::{FaultyStore, Step};
 pub use rows::rows_file;
 
+/// How often something random is tried: `usual` in CI, `soak` in `make soak`.
+pub fn scale(usual: usize, soak: usize) -> usize {
+    match std::env::var("EDDY_SOAK") {
+        Ok(value) if value == "1" => soak,
+        _ => usual,
+    }
+}
+
 /// A lake in memory. Within a Tokio runtime of several threads.
 ///
 /// # Panics

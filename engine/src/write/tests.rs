@@ -6,6 +6,7 @@
     clippy::indexing_slicing
 )]
 
+mod any_json;
 mod chaos;
 mod columns;
 mod fences;

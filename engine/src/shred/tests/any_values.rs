@@ -10,13 +10,11 @@ use proptest::prelude::*;
 use super::{record, shredder};
 use crate::schema::rebuild::{Json, rebuild};
 use crate::schema::{Limits, bind, columns, decide, envelope_schema, grow, project};
+use crate::testing::scale;
 
-/// Cases a property is tried with; `EDDY_SOAK` multiplies them.
+/// How often a property is tried.
 pub(super) fn cases() -> ProptestConfig {
-    let soak = std::env::var("EDDY_SOAK")
-        .ok()
-        .and_then(|times| times.parse().ok());
-    ProptestConfig::with_cases(256_u32.saturating_mul(soak.unwrap_or(1).max(1)))
+    ProptestConfig::with_cases(scale(256, 10_000) as u32)
 }
 
 fn key() -> impl Strategy<Value = &'static str> {
