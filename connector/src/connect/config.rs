@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use eddy_engine::schema::Limits;
+use eddy_engine::shred::Converter;
 use fancy_regex::Regex;
 
 use crate::error::{Error, Result};
@@ -26,6 +27,8 @@ pub struct ConnectorConfig {
     pub start: StartAt,
     /// `flush.interval.ms`: the time between two cuts.
     pub flush_interval: Duration,
+    /// `value.converter`: `auto`, `json` or the class of Connect's; any other counts as `auto`.
+    pub converter: Converter,
     /// `limits.leaves`, `limits.keys`, `limits.depth`.
     pub limits: Limits,
     /// What to do when the broker and the table don't fit together.
@@ -93,6 +96,7 @@ pub enum TopicRecreated {
 }
 
 const OVERRIDE: &str = "consumer.override.";
+const JSON_CONVERTER: &str = "org.apache.kafka.connect.json.JsonConverter";
 
 /// The keys that mean something, and those of Connect that an `EddySink` needs no more.
 const KNOWN: [&str; 20] = [
@@ -167,6 +171,7 @@ impl ConnectorConfig {
                 u64::try_from(reader.number("flush.interval.ms", 10_000, 10, 86_400_000)?)
                     .unwrap_or(10_000),
             ),
+            converter: reader.converter(),
             limits: Limits {
                 leaves: reader.number("limits.leaves", limits.leaves, 1, 1_000_000)?,
                 keys: reader.number("limits.keys", limits.keys, 1, 1_000_000)?,
@@ -212,6 +217,13 @@ impl Reader<'_> {
             .get(key)
             .map(|value| value.trim())
             .filter(|value| !value.is_empty())
+    }
+
+    fn converter(&self) -> Converter {
+        match self.text("value.converter") {
+            Some("json" | JSON_CONVERTER) => Converter::Json,
+            _ => Converter::Auto,
+        }
     }
 
     fn wrong(&self, key: &str, value: &str, allowed: &str) -> Error {
@@ -326,6 +338,15 @@ mod tests {
         assert_eq!(config.topics_dir, "topics");
         assert_eq!(config.flush_interval, Duration::from_secs(10));
         assert_eq!(config.start, StartAt::Earliest);
+        assert_eq!(config.converter, Converter::Auto);
+    }
+
+    #[test]
+    fn json_is_configured_by_its_word_or_by_the_class_of_connects_converter() {
+        for value in ["json", JSON_CONVERTER] {
+            let config = parse(&[("topics", "a"), ("value.converter", value)]).unwrap();
+            assert_eq!(config.converter, Converter::Json);
+        }
     }
 
     #[test]

@@ -255,6 +255,7 @@ fn open(settings: &TaskSettings, slot: &mut Slot, topic: &TopicDescription) -> R
             "the topic was made again: the table goes on with the new one");
     }
     let mut options = WriterOptions::new(table, &slot.name, topic.id.clone(), config.name.as_str());
+    options.converter = config.converter;
     options.limits = config.limits;
     options.cut = CutPolicy {
         interval: config.flush_interval,

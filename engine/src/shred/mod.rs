@@ -44,6 +44,7 @@ use crate::{Error, Result};
 use envelope::{Envelope, payload_bytes};
 use json::Tape;
 pub(crate) use number::is_exact;
+use tape::Token;
 use tree::{ROOT, Tree};
 use walk::{Scratch, Walk};
 
@@ -55,9 +56,21 @@ const FULL_BYTES: usize = 512 << 20;
 /// Payload bytes that a batch never exceeds: string offsets have 31 bits.
 const SEAL_BYTES: usize = i32::MAX as usize;
 
+/// Which values are taken for JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Converter {
+    /// What begins like a JSON object. Anything else is no JSON to begin with.
+    #[default]
+    Auto,
+    /// Every value that there is: one that isn't JSON becomes a row with `_error`. JSON that is no
+    /// object has no columns and lands with its envelope, as under [`Converter::Auto`].
+    Json,
+}
+
 /// Makes batches of one topic's records.
 #[derive(Debug)]
 pub struct Shredder {
+    converter: Converter,
     tree: Tree,
     envelope: Envelope,
     tape: Tape,
@@ -76,6 +89,7 @@ impl Shredder {
         let mut tree = Tree::new(limits);
         tree.adopt(reserved);
         Self {
+            converter: Converter::default(),
             tree,
             envelope: Envelope::new(topic, topic_id),
             tape: Tape::default(),
@@ -87,9 +101,15 @@ impl Shredder {
         }
     }
 
-    /// Appends a record as a row; answers the bytes buffered. It never fails: what begins as a
-    /// JSON object and isn't one becomes a row with `_error`, any other value a row with its
-    /// envelope alone.
+    /// The same with another converter.
+    #[must_use]
+    pub fn with_converter(self, converter: Converter) -> Self {
+        Self { converter, ..self }
+    }
+
+    /// Appends a record as a row; answers the bytes buffered. It never fails: what is taken for
+    /// JSON (see [`Converter`]) and isn't becomes a row with `_error`, what is no object a row with
+    /// its envelope alone.
     pub fn append(&mut self, record: &Record<'_>, ingested_at_us: i64) -> usize {
         let payload = payload_bytes(record);
         if self.payload.saturating_add(payload) > SEAL_BYTES {
@@ -98,7 +118,9 @@ impl Shredder {
         self.payload += payload;
         let row = self.envelope.rows();
         let error = match record.value {
-            Some(value) if begins_object(value) => self.shred(value, row),
+            Some(value) if self.converter == Converter::Json || begins_object(value) => {
+                self.shred(value, row)
+            }
             _ => None,
         };
         self.envelope
@@ -150,6 +172,10 @@ impl Shredder {
     fn shred(&mut self, value: &[u8], row: usize) -> Option<String> {
         if let Err(fault) = self.tape.parse(value) {
             return Some(format!("json: {} at byte {}", fault.reason, fault.at));
+        }
+        let root = self.tape.entries.first();
+        if root.is_none_or(|root| root.token != Token::Object) {
+            return None;
         }
         let mut walk = Walk {
             tree: &mut self.tree,

@@ -7,6 +7,7 @@ use crate::budget::Budget;
 use crate::path::TablePath;
 use crate::record::TopicId;
 use crate::schema::Limits;
+use crate::shred::Converter;
 use crate::write::cut::CutPolicy;
 
 /// What a [`super::TableWriter`] writes, for whom, and how often it cuts.
@@ -20,6 +21,8 @@ pub struct WriterOptions {
     pub topic_id: TopicId,
     /// The connector that owns the table (P2).
     pub owner: String,
+    /// Which values are taken for JSON.
+    pub converter: Converter,
     /// How wide and deep the table's columns may grow.
     pub limits: Limits,
     /// When a cut comes.
@@ -43,6 +46,7 @@ impl WriterOptions {
             topic: topic.into(),
             topic_id,
             owner: owner.into(),
+            converter: Converter::default(),
             limits: Limits::default(),
             cut: CutPolicy::default(),
             retry: Retry::default(),

@@ -343,6 +343,7 @@ pub(super) fn new_shredder(options: &WriterOptions, schema: &SchemaRef) -> Shred
         schema,
         options.limits,
     )
+    .with_converter(options.converter)
 }
 
 fn owned_mut(owned: &mut BTreeMap<i32, Owned>, partition: i32) -> Result<&mut Owned> {
