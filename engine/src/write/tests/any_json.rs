@@ -4,6 +4,7 @@
 
 mod depth;
 mod plain;
+mod racing;
 mod values;
 
 use proptest::prelude::*;
