@@ -70,9 +70,12 @@ impl Sessions {
         }
         let list = MemoryCatalogProviderList::new();
         list.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
-        Ok(SessionStateBuilder::new_from_existing(self.base.clone())
+        let mut session = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_catalog_list(Arc::new(list))
-            .build())
+            .build();
+        // Else `now()` would be the moment at which the base was made: the server's start.
+        session.mark_start_execution();
+        Ok(session)
     }
 }
 

@@ -243,3 +243,11 @@ fn hostile_queries_are_answered_without_a_crash() {
         assert_eq!(kind, crate::ErrorKind::UnknownTable, "{sql}");
     }
 }
+
+#[test]
+fn now_is_the_time_of_the_query_not_of_the_servers_start() {
+    let world = World::new();
+    let first = world.value("SELECT now()");
+    let second = world.value("SELECT now()");
+    assert!(first.as_str() < second.as_str(), "{first} {second}");
+}
