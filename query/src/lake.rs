@@ -163,6 +163,7 @@ fn committed(snapshot: &Snapshot, path: &TablePath, name: &str) -> View {
         name: name.to_owned(),
         version: snapshot.version,
         schema: Arc::clone(&snapshot.schema),
+        history: Some(snapshot.schema_history()),
         path: path.clone(),
         files: Arc::clone(&snapshot.files),
         positions: Arc::clone(&snapshot.positions),

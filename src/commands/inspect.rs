@@ -1,4 +1,5 @@
-//! `eddy inspect TABLE`: a table's versions, files and positions, read from the lake itself.
+//! `eddy inspect TABLE`: a table's columns with their history, versions, files and positions, read
+//! from the lake itself.
 
 use std::process::ExitCode;
 
@@ -35,10 +36,7 @@ pub(crate) async fn run(args: InspectArgs) -> Result<ExitCode> {
         "files      {} with {rows} rows, {bytes} bytes",
         snapshot.files.len()
     ))?;
-    output::line(format_args!(
-        "columns    {}",
-        columns(&snapshot.schema).len()
-    ))?;
+    print_columns(&snapshot)?;
     output::line(format_args!("positions"))?;
     for ((topic_id, partition), position) in snapshot.positions.iter() {
         output::line(format_args!(
@@ -59,4 +57,25 @@ pub(crate) async fn run(args: InspectArgs) -> Result<ExitCode> {
         ))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line per payload column: its path in the JSON, what it holds, its name, and since when.
+fn print_columns(snapshot: &Snapshot) -> Result<()> {
+    let columns = columns(&snapshot.schema);
+    let history = snapshot.schema_history().read()?;
+    output::line(format_args!("columns    {}", columns.len()))?;
+    for column in &columns {
+        let since = history.get(&column.names).map(|since| {
+            let time = since.time().unwrap_or_default();
+            format!(", since version {} of {time}", since.version)
+        });
+        output::line(format_args!(
+            "  {:?} {}: `{}`{}",
+            column.path.join("."),
+            column.kind,
+            column.names.join("`.`"),
+            since.unwrap_or_default()
+        ))?;
+    }
+    Ok(())
 }

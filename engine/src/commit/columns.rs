@@ -9,22 +9,23 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use serde_json::{Map, Value, json};
 
+use crate::commit::since;
 use crate::error::{Error, Result};
 
 /// The partition column of the native layout. It is part of the table, but in no file.
 pub(crate) const PARTITION: &str = crate::schema::PARTITION_COLUMN;
 
-/// The schema text of a table with `columns` and the partition column.
+/// The schema of a table with `columns` and the partition column.
 ///
 /// # Errors
 /// `Internal` for a type or name that Delta can't hold.
-pub(crate) fn to_delta(columns: &Schema) -> Result<String> {
+pub(crate) fn to_delta(columns: &Schema) -> Result<Value> {
     check_names(columns.fields())?;
     let mut fields = write_fields(columns.fields())?;
     fields.push(json!({
         "name": PARTITION, "type": "string", "nullable": true, "metadata": {}
     }));
-    Ok(json!({"type": "struct", "fields": fields}).to_string())
+    Ok(json!({"type": "struct", "fields": fields}))
 }
 
 /// The table's columns without its partition columns.
@@ -144,6 +145,7 @@ fn read_field(value: &Value) -> Result<Field> {
         .and_then(Value::as_object)
         .into_iter()
         .flatten()
+        .filter(|(key, _)| !since::is_since(key))
         .map(|(key, value)| {
             let text = value
                 .as_str()

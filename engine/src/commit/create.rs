@@ -47,7 +47,7 @@ pub(super) fn create(
             "id": lake.clock().new_id().to_string(),
             "name": table.topic(),
             "format": {"provider": "parquet", "options": {}},
-            "schemaString": columns::to_delta(schema)?,
+            "schemaString": columns::to_delta(schema)?.to_string(),
             "partitionColumns": [columns::PARTITION],
             "configuration": configuration,
             "createdTime": now_ms,

@@ -115,6 +115,7 @@ pub(crate) mod kernel;
 mod log;
 mod put;
 mod reserve;
+pub(crate) mod since;
 mod table_state;
 #[cfg(test)]
 mod tests;
@@ -124,8 +125,9 @@ pub use actions::MovedRange;
 pub use cut::{Committed, Cut, DataFile, GRACE, Move};
 pub use history::Version;
 pub use log::TableLog;
+pub use since::Since;
 
-pub(crate) use actions::{Actions, data_file, read as read_commit};
+pub(crate) use actions::{Actions, Metadata, data_file, read as read_commit};
 pub(crate) use table_state::{TableState, check_positions, record_batch, strings};
 
 /// How Eddy names itself in a table's history.

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::commit::columns;
 use crate::commit::log::TableLog;
 use crate::commit::put::Outcome;
+use crate::commit::since::{self, Since};
 use crate::commit::transact::RACES;
 use crate::error::{Error, Result};
 use crate::fault;
@@ -48,13 +49,19 @@ impl TableLog {
     /// would be composed column by column, which takes seconds for thousands of them.
     fn metadata_line(&self, columns: &Schema) -> Result<Vec<u8>> {
         let metadata = self.base.table_configuration().metadata();
+        let mut schema = columns::to_delta(columns)?;
+        let now = Since {
+            version: self.version() + 1,
+            time_ms: self.lake.clock().now_us() / 1_000,
+        };
+        since::stamp(&self.state.metadata.schema, &mut schema, now)?;
         let mut action = json!({
             "id": metadata.id(),
             "format": {
                 "provider": metadata.format_provider(),
                 "options": metadata.format_options(),
             },
-            "schemaString": columns::to_delta(columns)?,
+            "schemaString": schema.to_string(),
             "partitionColumns": metadata.partition_columns(),
             "configuration": metadata.configuration(),
         });

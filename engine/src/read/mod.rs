@@ -11,5 +11,5 @@ mod tables;
 pub use accounts::{Account, accounts};
 pub use answer::{Answer, consistent};
 pub use live::{LiveBatch, LiveRange, LiveRows};
-pub use snapshot::{Snapshot, SnapshotCache};
+pub use snapshot::{SchemaHistory, Snapshot, SnapshotCache};
 pub use tables::tables;

@@ -10,8 +10,10 @@ use delta_kernel::scan::StatsOptions;
 use delta_kernel::snapshot::SnapshotRef;
 
 use crate::commit::kernel::{self, Engine, translate};
+use crate::commit::since;
 use crate::commit::{
-    Actions, DataFile, TableState, check_positions, data_file, read_commit, record_batch, strings,
+    Actions, DataFile, Metadata, Since, TableState, check_positions, data_file, read_commit,
+    record_batch, strings,
 };
 use crate::error::{Error, Result};
 use crate::lake::Lake;
@@ -102,6 +104,11 @@ impl Snapshot {
         self.positions.get(&(topic_id.clone(), partition)).copied()
     }
 
+    /// Since when the table has its columns.
+    pub fn schema_history(&self) -> SchemaHistory {
+        SchemaHistory(Arc::clone(&self.state.metadata))
+    }
+
     fn reload(&self, lake: &Lake, table: &TablePath) -> Result<Self> {
         let fresh = Self::load(lake, table, None)?.ok_or_else(|| {
             Error::not_found(format!("table `{}` is gone from the lake", table.topic()))
@@ -125,6 +132,21 @@ impl Snapshot {
             state,
             loaded_at,
         }
+    }
+}
+
+/// The history of a version's columns; cheap to clone, and only read when it is asked for.
+#[derive(Debug, Clone)]
+pub struct SchemaHistory(Arc<Metadata>);
+
+impl SchemaHistory {
+    /// Since when each column is there, by the names from the root (the step into a list's
+    /// elements is `element`). Columns that came with the table are not in it.
+    ///
+    /// # Errors
+    /// `Data` for a schema that Eddy can't read.
+    pub fn read(&self) -> Result<BTreeMap<Vec<String>, Since>> {
+        since::read(&self.0.schema)
     }
 }
 

@@ -1,9 +1,11 @@
 //! The system tables that this crate can fill by itself.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
+use eddy_engine::commit::Since;
 use serde::Serialize;
 
 use super::rows::{COUNT, TEXT, batches, rfc3339, schema, time};
@@ -93,6 +95,12 @@ pub(crate) struct ColumnRow {
     pub(crate) key: Option<String>,
     #[serde(rename = "type")]
     pub(crate) data_type: String,
+    /// The first version that has it, and when that was made; null for what came with the table.
+    pub(crate) since_version: Option<u64>,
+    pub(crate) since: Option<String>,
+    /// The same of the column inside of it that came last, where that came later.
+    pub(crate) grown_version: Option<u64>,
+    pub(crate) grown: Option<String>,
 }
 
 fn columns_schema() -> SchemaRef {
@@ -103,12 +111,17 @@ fn columns_schema() -> SchemaRef {
         ("kind", TEXT),
         ("key", TEXT),
         ("type", TEXT),
+        ("since_version", COUNT),
+        ("since", time()),
+        ("grown_version", COUNT),
+        ("grown", time()),
     ])
 }
 
 /// The top-level columns of a view.
 pub(crate) fn table_columns(view: &View) -> Vec<ColumnRow> {
     let identities = &view.schema;
+    let history = columns_history(view);
     view.sql_schema()
         .fields()
         .iter()
@@ -118,6 +131,9 @@ pub(crate) fn table_columns(view: &View) -> Vec<ColumnRow> {
                 .field_with_name(field.name())
                 .map(|field| field.metadata().clone())
                 .unwrap_or_default();
+            let history = history.get(field.name());
+            let version = |since: fn(&History) -> Option<Since>| Some(since(history?)?.version);
+            let moment = |since: fn(&History) -> Option<Since>| since(history?)?.time();
             ColumnRow {
                 table: view.name.clone(),
                 position,
@@ -125,9 +141,44 @@ pub(crate) fn table_columns(view: &View) -> Vec<ColumnRow> {
                 kind: metadata.get("eddy.kind").cloned(),
                 key: metadata.get("eddy.key").cloned(),
                 data_type: type_text(field.data_type()),
+                since_version: version(|history| history.since),
+                since: moment(|history| history.since),
+                grown_version: version(|history| history.grown),
+                grown: moment(|history| history.grown),
             }
         })
         .collect()
+}
+
+/// When a column came, and when the youngest of those inside of it.
+#[derive(Default)]
+struct History {
+    since: Option<Since>,
+    grown: Option<Since>,
+}
+
+/// A schema that can't be read has no history; everything else says so loudly enough.
+fn columns_history(view: &View) -> BTreeMap<String, History> {
+    let mut columns: BTreeMap<String, History> = BTreeMap::new();
+    let read = view
+        .history
+        .as_ref()
+        .and_then(|history| history.read().ok());
+    for (names, since) in read.into_iter().flatten() {
+        let Some((name, inside)) = names.split_first() else {
+            continue;
+        };
+        let column = columns.entry(name.clone()).or_default();
+        if inside.is_empty() {
+            column.since = Some(since);
+        } else {
+            column.grown = column.grown.max(Some(since));
+        }
+    }
+    for column in columns.values_mut() {
+        column.grown = column.grown.filter(|grown| Some(*grown) > column.since);
+    }
+    columns
 }
 
 /// A type as SQL people write it.

@@ -245,6 +245,42 @@ fn hostile_queries_are_answered_without_a_crash() {
 }
 
 #[test]
+fn columns_say_since_when_they_are_there_and_when_they_last_grew() {
+    let world = World::new();
+    let mut topic = world.writer("orders", 1);
+    topic.put(0, r#"{"a": 1, "o": {"x": 1}}"#);
+    topic.commit();
+    topic.put(0, r#"{"a": "s", "o": {"y": 1}}"#);
+    topic.commit();
+    topic.put(0, r#"{"live": 1}"#);
+    topic.publish();
+    let rows = world.rows(
+        "SELECT \"column\", since_version, since < now() AS past, grown_version \
+         FROM system.columns WHERE \"table\" = 'orders' AND kind IS NOT NULL ORDER BY \"column\"",
+    );
+    let column = |name, since: Option<u64>, grown: Option<u64>| {
+        let mut row = json!({"column": name});
+        if let Some(since) = since {
+            row["since_version"] = json!(since);
+            row["past"] = json!(true);
+        }
+        if let Some(grown) = grown {
+            row["grown_version"] = json!(grown);
+        }
+        row
+    };
+    assert_eq!(
+        rows,
+        [
+            column("a", Some(2), None),
+            column("a__string", Some(4), None),
+            column("live", None, None),
+            column("o", Some(2), Some(4)),
+        ]
+    );
+}
+
+#[test]
 fn now_is_the_time_of_the_query_not_of_the_servers_start() {
     let world = World::new();
     let first = world.value("SELECT now()");

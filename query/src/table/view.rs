@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use eddy_engine::commit::DataFile;
+use eddy_engine::read::SchemaHistory;
 use eddy_engine::{Position, TablePath, TopicId};
 
 /// The partition column.
@@ -50,6 +51,8 @@ pub(crate) struct View {
     pub(crate) version: u64,
     /// The columns in the files, with identities in their metadata; grown by what live rows have.
     pub(crate) schema: SchemaRef,
+    /// Since when the table has its columns.
+    pub(crate) history: Option<SchemaHistory>,
     /// Where the table is.
     pub(crate) path: TablePath,
     /// The version's files.

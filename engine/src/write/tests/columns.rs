@@ -122,3 +122,43 @@ fn p11_two_writers_that_discover_conflicting_columns_at_once_agree_on_names() {
         assert!(text.is_null(row(0, 0)));
     }
 }
+
+#[test]
+fn a_column_says_since_which_version_the_table_has_it() {
+    let world = World::in_memory();
+    let (mut writer, _) = world.assigned(&[0]);
+    let before = world.snapshot().version;
+    let next = append_values(&mut writer, 0, 0, &["{\"a\":1,\"o\":{\"x\":[{\"y\":1}]}}"]);
+    commit(&mut writer);
+    let next = append_values(&mut writer, 0, next, &["{\"a\":2}"]);
+    commit(&mut writer);
+    drop(writer);
+    // Another writer, which read the schema from the log.
+    let (mut writer, _) = world.assigned(&[0]);
+    append_values(
+        &mut writer,
+        0,
+        next,
+        &["{\"a\":\"s\",\"o\":{\"x\":[{\"z\":1}]}}"],
+    );
+    commit(&mut writer);
+    let snapshot = world.snapshot();
+    let history = snapshot.schema_history().read().unwrap();
+    let since = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        history.get(&names).map(|since| since.version - before)
+    };
+    // A reservation and a cut each, and a cut alone between them.
+    assert_eq!(since(&["a"]), Some(1));
+    assert_eq!(since(&["o", "x", "element", "y"]), Some(1));
+    assert_eq!(since(&["a__string"]), Some(4));
+    assert_eq!(since(&["o", "x", "element", "z"]), Some(4));
+    assert_eq!(since(&["_value"]), None);
+    let times: Vec<_> = history
+        .values()
+        .map(|since| since.time().unwrap())
+        .collect();
+    assert!(times.iter().all(|time| time.starts_with("20")), "{times:?}");
+    // Batches are compared with schemas that know nothing of it.
+    assert!(!format!("{:?}", snapshot.schema).contains("since"));
+}
