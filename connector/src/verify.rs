@@ -7,10 +7,10 @@
 
 mod report;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eddy_engine::commit::TableLog;
-use eddy_engine::read::{Account, Snapshot, accounts};
+use eddy_engine::read::{Account, Snapshot, accounts, retired};
 use eddy_engine::{Clock, Lake, TablePath, TopicId};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -37,19 +37,10 @@ pub async fn verify(
     };
     let asked = asked.await.map_err(stopped)??;
     let mut held = accounts(lake, table, &asked.snapshot).await?;
-    let mut keys: Vec<(TopicId, i32)> = asked.snapshot.positions.keys().cloned().collect();
-    keys.extend(held.keys().cloned());
-    keys.extend(
-        asked
-            .marks
-            .keys()
-            .map(|partition| (asked.topic_id.clone(), *partition)),
-    );
-    keys.sort();
-    keys.dedup();
+    let mut gone = retired(lake, table, &asked.snapshot).await?;
     let mut partitions = Vec::new();
     let mut gaps = Vec::new();
-    for (topic_id, partition) in keys {
+    for (topic_id, partition) in asked.keys(&held) {
         let position = asked
             .snapshot
             .position(&topic_id, partition)
@@ -59,10 +50,13 @@ pub async fn verify(
         let marks = (key.0 == asked.topic_id)
             .then(|| asked.marks.get(&partition).copied())
             .flatten();
-        let report = judge(&key, position, account.clone(), marks);
+        let retired = gone.remove(&key).unwrap_or_default();
+        let accounted = union(&account.ranges, &retired);
+        let mut report = judge(&key, position, account, marks);
+        report.retired = lengths(&retired);
         if let (Some(position), Some(marks)) = (position, marks) {
-            let start = begins(&asked, &key, &account).max(marks.start);
-            let holes = holes(&account.ranges, start, position.min(marks.end));
+            let start = begins(&asked, &key, &accounted).max(marks.start);
+            let holes = holes(&accounted, start, position.min(marks.end));
             gaps.extend(
                 holes
                     .into_iter()
@@ -82,8 +76,9 @@ pub async fn verify(
     let present = present.await.map_err(stopped)??;
     for ((index, _, (from, to)), missing) in gaps.into_iter().zip(present) {
         if let Some(report) = partitions.get_mut(index) {
-            let absent: i64 = missing.iter().map(|(from, to)| to - from).sum();
-            report.gaps_explained += u64::try_from(to - from - absent).unwrap_or(0);
+            let absent = lengths(&missing);
+            let hole = u64::try_from(to - from).unwrap_or(0);
+            report.gaps_explained += hole.saturating_sub(absent);
             report.missing.extend(missing);
         }
     }
@@ -101,6 +96,19 @@ struct Asked {
     marks: BTreeMap<i32, Watermarks>,
     /// Where the table began to record a partition, as far as its history still says it.
     bases: BTreeMap<(TopicId, i32), i64>,
+}
+
+impl Asked {
+    /// Every partition that the table, its rows or the broker know of.
+    fn keys(&self, held: &BTreeMap<(TopicId, i32), Account>) -> BTreeSet<(TopicId, i32)> {
+        let brokers = self.marks.keys();
+        let brokers = brokers.map(|partition| (self.topic_id.clone(), *partition));
+        let positions = self.snapshot.positions.keys().cloned();
+        positions
+            .chain(held.keys().cloned())
+            .chain(brokers)
+            .collect()
+    }
 }
 
 fn ask(lake: &Lake, table: &TablePath, kafka: &KafkaConfig, clock: Clock) -> Result<Asked> {
@@ -139,9 +147,10 @@ fn bases(lake: &Lake, table: &TablePath) -> Result<BTreeMap<(TopicId, i32), i64>
         .collect())
 }
 
-/// Where a partition's offsets begin to be the table's matter: its base, else its first row.
-fn begins(asked: &Asked, key: &(TopicId, i32), account: &Account) -> i64 {
-    let first = account.ranges.first().map(|(start, _)| *start);
+/// Where a partition's offsets begin to be the table's matter: its base, else its first row, be it
+/// one that has left since.
+fn begins(asked: &Asked, key: &(TopicId, i32), accounted: &[(i64, i64)]) -> i64 {
+    let first = accounted.first().map(|(start, _)| *start);
     let position = asked.snapshot.position(&key.0, key.1).map(|at| at.offset);
     asked
         .bases
@@ -168,6 +177,7 @@ fn judge(
         end: marks.map(|marks| marks.end),
         rows: account.rows,
         dead_letters: account.dead_letters,
+        retired: 0,
         gaps_explained: 0,
         missing: Vec::new(),
         beyond: beyond
@@ -175,6 +185,18 @@ fn judge(
             .collect(),
         doubled: account.doubled,
     }
+}
+
+/// What either list of ranges covers, in order.
+fn union(rows: &[(i64, i64)], retired: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    let mut all: Vec<(i64, i64)> = rows.iter().chain(retired).copied().collect();
+    all.sort_unstable();
+    all
+}
+
+fn lengths(ranges: &[(i64, i64)]) -> u64 {
+    let lengths = ranges.iter().map(|(from, to)| to - from);
+    u64::try_from(lengths.sum::<i64>()).unwrap_or(0)
 }
 
 /// The offsets of `from..to` that no range covers.
@@ -237,6 +259,8 @@ mod tests {
         assert_eq!(holes(&ranges, 3, 6), [(4, 6)]);
         assert_eq!(holes(&ranges, 2, 4), []);
         assert_eq!(holes(&[], 5, 7), [(5, 7)]);
+        let accounted = union(&ranges, &[(0, 2), (5, 6)]);
+        assert_eq!(holes(&accounted, 0, 9), [(4, 5)]);
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub mod commit;
 pub mod error;
 pub mod fault;
 pub mod lake;
+pub mod maintain;
 pub mod path;
 mod probe;
 pub mod read;

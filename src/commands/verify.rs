@@ -47,6 +47,7 @@ fn json(report: &VerifyReport) -> Value {
                 "end": part.end,
                 "rows": part.rows,
                 "dead_letters": part.dead_letters,
+                "retired": part.retired,
                 "gaps_explained": part.gaps_explained,
                 "missing": part.missing,
                 "doubled": part.doubled,

@@ -34,6 +34,12 @@ const POINTS: [(&str, u32); 14] = [
     ("after_checkpoint", 1),
 ];
 
+/// Those of compaction, which has to be due.
+const COMPACTION_POINTS: [(&str, u32); 2] = [
+    ("before_compacted_upload", 2),
+    ("after_compacted_upload", 2),
+];
+
 #[test]
 fn the_list_holds_every_fault_point_of_the_source() {
     let mut found = BTreeSet::new();
@@ -49,6 +55,7 @@ fn the_list_holds_every_fault_point_of_the_source() {
         .collect();
     // It has a test of its own, since it takes a second worker.
     listed.insert("before_revoke_ack".to_owned());
+    listed.extend(COMPACTION_POINTS.map(|(point, _)| point.to_owned()));
     assert_eq!(found, listed);
 }
 
@@ -80,21 +87,46 @@ fn a_kill_at_each_row_of_the_crash_table_loses_nothing_on_s3() {
     }
 }
 
+#[test]
+fn a_kill_in_the_middle_of_a_compaction_loses_and_doubles_nothing() {
+    for (point, pass) in COMPACTION_POINTS {
+        for lake in [TestLake::local(), TestLake::s3()] {
+            let topic = Topic::create("killed", 3);
+            let keys = [
+                ("compact.min.files", "4"),
+                ("compact.after.ms", "0"),
+                ("upkeep.interval.ms", "20"),
+            ];
+            dies(
+                point,
+                pass,
+                &lake,
+                &topic,
+                worker_with(&lake, &topic, &keys),
+            );
+        }
+    }
+}
+
 /// The process dies when it passes the point; its successor goes on. Every batch brings a new
 /// column, so that each of its cuts reserves one.
 fn killed_at(point: &str, pass: u32, lake: &TestLake) {
-    println!("{point}");
     let topic = Topic::create("killed", 3);
+    dies(point, pass, lake, &topic, worker(lake, &topic));
+}
+
+fn dies(point: &str, pass: u32, lake: &TestLake, topic: &Topic, worker: Start) {
+    println!("{point}");
     let fault = format!("{point}:{pass}:kill");
-    let mut eddy = worker(lake, &topic).variable("EDDY_FAULT", &fault).spawn();
+    let mut eddy = worker.variable("EDDY_FAULT", &fault).spawn();
     let mut produced = 0;
     wait_for(PATIENCE, &format!("`eddy` dies at `{point}`"), || {
-        produced += growing(&topic, produced);
+        produced += growing(topic, produced);
         eddy.exited()
     });
     eddy.restart();
-    produced += growing(&topic, produced);
-    every_record_is_there_once(&eddy, lake, &topic, produced);
+    produced += growing(topic, produced);
+    every_record_is_there_once(&eddy, lake, topic, produced);
 }
 
 #[test]
@@ -169,16 +201,19 @@ fn killed_at_random(lake: &TestLake) {
 }
 
 fn worker(lake: &TestLake, topic: &Topic) -> Start {
+    worker_with(lake, topic, &[])
+}
+
+fn worker_with(lake: &TestLake, topic: &Topic, more: &[(&str, &str)]) -> Start {
+    let mut keys = vec![
+        ("topics", topic.name.as_str()),
+        ("flush.interval.ms", "50"),
+        ("tasks.max", "1"),
+    ];
+    keys.extend(more);
     Start::on(lake)
         .kafka("session.timeout.ms", "6000")
-        .connector(
-            &topic.name,
-            &[
-                ("topics", &topic.name),
-                ("flush.interval.ms", "50"),
-                ("tasks.max", "1"),
-            ],
-        )
+        .connector(&topic.name, &keys)
 }
 
 fn seed() -> u64 {

@@ -12,6 +12,10 @@ use fancy_regex::Regex;
 
 use crate::error::{Error, Result};
 
+mod upkeep;
+
+pub use upkeep::Upkeep;
+
 /// The checked configuration of one connector.
 #[derive(Debug, Clone)]
 pub struct ConnectorConfig {
@@ -33,6 +37,8 @@ pub struct ConnectorConfig {
     pub limits: Limits,
     /// What to do when the broker and the table don't fit together.
     pub policies: Policies,
+    /// `compact`, `retention.ms`, ...: what is done to the tables off the hot path.
+    pub upkeep: Upkeep,
     /// `consumer.override.*`, without the prefix.
     pub consumer: BTreeMap<String, String>,
 }
@@ -129,11 +135,10 @@ impl ConnectorConfig {
     /// `Invalid`, naming the key, its value and what is allowed.
     pub fn parse(name: &str, map: &BTreeMap<String, String>) -> Result<Self> {
         let reader = Reader { name, map };
-        let known = |key: &str| KNOWN.contains(&key) || key.starts_with(OVERRIDE);
         let unknown: Vec<&str> = map
             .keys()
             .map(String::as_str)
-            .filter(|key| !known(key))
+            .filter(|key| !is_known(key))
             .collect();
         if !unknown.is_empty() {
             let keys = unknown.join(", ");
@@ -193,6 +198,7 @@ impl ConnectorConfig {
                     TopicRecreated::Fail,
                 )?,
             },
+            upkeep: upkeep::read(&reader)?,
             consumer,
         })
     }
@@ -204,6 +210,10 @@ impl ConnectorConfig {
             .cloned()
             .unwrap_or_else(|| format!("connect-{}", self.name))
     }
+}
+
+fn is_known(key: &str) -> bool {
+    KNOWN.contains(&key) || upkeep::KNOWN.contains(&key) || key.starts_with(OVERRIDE)
 }
 
 struct Reader<'a> {
@@ -394,6 +404,23 @@ mod tests {
         }
         assert!(parse(&[]).is_err());
         assert!(parse(&[("topics", "a"), ("topics.regex", "b")]).is_err());
+    }
+
+    #[test]
+    fn upkeep_compacts_by_default_and_keeps_rows_for_good() {
+        let upkeep = parse(&[("topics", "a")]).unwrap().upkeep;
+        assert_eq!(upkeep.policy, eddy_engine::maintain::Policy::default());
+        let upkeep = parse(&[
+            ("topics", "a"),
+            ("compact", "false"),
+            ("retention.ms", "3600000"),
+            ("retention.bytes", "-1"),
+        ]);
+        let policy = upkeep.unwrap().upkeep.policy;
+        assert_eq!(policy.compaction, None);
+        assert_eq!(policy.retention.age, Some(Duration::from_secs(3_600)));
+        assert_eq!(policy.retention.bytes, None);
+        assert!(parse(&[("topics", "a"), ("history.ms", "1000")]).is_err());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use eddy_engine::budget::Budget;
 
 use crate::connect::config::ConnectorConfig;
 use crate::connect::system;
+use crate::connect::upkeep::Upkeep;
 use crate::error::{Error, Result};
 use crate::kafka::{Admin, KafkaConfig};
 use crate::sink::{ConnectorStatus, Discovery, TaskHandle, TaskSettings, TopicBoard};
@@ -37,13 +38,14 @@ impl Default for WorkerOptions {
 pub struct Connectors {
     running: Vec<Running>,
     budget: Arc<Budget>,
+    upkeep: Option<Upkeep>,
 }
 
 struct Running {
     config: Arc<ConnectorConfig>,
     board: Arc<TopicBoard>,
     discovery: Discovery,
-    tasks: Vec<TaskHandle>,
+    tasks: Arc<[TaskHandle]>,
 }
 
 impl Connectors {
@@ -64,6 +66,7 @@ impl Connectors {
         let mut started = Self {
             running: Vec::new(),
             budget: Arc::clone(&budget),
+            upkeep: None,
         };
         let mut names = std::collections::BTreeSet::new();
         for config in connectors {
@@ -76,26 +79,30 @@ impl Connectors {
             let board = Arc::new(TopicBoard::default());
             let admin = Admin::new(&kafka, lake.clock().clone())?;
             let discovery = Discovery::start(admin, &config, &board, lake.clock().clone())?;
-            let mut running = Running {
-                config: Arc::clone(&config),
-                board,
-                discovery,
-                tasks: Vec::new(),
-            };
+            let mut tasks = Vec::new();
             for task in 0..config.tasks_max {
-                running.tasks.push(TaskHandle::start(TaskSettings {
+                tasks.push(TaskHandle::start(TaskSettings {
                     task,
                     config: Arc::clone(&config),
                     kafka: kafka.clone(),
                     lake: lake.clone(),
                     budget: Arc::clone(&budget),
-                    board: Arc::clone(&running.board),
+                    board: Arc::clone(&board),
                     worker_id: options.worker_id.clone(),
                     queue_bytes,
                 })?);
             }
-            started.running.push(running);
+            started.running.push(Running {
+                config,
+                board,
+                discovery,
+                tasks: tasks.into(),
+            });
         }
+        let owners = started.running.iter();
+        let owners =
+            owners.map(|running| (Arc::clone(&running.config), Arc::clone(&running.tasks)));
+        started.upkeep = Some(Upkeep::start(lake, &budget, owners.collect())?);
         Ok(started)
     }
 
@@ -140,6 +147,9 @@ impl Connectors {
     /// # Errors
     /// `Unavailable` when a task didn't end in time: what it had buffered is read again later.
     pub fn stop(&self, deadline: Duration) -> Result<()> {
+        if let Some(upkeep) = &self.upkeep {
+            upkeep.ask_to_stop();
+        }
         for connector in &self.running {
             connector.discovery.stop();
             connector
@@ -149,12 +159,15 @@ impl Connectors {
         }
         let mut late = Vec::new();
         for connector in &self.running {
-            for task in &connector.tasks {
+            for task in connector.tasks.iter() {
                 let name = format!("{}-{}", connector.config.name, task.number());
                 if !task.wait(deadline) {
                     late.push(name);
                 }
             }
+        }
+        if let Some(upkeep) = &self.upkeep {
+            upkeep.stop(deadline);
         }
         if late.is_empty() {
             return Ok(());
@@ -166,7 +179,10 @@ impl Connectors {
     }
 
     fn partitions(&self) -> Vec<crate::sink::PartitionStatus> {
-        let tasks = self.running.iter().flat_map(|connector| &connector.tasks);
+        let tasks = self
+            .running
+            .iter()
+            .flat_map(|connector| connector.tasks.iter());
         tasks.flat_map(|task| task.status().partitions).collect()
     }
 }

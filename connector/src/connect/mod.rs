@@ -3,6 +3,9 @@
 mod config;
 mod connectors;
 mod system;
+mod upkeep;
 
-pub use config::{ConnectorConfig, Policies, PositionReset, StartAt, TopicRecreated, Topics};
+pub use config::{
+    ConnectorConfig, Policies, PositionReset, StartAt, TopicRecreated, Topics, Upkeep,
+};
 pub use connectors::{Connectors, WorkerOptions};

@@ -30,6 +30,8 @@ pub struct PartitionReport {
     pub rows: u64,
     /// The rows that could not be decoded.
     pub dead_letters: u64,
+    /// Offsets whose rows left the table by its retention.
+    pub retired: u64,
     /// Offsets that are no rows and that the broker explains: control records, aborted
     /// transactions, compacted records.
     pub gaps_explained: u64,
@@ -88,8 +90,8 @@ impl fmt::Display for VerifyReport {
         )?;
         writeln!(
             f,
-            "{:>9} {:>12} {:>12} {:>12} {:>12} {:>6} {:>6}  topic id",
-            "partition", "start", "position", "end", "rows", "dead", "gaps"
+            "{:>9} {:>12} {:>12} {:>12} {:>12} {:>6} {:>7} {:>6}  topic id",
+            "partition", "start", "position", "end", "rows", "dead", "retired", "gaps"
         )?;
         for partition in &self.partitions {
             write_row(f, partition)?;
@@ -102,13 +104,14 @@ fn write_row(f: &mut fmt::Formatter<'_>, row: &PartitionReport) -> fmt::Result {
     let number = |value: Option<i64>| value.map_or("-".to_owned(), |value| value.to_string());
     writeln!(
         f,
-        "{:>9} {:>12} {:>12} {:>12} {:>12} {:>6} {:>6}  {}",
+        "{:>9} {:>12} {:>12} {:>12} {:>12} {:>6} {:>7} {:>6}  {}",
         row.partition,
         number(row.start),
         number(row.position),
         number(row.end),
         row.rows,
         row.dead_letters,
+        row.retired,
         row.gaps_explained,
         row.topic_id
     )?;

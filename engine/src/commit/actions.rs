@@ -8,7 +8,7 @@ use object_store::{Error as StoreError, ObjectStoreExt};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::commit::cut::{DataFile, Move};
+use crate::commit::cut::{Cut, DataFile, Move};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::path::{TablePath, escape, unescape};
@@ -139,16 +139,32 @@ impl Actions {
     }
 }
 
-/// The lines of a cut's files.
-pub(crate) fn add_lines(files: &[DataFile]) -> Vec<u8> {
+/// The lines of a cut's files, those that leave the table first.
+pub(crate) fn file_lines(cut: &Cut, now_ms: i64) -> Vec<u8> {
     let mut lines = Vec::new();
-    for file in files {
+    let data_change = cut
+        .rewrite
+        .as_ref()
+        .is_none_or(|rewrite| rewrite.data_change);
+    for file in cut.rewrite.iter().flat_map(|rewrite| &rewrite.removes) {
+        let remove = json!({
+            "path": escape(&file.path),
+            "deletionTimestamp": now_ms,
+            "dataChange": data_change,
+            "extendedFileMetadata": true,
+            "partitionValues": file.partition_values,
+            "size": file.size,
+        });
+        lines.extend_from_slice(json!({"remove": remove}).to_string().as_bytes());
+        lines.push(b'\n');
+    }
+    for file in &cut.files {
         let mut add = json!({
             "path": escape(&file.path),
             "partitionValues": file.partition_values,
             "size": file.size,
             "modificationTime": file.modified_ms,
-            "dataChange": true,
+            "dataChange": data_change,
         });
         if !file.stats_json.is_empty()
             && let Some(add) = add.as_object_mut()

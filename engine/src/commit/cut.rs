@@ -1,6 +1,7 @@
 //! What one commit takes: files, and the positions that they bring the table to. Plain data.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -22,8 +23,23 @@ pub struct Cut {
     pub files: Vec<DataFile>,
     /// The positions that move, at most one per partition.
     pub moves: Vec<Move>,
+    /// The files that stop being part of the table, when this is a rewrite (P15).
+    pub rewrite: Option<Rewrite>,
     /// What made the cut, for people who read the history.
     pub operation: &'static str,
+}
+
+/// The files that a cut takes out of the table. It only becomes a version while each of them is
+/// still live with the same add (P15): two that rewrite the same rows would double them.
+#[derive(Debug, Clone)]
+pub struct Rewrite {
+    /// The files, as the version `planned_at` has them.
+    pub removes: Vec<Arc<DataFile>>,
+    /// The version in which they were found live.
+    pub planned_at: u64,
+    /// Rows leave the table (retention, erasure); else the same rows are stored otherwise, and
+    /// whoever follows the table's changes sees none.
+    pub data_change: bool,
 }
 
 /// A position moving forward, or being made.
@@ -85,9 +101,10 @@ impl Cut {
     /// What must be true of every cut, whatever the table looks like.
     ///
     /// # Errors
-    /// `Internal` for a position that goes backwards (E3) or is named twice, `Invalid` for a file
-    /// whose upload began too long ago (P14).
+    /// `Internal` for a position that goes backwards (E3) or is named twice and for a rewrite that
+    /// isn't one, `Invalid` for a file whose upload began too long ago (P14).
     pub(super) fn check(&self, now_ms: i64) -> Result<()> {
+        self.check_rewrite()?;
         let mut seen = BTreeSet::new();
         for moved in &self.moves {
             let key = (&moved.topic_id, moved.partition);
@@ -118,5 +135,20 @@ impl Cut {
             ))),
             None => Ok(()),
         }
+    }
+
+    /// Invariant 4: the same rows stored otherwise are as many as they were.
+    fn check_rewrite(&self) -> Result<()> {
+        let Some(rewrite) = self.rewrite.as_ref().filter(|rewrite| !rewrite.data_change) else {
+            return Ok(());
+        };
+        let before: u64 = rewrite.removes.iter().map(|file| file.rows).sum();
+        let after: u64 = self.files.iter().map(|file| file.rows).sum();
+        if before == after {
+            return Ok(());
+        }
+        Err(Error::internal(format!(
+            "a rewrite has `{after}` rows and its input `{before}`; nothing was changed"
+        )))
     }
 }

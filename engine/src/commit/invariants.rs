@@ -6,11 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::AsArray;
-use arrow::datatypes::{DataType, Fields, Int32Type, Int64Type, Schema};
+use arrow::datatypes::{DataType, Fields, Schema};
 use object_store::{Error as StoreError, ObjectStoreExt};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::commit::actions::{self, Actions};
 use crate::commit::columns;
@@ -21,6 +18,10 @@ use crate::path::TablePath;
 use crate::read::Snapshot;
 use crate::record::TopicId;
 use crate::schema::{KEY, KIND, is_members};
+
+mod rows;
+
+use rows::{Offsets, Rewritten};
 
 /// What a table holds, for a test to compare with what was produced.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,6 +85,9 @@ pub fn check(lake: &Lake, table: &TablePath) -> Result<Report> {
             .map(|file| (file.path.clone(), file.size)),
     );
     check_sizes(lake, table, &sizes)?;
+    for rewritten in &walk.rewrites {
+        rows::check_rewrite(lake, table, rewritten)?;
+    }
     let mut report = Report {
         version: newest.version,
         partitions: BTreeMap::new(),
@@ -97,7 +101,7 @@ pub fn check(lake: &Lake, table: &TablePath) -> Result<Report> {
         };
         report.partitions.insert(key.clone(), held);
     }
-    let offsets = read_offsets(lake, table, &newest)?;
+    let offsets = rows::read_offsets(lake, table, &newest)?;
     account(offsets, &mut report).map_err(|what| broken(table, newest.version, &what))?;
     Ok(report)
 }
@@ -107,7 +111,8 @@ pub fn check(lake: &Lake, table: &TablePath) -> Result<Report> {
 struct Walk {
     first: Option<u64>,
     last: Option<u64>,
-    live: BTreeSet<String>,
+    live: BTreeMap<String, u64>,
+    rewrites: Vec<Rewritten>,
     every: BTreeMap<String, u64>,
     positions: BTreeMap<(TopicId, i32), (i64, i64)>,
     bases: BTreeMap<(TopicId, i32), i64>,
@@ -128,6 +133,7 @@ impl Walk {
             return Err(format!("payload `{id}` is there twice (P9)"));
         }
         self.moves(&actions)?;
+        self.rewrites(version, &actions)?;
         self.files(actions.removes, actions.adds)?;
         match actions.metadata {
             Some(metadata) => self.columns(&metadata.schema, &metadata.partition_columns),
@@ -161,16 +167,45 @@ impl Walk {
         Ok(())
     }
 
+    /// 4: what only stores rows otherwise keeps their number.
+    fn rewrites(&mut self, version: u64, actions: &Actions) -> Result<(), String> {
+        if actions.removes.is_empty() || actions.removes.iter().any(|gone| gone.data_change) {
+            return Ok(());
+        }
+        let rows = actions.removes.iter().map(|gone| self.live.get(&gone.path));
+        let before: Option<u64> = rows.map(|rows| rows.copied()).sum();
+        let after: u64 = actions.adds.iter().map(|added| added.rows).sum();
+        if before.is_some_and(|before| before != after) {
+            return Err(format!(
+                "invariant 4: a rewrite of {before:?} rows has `{after}`"
+            ));
+        }
+        self.rewrites.push(Rewritten {
+            version,
+            before: actions
+                .removes
+                .iter()
+                .map(|gone| gone.path.clone())
+                .collect(),
+            after: actions
+                .adds
+                .iter()
+                .map(|added| added.path.clone())
+                .collect(),
+        });
+        Ok(())
+    }
+
     /// 4: removes name live files; and no file is added twice.
     fn files(&mut self, removes: Vec<actions::Removed>, adds: Vec<DataFile>) -> Result<(), String> {
         for removed in removes {
-            if !self.live.remove(&removed.path) && self.first == Some(0) {
+            if self.live.remove(&removed.path).is_none() && self.first == Some(0) {
                 return Err(format!("invariant 4: `{}` was not live", removed.path));
             }
             self.every.remove(&removed.path);
         }
         for added in adds {
-            if !self.live.insert(added.path.clone()) {
+            if self.live.insert(added.path.clone(), added.rows).is_some() {
                 return Err(format!("`{}` is added twice", added.path));
             }
             self.every.insert(added.path, added.size);
@@ -265,69 +300,6 @@ fn check_sizes(lake: &Lake, table: &TablePath, sizes: &BTreeMap<String, u64>) ->
         }
     }
     Ok(())
-}
-
-type Offsets = BTreeMap<(TopicId, i32), Vec<i64>>;
-
-/// Every row's identity; and 7: what a file calls a column is one of the table's, of its type.
-fn read_offsets(lake: &Lake, table: &TablePath, snapshot: &Snapshot) -> Result<Offsets> {
-    let mut offsets = Offsets::new();
-    for file in snapshot.files.iter() {
-        let store = Arc::clone(lake.store());
-        let location = table.object(&file.path);
-        let bytes = lake.wait(async move { store.get(&location).await?.bytes().await })??;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
-        for field in builder.schema().fields() {
-            let known = snapshot.schema.field_with_name(field.name());
-            if !known.is_ok_and(|known| covers(known.data_type(), field.data_type())) {
-                return Err(Error::data(format!(
-                    "invariant 7: `{}` has a column `{}` that table `{}` doesn't have so",
-                    file.path,
-                    field.name(),
-                    table.topic()
-                )));
-            }
-        }
-        let wanted = ["_topic_id", "_partition", "_offset"];
-        let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
-        let mut rows = 0;
-        for batch in builder.with_projection(mask).build()? {
-            let batch = batch?;
-            let column = |name: &str| {
-                batch
-                    .column_by_name(name)
-                    .ok_or_else(|| Error::data(format!("`{}` has no column `{name}`", file.path)))
-            };
-            let ids = column("_topic_id")?.as_string::<i32>();
-            let partitions = column("_partition")?.as_primitive::<Int32Type>();
-            let row_offsets = column("_offset")?.as_primitive::<Int64Type>();
-            for row in 0..batch.num_rows() {
-                let key = (TopicId::new(ids.value(row)), partitions.value(row));
-                offsets.entry(key).or_default().push(row_offsets.value(row));
-            }
-            rows += batch.num_rows() as u64;
-        }
-        if !file.stats_json.is_empty() && rows != file.rows {
-            return Err(Error::data(format!(
-                "`{}` has `{rows}` rows, its statistics say `{}`",
-                file.path, file.rows
-            )));
-        }
-    }
-    Ok(offsets)
-}
-
-/// Whether a file's type is the table's, perhaps with fewer fields.
-fn covers(table: &arrow::datatypes::DataType, file: &arrow::datatypes::DataType) -> bool {
-    use arrow::datatypes::DataType::{List, Struct};
-    match (table, file) {
-        (Struct(table), Struct(file)) => file.iter().all(|field| {
-            let known = table.iter().find(|known| known.name() == field.name());
-            known.is_some_and(|known| covers(known.data_type(), field.data_type()))
-        }),
-        (List(table), List(file)) => covers(table.data_type(), file.data_type()),
-        (table, file) => table == file,
-    }
 }
 
 /// 1: each offset at most once, and only between the partition's base and its position.

@@ -51,21 +51,31 @@ pub(crate) fn load(
     match builder.build(engine) {
         Ok(snapshot) => Ok(Some(snapshot)),
         Err(error) => match (bare(&error), version) {
-            (KernelError::EmptyLog, _) => Ok(None),
+            // Cleaned away, unless there is no table at all.
+            (KernelError::EmptyLog, Some(version)) => match load(lake, engine, table, None)? {
+                Some(_) => Err(unreadable(table, version).with_source(error)),
+                None => Ok(None),
+            },
+            (KernelError::EmptyLog, None) => Ok(None),
             // On local disk the kernel wants to resolve the folder before it lists it.
             (KernelError::InvalidTableLocation(_), _)
                 if lake.is_local() && !folder_exists(lake, table)? =>
             {
                 Ok(None)
             }
-            (bare, Some(version)) if !is_transport(bare) => Err(Error::not_found(format!(
-                "table `{}` has no version `{version}` that can still be read",
-                table.topic()
-            ))
-            .with_source(error)),
+            (bare, Some(version)) if !is_transport(bare) => {
+                Err(unreadable(table, version).with_source(error))
+            }
             _ => Err(translate(error, table)),
         },
     }
+}
+
+fn unreadable(table: &TablePath, version: u64) -> Error {
+    Error::not_found(format!(
+        "table `{}` has no version `{version}` that can still be read",
+        table.topic()
+    ))
 }
 
 fn folder_exists(lake: &Lake, table: &TablePath) -> Result<bool> {

@@ -61,7 +61,11 @@
 //!   overwrites a live file with fewer rows.
 //! - **P14** A file whose upload began more than half of [`GRACE`] ago is refused: whoever removes
 //!   orphans may be about to (`a_file_whose_upload_began_too_long_ago_is_refused`).
-//! - **P16** A version that someone reads stays readable. Nothing is removed yet, so nothing here.
+//! - **P15** A rewrite becomes a version only while every file that it removes is still live with
+//!   the same add; looked at again after each lost race ([`Rewrite`]). *Else* two that compact the
+//!   same files double their rows (`p15_of_two_rewrites_of_one_file_the_second_is_abandoned`).
+//! - **P16** A version that someone reads stays readable: `crate::maintain` cleans nothing at or
+//!   above a pin.
 //! - **P17** Commit small and often: a commit costs the same at any size of the table, thanks to
 //!   the base that each commit leaves for the next, and a checkpoint every hundred
 //!   ([`TableLog::checkpoint_if_due`]).
@@ -115,6 +119,7 @@ pub(crate) mod kernel;
 mod log;
 mod put;
 mod reserve;
+mod rewrite;
 pub(crate) mod since;
 mod table_state;
 #[cfg(test)]
@@ -122,7 +127,7 @@ mod tests;
 mod transact;
 
 pub use actions::MovedRange;
-pub use cut::{Committed, Cut, DataFile, GRACE, Move};
+pub use cut::{Committed, Cut, DataFile, GRACE, Move, Rewrite};
 pub use history::Version;
 pub use log::TableLog;
 pub use since::Since;

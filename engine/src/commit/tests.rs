@@ -67,6 +67,7 @@ fn cut(clock: &Clock, partition: i32, from: Option<Position>, to: i64) -> Cut {
             to,
             leader_epoch: None,
         }],
+        rewrite: None,
         operation: "append",
     }
 }

@@ -33,7 +33,8 @@ impl TableLog {
     ///
     /// # Errors
     /// `Fenced` when a position is not where the cut expects it (P8): drop what is buffered and
-    /// read again from the table's position. `Unavailable` when the outcome isn't settled.
+    /// read again from the table's position; or a file that the cut removes is no longer what it
+    /// was (P15): plan anew. `Unavailable` when the outcome isn't settled.
     /// `Invalid`, `Data` and `Internal` for cuts and tables that no retry helps.
     pub fn commit(&mut self, cut: &Cut) -> Result<Committed> {
         if let Some(version) = self.find(cut.id) {
@@ -46,12 +47,16 @@ impl TableLog {
         } else {
             cut.check(self.lake.clock().now_us() / 1_000)?;
         }
+        let mut checked = cut.rewrite.as_ref().map_or(0, |rewrite| rewrite.planned_at);
         for race in 0..RACES {
-            if self.is_stale(self.based_at) {
+            if self.is_stale(self.based_at) || self.version() < checked {
                 self.refresh()?;
             }
             self.fence(&cut.moves)?;
-            let lines = actions::add_lines(&cut.files);
+            if let Some(rewrite) = &cut.rewrite {
+                self.still_live(rewrite, &mut checked)?;
+            }
+            let lines = actions::file_lines(cut, self.lake.clock().now_us() / 1_000);
             match self.send(cut.id, cut.operation, &cut.moves, lines)? {
                 (payload, Outcome::Ours) => return self.acknowledge(cut, &payload),
                 (_, Outcome::Other) => {

@@ -4,13 +4,20 @@
 //! <lake>/<topics.dir>/<topic>/_delta_log/00000000000000000007.json
 //! <lake>/<topics.dir>/<topic>/dt=2026-11-23/<uuid>.parquet
 //! <lake>/_eddy/uploads/<commit id>.json
+//! <lake>/_eddy/retired/<topics.dir>/<topic>/<commit id>.json
+//! <lake>/_eddy/pins/<topics.dir>/<topic>/<pin id>.json
 //! <lake>/_eddy/<register>/00000000000000000003.json
 //! ```
 
 mod escape;
+mod state;
 mod table;
 mod uploads;
 
 pub(crate) use escape::{escape, unescape};
+pub(crate) use state::{pin, pins, retired_object, retired_objects};
+pub(crate) use table::LogFile;
 pub use table::TablePath;
 pub use uploads::{data_file, upload_journal};
+
+pub(crate) use uploads::{sibling, upload_journals};

@@ -26,6 +26,15 @@ impl TablePath {
         }
     }
 
+    /// The table whose folder is `prefix`, in the lake whose prefix is `lake`; `None` when it isn't
+    /// in that lake.
+    pub(crate) fn at(lake: &Path, prefix: &Path) -> Option<Self> {
+        let below = prefix.prefix_match(lake)?;
+        let mut parts: Vec<String> = below.map(|part| part.as_ref().to_owned()).collect();
+        let topic = parts.pop()?;
+        Some(Self::new(lake, &parts.join("/"), &topic))
+    }
+
     /// The folder's path in the store.
     pub fn prefix(&self) -> &Path {
         &self.prefix
@@ -56,6 +65,30 @@ impl TablePath {
     /// The commit file of `version` (Delta protocol, "Delta Log Entries").
     pub fn commit(&self, version: u64) -> Path {
         self.log().join(format!("{version:020}.json"))
+    }
+}
+
+/// An object of a table's log whose name says its version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFile {
+    /// A commit.
+    Commit(u64),
+    /// A checkpoint in one file, the kind that Eddy writes.
+    Checkpoint(u64),
+}
+
+impl LogFile {
+    /// What `path` is; `None` for anything else.
+    pub(crate) fn parse(path: &Path) -> Option<Self> {
+        let name = path.filename()?;
+        let (version, kind) = name.split_once('.')?;
+        let digits = version.len() == 20 && version.bytes().all(|byte| byte.is_ascii_digit());
+        let version = version.parse().ok().filter(|_| digits)?;
+        match kind {
+            "json" => Some(Self::Commit(version)),
+            "checkpoint.parquet" => Some(Self::Checkpoint(version)),
+            _ => None,
+        }
     }
 }
 

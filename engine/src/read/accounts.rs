@@ -3,6 +3,7 @@
 //! Only the envelope's columns are read. What explains an offset that is no row is Kafka's to say.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type};
@@ -10,6 +11,7 @@ use futures::TryStreamExt;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 
+use crate::commit::DataFile;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::path::TablePath;
@@ -39,8 +41,20 @@ pub async fn accounts(
     table: &TablePath,
     snapshot: &Snapshot,
 ) -> Result<BTreeMap<(TopicId, i32), Account>> {
+    accounts_of(lake, table, &snapshot.files).await
+}
+
+/// Reads the offsets of every row of `files`.
+///
+/// # Errors
+/// As [`accounts`].
+pub(crate) async fn accounts_of(
+    lake: &Lake,
+    table: &TablePath,
+    files: &[Arc<DataFile>],
+) -> Result<BTreeMap<(TopicId, i32), Account>> {
     let mut found: BTreeMap<(String, i32), Rows> = BTreeMap::new();
-    for file in snapshot.files.iter() {
+    for file in files {
         let reader = Fetch {
             store: lake.store().clone(),
             path: table.object(&file.path),

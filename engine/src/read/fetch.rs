@@ -15,11 +15,11 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 /// An object of known size.
-pub(super) struct Fetch {
-    pub(super) store: Arc<dyn ObjectStore>,
-    pub(super) path: object_store::path::Path,
+pub(crate) struct Fetch {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) path: object_store::path::Path,
     /// Bytes.
-    pub(super) size: u64,
+    pub(crate) size: u64,
 }
 
 impl AsyncFileReader for Fetch {

@@ -5,11 +5,15 @@ pub mod answer;
 pub mod clip;
 mod fetch;
 pub mod live;
+pub mod retired;
 mod snapshot;
 mod tables;
 
 pub use accounts::{Account, accounts};
 pub use answer::{Answer, consistent};
 pub use live::{LiveBatch, LiveRange, LiveRows};
+pub use retired::{RetiredRanges, retired};
 pub use snapshot::{SchemaHistory, Snapshot, SnapshotCache};
 pub use tables::tables;
+
+pub(crate) use fetch::Fetch;

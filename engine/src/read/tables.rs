@@ -49,11 +49,10 @@ pub fn tables(lake: &Lake) -> Result<Vec<TablePath>> {
 }
 
 fn table_at(lake: &Lake, folder: &Path) -> Result<Option<TablePath>> {
-    let below = folder
-        .prefix_match(lake.root())
-        .ok_or_else(|| Error::internal(format!("`{folder}` is listed but not in the lake")))?;
-    let mut parts: Vec<String> = below.map(|part| part.as_ref().to_owned()).collect();
-    Ok(parts
-        .pop()
-        .map(|topic| lake.table(&parts.join("/"), &topic)))
+    if folder == lake.root() {
+        return Ok(None);
+    }
+    TablePath::at(lake.root(), folder)
+        .map(Some)
+        .ok_or_else(|| Error::internal(format!("`{folder}` is listed but not in the lake")))
 }

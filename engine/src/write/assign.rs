@@ -156,6 +156,7 @@ impl TableWriter {
                 id,
                 files: Vec::new(),
                 moves,
+                rewrite: None,
                 operation: "START",
             };
             match log.commit(&base) {

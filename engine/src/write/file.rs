@@ -10,7 +10,7 @@ use bytes::Bytes;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 
 use crate::error::Result;
 use crate::schema::bind;
@@ -18,7 +18,7 @@ use crate::write::stats;
 
 /// Rows of a row group: small enough that readers prune and parallelise, large enough that a
 /// dictionary pays.
-const ROW_GROUP_ROWS: usize = 256 * 1024;
+pub(crate) const ROW_GROUP_ROWS: usize = 256 * 1024;
 
 /// Encoded bytes of a row group: what a reader must be ready to hold.
 const ROW_GROUP_BYTES: usize = 128 << 20;
@@ -44,7 +44,7 @@ pub(super) struct Encoded {
 /// `Internal` when a batch doesn't fit the schema.
 pub(super) fn encode(batches: &[RecordBatch], file_schema: &SchemaRef) -> Result<Encoded> {
     let options = ArrowWriterOptions::new()
-        .with_properties(properties(file_schema)?)
+        .with_properties(properties(file_schema)?.build())
         .with_skip_arrow_metadata(true);
     let mut writer =
         ArrowWriter::try_new_with_options(Vec::new(), SchemaRef::clone(file_schema), options)?;
@@ -63,7 +63,10 @@ pub(super) fn encode(batches: &[RecordBatch], file_schema: &SchemaRef) -> Result
 }
 
 /// What each column of `file_schema` is written with.
-fn properties(file_schema: &Schema) -> Result<WriterProperties> {
+///
+/// # Errors
+/// `Internal` for columns that Parquet can't hold.
+pub(crate) fn properties(file_schema: &Schema) -> Result<WriterPropertiesBuilder> {
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
@@ -93,7 +96,7 @@ fn properties(file_schema: &Schema) -> Result<WriterProperties> {
             _ => {}
         }
     }
-    Ok(builder.build())
+    Ok(builder)
 }
 
 #[cfg(test)]

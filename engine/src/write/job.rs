@@ -29,7 +29,7 @@ use crate::schema::{decide, envelope_schema, grow, project};
 use crate::write::day::{by_day, day_text};
 use crate::write::file::{Encoded, encode};
 use crate::write::options::{Retry, Stall};
-use crate::write::upload::{upload, write_journal};
+use crate::write::upload::{forget_journals, upload, write_journal};
 
 /// What a commit is to contain.
 pub(super) struct Plan {
@@ -73,6 +73,7 @@ impl Job {
             log,
             plan,
             stall: Arc::clone(&stall),
+            journaled: false,
             unwanted,
         };
         lake.runtime().spawn_blocking(move || run.finish(&sender));
@@ -111,6 +112,8 @@ struct Run {
     log: TableLog,
     plan: Plan,
     stall: Arc<Mutex<Option<Stall>>>,
+    /// The upload journal names files of this commit.
+    journaled: bool,
     /// Disconnected when nobody waits for the commit any more.
     unwanted: Receiver<()>,
 }
@@ -122,6 +125,7 @@ impl Run {
         let took = self.lake.clock().monotonic().saturating_sub(begun);
         metrics::histogram!("eddy_commit_duration_seconds", "topic" => self.topic())
             .record(took.as_secs_f64());
+        let (id, journaled) = (self.plan.id, self.journaled && outcome.is_ok());
         // The memory is free before the writer hears of it, so that it does not pause for nothing.
         drop(self.plan);
         // Whoever gave the job up does not listen any more.
@@ -129,6 +133,9 @@ impl Run {
             log: self.log,
             outcome,
         });
+        if journaled {
+            forget_journals(&self.lake, &[id]);
+        }
     }
 
     fn topic(&self) -> String {
@@ -142,6 +149,7 @@ impl Run {
             id: self.plan.id,
             files,
             moves: std::mem::take(&mut self.plan.moves),
+            rewrite: None,
             operation: "WRITE",
         };
         fault::point("before_commit");
@@ -203,21 +211,23 @@ impl Run {
         }
         fault::point("before_upload");
         let names: Vec<String> = encoded.iter().map(|(path, _)| path.clone()).collect();
+        // The files are as old as their journal: whoever removes orphans goes by it (P14).
+        let begun_us = self.lake.clock().now_us();
         self.until_settled("journal an upload", |run| {
             let (lake, table) = (run.lake.clone(), run.plan.table.clone());
             let (id, names) = (run.plan.id, names.clone());
-            let journal = async move { write_journal(&lake, &table, id, &names).await };
+            let journal = async move { write_journal(&lake, &table, id, &names, begun_us).await };
             run.lake.wait(journal)?
         })?;
+        self.journaled = true;
         let mut files = Vec::with_capacity(encoded.len());
         for (path, file) in encoded {
             let object = self.plan.table.object(&path);
-            let begun_us = self.until_settled("upload a file", |run| {
-                let begun_us = run.lake.clock().now_us();
+            self.until_settled("upload a file", |run| {
                 let (lake, object) = (run.lake.clone(), object.clone());
                 let bytes = file.bytes.clone();
                 let sent = async move { upload(&lake, &object, bytes).await };
-                run.lake.wait(sent)?.map(|()| begun_us)
+                run.lake.wait(sent)?
             })?;
             files.push(data_file_of(path, &file, begun_us));
         }

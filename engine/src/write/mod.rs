@@ -55,3 +55,7 @@ mod tests;
 pub use cut::{CutPolicy, Pending};
 pub use options::{CommittedRange, Released, Retry, Stall, Start, WriterOptions};
 pub use table::TableWriter;
+
+pub(crate) use file::{ROW_GROUP_ROWS, properties};
+pub(crate) use stats::delta_stats;
+pub(crate) use upload::{PART_BYTES, forget_journals, write_journal};

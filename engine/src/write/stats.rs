@@ -22,7 +22,7 @@ use crate::schema::ENVELOPE;
 const PAYLOAD_LEAVES: usize = 32;
 
 /// `numRecords`, `minValues`, `maxValues` and `nullCount` of the file with this footer.
-pub(super) fn delta_stats(metadata: &ParquetMetaData) -> String {
+pub(crate) fn delta_stats(metadata: &ParquetMetaData) -> String {
     let mut min_values = Map::new();
     let mut max_values = Map::new();
     let mut null_count = Map::new();

@@ -18,26 +18,28 @@ use crate::lake::Lake;
 use crate::path::{TablePath, upload_journal};
 
 /// Above it an object goes up in parts of this size.
-const PART_BYTES: usize = 16 << 20;
+pub(crate) const PART_BYTES: usize = 16 << 20;
 
 /// Parts of one file on their way at once.
 const PARTS_AT_ONCE: usize = 4;
 
-/// Writes the journal of the commit `id`: the files of `table` that it is about to upload.
-/// Repeating it with the same id is harmless.
+/// Writes the journal `id`: the files of `table` that are about to be uploaded. Their age counts
+/// from `started_us`, for whoever commits them and for whoever removes them as orphans. Repeating
+/// it with the same id is harmless.
 ///
 /// # Errors
 /// As the store's.
-pub(super) async fn write_journal(
+pub(crate) async fn write_journal(
     lake: &Lake,
     table: &TablePath,
     id: Uuid,
     files: &[String],
+    started_us: i64,
 ) -> Result<()> {
     let path = upload_journal(lake.root(), id);
     let text = json!({
         "table": table.prefix().as_ref(),
-        "started_us": lake.clock().now_us(),
+        "started_us": started_us,
         "files": files,
     })
     .to_string();
@@ -50,6 +52,20 @@ pub(super) async fn write_journal(
         // The id is this commit's own: an earlier attempt landed.
         Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Removes the journals of a commit that landed: the log names its files now. One that stays is
+/// found by `crate::maintain`.
+pub(crate) fn forget_journals(lake: &Lake, journals: &[Uuid]) {
+    for id in journals {
+        let (store, path) = (lake.store().clone(), upload_journal(lake.root(), *id));
+        let forgotten = lake
+            .wait(async move { store.delete(&path).await })
+            .and_then(|deleted| deleted.map_err(Error::from));
+        if let Err(error) = forgotten {
+            tracing::debug!(journal = %id, %error, "an upload journal stays for later");
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Records in, rows out.
 
 use super::*;
+use crate::testing::Step;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Row {
@@ -200,23 +201,65 @@ fn appending_goes_on_while_a_commit_is_in_flight() {
 }
 
 #[test]
-fn p14_the_journal_names_the_files_of_each_commit() {
-    let world = World::in_memory();
+fn p14_the_journal_names_the_files_of_a_commit_until_it_has_landed() {
+    let world = World::faulty();
     let (mut writer, _) = world.assigned(&[0]);
+    // The columns are reserved before the store begins to fail.
     append(&mut writer, 0, 0, 3);
     commit(&mut writer);
+    append(&mut writer, 0, 3, 6);
+    let deadline = world.lake.clock().monotonic() + DEADLINE;
+    let wait_until = |what: &str, done: &dyn Fn() -> bool| {
+        while !done() {
+            let late = world.lake.clock().monotonic() > deadline;
+            assert!(!late, "not in time: {what}");
+            world.lake.clock().block(Duration::from_millis(2));
+        }
+    };
+    wait_until("the first journal goes", &|| journals(&world).is_empty());
+    let steps = vec![Step::FailBefore; 10_000];
+    world.store().script("_delta_log", steps);
+    assert!(writer.cut().unwrap());
+    let uploads = || {
+        let puts = world.store().puts();
+        puts.iter()
+            .filter(|put| put.as_ref().contains("/dt="))
+            .count()
+    };
+    wait_until("the file is uploaded", &|| uploads() == 2);
+    let journal = journals(&world).remove(0);
+    world.store().script("_delta_log", []);
+    settled(&mut writer);
+    let named = journal["files"].as_array().unwrap();
+    assert_eq!(named.len(), 1);
+    let snapshot = world.snapshot();
+    assert!(
+        snapshot
+            .files
+            .iter()
+            .any(|file| named[0] == file.path.as_str())
+    );
+    wait_until("the journal goes", &|| journals(&world).is_empty());
+}
+
+fn journals(world: &World) -> Vec<serde_json::Value> {
     let lake = world.lake.clone();
-    let listed = world.lake.wait(async move {
+    let read = world.lake.wait(async move {
         let prefix = lake.root().clone().join("_eddy").join("uploads");
         let list = lake
             .store()
             .list_with_delimiter(Some(&prefix))
             .await
             .unwrap();
-        let path = &list.objects[0].location;
-        lake.store().get(path).await.unwrap().bytes().await.unwrap()
+        let mut journals = Vec::new();
+        for object in list.objects {
+            let found = lake.store().get(&object.location).await.unwrap();
+            journals.push(found.bytes().await.unwrap());
+        }
+        journals
     });
-    let journal: serde_json::Value = serde_json::from_slice(&listed.unwrap()).unwrap();
-    assert_eq!(journal["files"][0], world.snapshot().files[0].path.as_str());
-    assert_eq!(journal["files"].as_array().unwrap().len(), 1);
+    let read = read.unwrap();
+    read.iter()
+        .map(|text| serde_json::from_slice(text).unwrap())
+        .collect()
 }

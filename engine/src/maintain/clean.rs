@@ -1,0 +1,159 @@
+//! The end of old versions: their commit files and checkpoints, and the objects that only they
+//! named (P10, P14, P16).
+//!
+//! ```text
+//!  ... 97 98 99 [100 = checkpoint] 101 102 ...        100 is as old as the history is long
+//!  ----------- goes                                   what 98 removed was live up to 97: it goes
+//! ```
+//!
+//! Everything below a checkpoint whose commit is older than the history goes, so each version that
+//! stays can still be read. A data object goes with the commit that removed it from the table: then
+//! no version names it any more. First the checkpoints, then per stretch of commits, from the
+//! oldest on, the objects and then the commits; so whatever is left by a crash is found again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use object_store::ObjectMeta;
+use object_store::path::Path;
+
+use crate::commit::{Actions, read_commit};
+use crate::error::Result;
+use crate::lake::Lake;
+use crate::maintain::remove::remove;
+use crate::path::{LogFile, TablePath};
+use crate::read::Snapshot;
+
+/// Commits that go together.
+const STRETCH: usize = 256;
+
+/// What cleaning removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// Commit files and checkpoints.
+    pub log_files: u64,
+    /// Data objects.
+    pub objects: u64,
+}
+
+/// What lies in a table's log.
+#[derive(Debug, Default)]
+struct Listed {
+    commits: BTreeMap<u64, ObjectMeta>,
+    checkpoints: BTreeMap<u64, ObjectMeta>,
+}
+
+/// Removes what only versions older than `history` need, and nothing at or above `pinned`.
+///
+/// # Errors
+/// `Unavailable`: what is left is found again. `Data` for a log that can't be read.
+pub(super) fn clean(
+    lake: &Lake,
+    table: &TablePath,
+    history: Duration,
+    pinned: Option<u64>,
+) -> Result<Cleaned> {
+    let listed = list(lake, table)?;
+    let Some(oldest) = horizon(lake, table, &listed, history, pinned)? else {
+        return Ok(Cleaned::default());
+    };
+    if listed.commits.range(..oldest).next().is_none()
+        && listed.checkpoints.range(..oldest).next().is_none()
+    {
+        return Ok(Cleaned::default());
+    }
+    // The proof that what stays can be read without what goes.
+    let (Some(first), Some(newest)) = (
+        Snapshot::load(lake, table, Some(oldest))?,
+        Snapshot::load(lake, table, None)?,
+    ) else {
+        return Ok(Cleaned::default());
+    };
+    let files = first.files.iter().chain(newest.files.iter());
+    let live: BTreeSet<&str> = files.map(|file| file.path.as_str()).collect();
+    let mut done = Cleaned::default();
+    let paths = |found: &BTreeMap<u64, ObjectMeta>| -> Vec<Path> {
+        let below = found.range(..oldest);
+        below.map(|(_, object)| object.location.clone()).collect()
+    };
+    done.log_files += remove(lake, paths(&listed.checkpoints))?;
+    let versions: Vec<u64> = listed.commits.range(..oldest).map(|(at, _)| *at).collect();
+    let commits = paths(&listed.commits);
+    for (versions, commits) in versions.chunks(STRETCH).zip(commits.chunks(STRETCH)) {
+        let mut objects = Vec::new();
+        for version in versions {
+            if let Some(bytes) = read_commit(lake, table, *version)? {
+                let removes = Actions::parse(&bytes)?.removes.into_iter();
+                let gone = removes.filter(|gone| !live.contains(gone.path.as_str()));
+                objects.extend(gone.map(|gone| table.object(&gone.path)));
+            }
+        }
+        done.objects += remove(lake, objects)?;
+        done.log_files += remove(lake, commits.to_vec())?;
+    }
+    note(table, oldest, &done);
+    Ok(done)
+}
+
+/// The newest checkpoint below which everything may go.
+fn horizon(
+    lake: &Lake,
+    table: &TablePath,
+    listed: &Listed,
+    history: Duration,
+    pinned: Option<u64>,
+) -> Result<Option<u64>> {
+    let now_ms = lake.clock().now_us() / 1_000;
+    let old = |then_ms: i64| u128::try_from(now_ms - then_ms).unwrap_or(0) >= history.as_millis();
+    for version in listed.checkpoints.keys().rev() {
+        let unpinned = pinned.is_none_or(|pinned| *version <= pinned);
+        let Some(commit) = listed.commits.get(version) else {
+            continue;
+        };
+        // By the store's clock and by the committer's: both must say that it is old.
+        if !unpinned || !old(commit.last_modified.timestamp_millis()) {
+            continue;
+        }
+        if let Some(bytes) = read_commit(lake, table, *version)?
+            && Actions::parse(&bytes)?.timestamp_ms.is_some_and(old)
+        {
+            return Ok(Some(*version));
+        }
+    }
+    Ok(None)
+}
+
+fn list(lake: &Lake, table: &TablePath) -> Result<Listed> {
+    let (store, folder) = (Arc::clone(lake.store()), table.log());
+    let objects: Vec<ObjectMeta> =
+        lake.wait(async move { store.list(Some(&folder)).try_collect().await })??;
+    let mut listed = Listed::default();
+    for object in objects {
+        match LogFile::parse(&object.location) {
+            Some(LogFile::Commit(version)) => {
+                listed.commits.insert(version, object);
+            }
+            Some(LogFile::Checkpoint(version)) => {
+                listed.checkpoints.insert(version, object);
+            }
+            // Not ours to judge.
+            None => {}
+        }
+    }
+    Ok(listed)
+}
+
+fn note(table: &TablePath, oldest: u64, done: &Cleaned) {
+    let topic = || table.topic().to_owned();
+    metrics::counter!("eddy_objects_removed_total", "topic" => topic()).increment(done.objects);
+    metrics::counter!("eddy_log_files_removed_total", "topic" => topic()).increment(done.log_files);
+    tracing::info!(
+        topic = table.topic(),
+        oldest_version = oldest,
+        log_files = done.log_files,
+        objects = done.objects,
+        "removed what only older versions needed"
+    );
+}

@@ -1,0 +1,51 @@
+//! The upkeep of tables, off the hot path: many small files become few large ones, and what is not
+//! needed any more goes.
+//!
+//! ```text
+//! Keeper::pass (one table)
+//!   retain    whole files whose time is up leave the table                         P15, E1
+//!   compact   plan -> input -> merge -> output -> one version {removes, adds}      P15
+//!   clean     what only old versions need: log files, objects                      P10, P14, P16
+//! Keeper::sweep (the lake)
+//!   uploads   journals whose files landed or never will                            P14
+//! ```
+//!
+//! Who keeps which table is the caller's matter, and an optimisation: a rewrite is only a version
+//! while the files that it read are still live, and nothing is deleted that our own log or upload
+//! journal did not name (E6).
+//!
+//! # What a crash leaves
+//!
+//! | point | what is left | on recovery |
+//! |---|---|---|
+//! | `before_compacted_upload` | a journal | swept after the grace time |
+//! | `after_compacted_upload` | files that no version names, their journals | swept |
+//! | (the commit) | as in [`crate::commit`] | |
+//! | (committed) | journals whose files landed | swept at once |
+//! | (retired rows are recorded) | a record of rows that are all still there | counts for nothing |
+//! | (old objects are gone) | commits whose objects are gone | go with the next cleaning |
+
+mod clean;
+mod compact;
+mod identify;
+mod input;
+mod keeper;
+mod merge;
+mod output;
+mod pins;
+mod plan;
+mod policy;
+mod remove;
+mod retain;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod times;
+mod uploads;
+
+pub use clean::Cleaned;
+pub use compact::Compacted;
+pub use keeper::{Keeper, Kept};
+pub use pins::Pin;
+pub use policy::{Compaction, Policy, Retention};
+pub use retain::Retired;

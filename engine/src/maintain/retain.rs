@@ -1,0 +1,167 @@
+//! Retention: whole files leave the table, the oldest first, by age or by the table's size.
+//!
+//! What leaves is said before it does: the offsets of the files' rows are recorded under `_eddy/`,
+//! so that whoever accounts for each offset (E1) finds them explained.
+
+use std::sync::Arc;
+
+use crate::commit::{Cut, DataFile, Rewrite};
+use crate::error::Result;
+use crate::lake::Lake;
+use crate::maintain::compact::commit;
+use crate::maintain::policy::Retention;
+use crate::maintain::times::times;
+use crate::path::TablePath;
+use crate::read::Snapshot;
+use crate::read::retired;
+
+/// Files that one commit removes, so that its record stays small; more leave with the next.
+const AT_ONCE: usize = 500;
+
+/// What retention did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retired {
+    /// The files that left the table.
+    pub files: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// The files whose time is up at `now_ms`, the oldest first. Pure.
+pub(super) fn expired(
+    files: &[Arc<DataFile>],
+    retention: &Retention,
+    now_ms: i64,
+) -> Vec<Arc<DataFile>> {
+    let mut dated: Vec<(i64, &Arc<DataFile>)> =
+        files.iter().map(|file| (newest_ms(file), file)).collect();
+    dated.sort_by(|a, b| (a.0, &a.1.path).cmp(&(b.0, &b.1.path)));
+    let mut total: u64 = files.iter().map(|file| file.size).sum();
+    let too_old = |newest_ms: i64| {
+        let age_ms = u128::try_from(now_ms - newest_ms).unwrap_or(0);
+        retention.age.is_some_and(|most| age_ms > most.as_millis())
+    };
+    dated
+        .into_iter()
+        .take_while(|(newest_ms, file)| {
+            let goes = too_old(*newest_ms) || retention.bytes.is_some_and(|most| total > most);
+            total -= file.size;
+            goes
+        })
+        .map(|(_, file)| Arc::clone(file))
+        .collect()
+}
+
+/// A file is as young as its newest record, as in Kafka; but a record from the future does not keep
+/// it longer than its upload.
+fn newest_ms(file: &DataFile) -> i64 {
+    let (_, newest) = times(file);
+    newest.map_or(file.modified_ms, |newest| newest.min(file.modified_ms))
+}
+
+/// Removes `files`, which are live in `snapshot`, from the table.
+///
+/// # Errors
+/// `Fenced` when someone changed one of them meanwhile: nothing is removed. `Unavailable`.
+pub(super) fn retire(
+    lake: &Lake,
+    table: &TablePath,
+    snapshot: &Snapshot,
+    mut files: Vec<Arc<DataFile>>,
+) -> Result<Retired> {
+    files.truncate(AT_ONCE);
+    let done = Retired {
+        files: u64::try_from(files.len()).unwrap_or(u64::MAX),
+        rows: files.iter().map(|file| file.rows).sum(),
+        bytes: files.iter().map(|file| file.size).sum(),
+    };
+    let id = lake.clock().new_id();
+    retired::record(lake, table, id, &files)?;
+    let cut = Cut {
+        id,
+        files: Vec::new(),
+        moves: Vec::new(),
+        rewrite: Some(Rewrite {
+            removes: files,
+            planned_at: snapshot.version,
+            data_change: true,
+        }),
+        operation: "RETENTION",
+    };
+    let version = commit(lake, table, &cut)?;
+    metrics::counter!("eddy_retention_rows_total", "topic" => table.topic().to_owned())
+        .increment(done.rows);
+    tracing::info!(
+        topic = table.topic(),
+        version,
+        files = done.files,
+        rows = done.rows,
+        bytes = done.bytes,
+        "rows left the table by its retention"
+    );
+    Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use std::time::Duration;
+
+    use super::*;
+
+    const NOW_MS: i64 = 1_795_521_600_000;
+    const HOUR_MS: i64 = 3_600_000;
+
+    /// 10 bytes; ages in hours of the newest record and of the upload.
+    fn file(name: &str, record: Option<i64>, upload: i64) -> Arc<DataFile> {
+        let stats = record.map(|hours| {
+            let time = chrono::DateTime::from_timestamp_millis(NOW_MS - hours * HOUR_MS).unwrap();
+            format!(
+                r#"{{"maxValues":{{"_timestamp":"{}"}}}}"#,
+                time.to_rfc3339()
+            )
+        });
+        Arc::new(DataFile {
+            path: name.to_owned(),
+            size: 10,
+            modified_ms: NOW_MS - upload * HOUR_MS,
+            stats_json: stats.unwrap_or_default(),
+            ..DataFile::default()
+        })
+    }
+
+    #[test]
+    fn the_oldest_files_go_by_age_or_by_size() {
+        let files = [
+            file("new", Some(1), 1),
+            file("old", Some(50), 50),
+            file("backfilled", Some(9_000), 1),
+            file("future", Some(-9_000), 30),
+            file("untimed", None, 26),
+        ];
+        let hours = |hours: u64| Some(Duration::from_hours(hours));
+        for (age, bytes, gone) in [
+            (None, None, &[][..]),
+            (hours(10_000), None, &[]),
+            (hours(100), None, &["backfilled"]),
+            (hours(28), None, &["backfilled", "old", "future"]),
+            (hours(24), None, &["backfilled", "old", "future", "untimed"]),
+            (None, Some(50), &[]),
+            (None, Some(49), &["backfilled"]),
+            (None, Some(30), &["backfilled", "old"]),
+            (
+                None,
+                Some(0),
+                &["backfilled", "old", "future", "untimed", "new"],
+            ),
+            (hours(28), Some(45), &["backfilled", "old", "future"]),
+        ] {
+            let expired = expired(&files, &Retention { age, bytes }, NOW_MS);
+            let names: Vec<&str> = expired.iter().map(|file| file.path.as_str()).collect();
+            assert_eq!(names, gone, "{age:?} {bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Upload journals: what became of the files that they name, and the removal of those that nothing
+//! became of (P14).
+//!
+//! A journal is written before its files are uploaded and removed once they are in the log, so one
+//! that stays belongs to an upload under way, to a writer that died, or to a removal that failed.
+//! Its age decides: a commit refuses files half as old as [`GRACE`], so what is older and in no
+//! version will never be in one. For this to hold, a file leaves the table only when no journal
+//! names it any more: see [`Journals::names`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectStoreExt};
+use serde::Deserialize;
+
+use crate::commit::GRACE;
+use crate::error::{Error, Result};
+use crate::lake::Lake;
+use crate::maintain::remove::remove;
+use crate::path::{TablePath, upload_journals};
+use crate::read::Snapshot;
+
+/// Requests under way at once.
+const AT_ONCE: usize = 16;
+
+/// The journals of the whole lake, as far as they could be read.
+#[derive(Debug, Default)]
+pub(super) struct Journals {
+    /// By table.
+    entries: BTreeMap<TablePath, Vec<Journal>>,
+}
+
+/// One journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Journal {
+    location: Path,
+    started_us: i64,
+    files: Vec<String>,
+}
+
+/// What is to be done about a journal.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Its upload may be under way.
+    Keep,
+    /// The log names all of its files.
+    Landed,
+    /// It is too old to become a commit; these files are in no version.
+    Abandoned(Vec<String>),
+}
+
+impl Journals {
+    /// Lists and reads them.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(super) fn read(lake: &Lake) -> Result<Self> {
+        let (store, folder) = (Arc::clone(lake.store()), upload_journals(lake.root()));
+        let read: Result<Vec<(Path, Bytes)>> = lake.wait(async move {
+            let objects: Vec<_> = store.list(Some(&folder)).try_collect().await?;
+            let reads = objects.into_iter().map(|object| {
+                let store = Arc::clone(&store);
+                async move {
+                    match store.get(&object.location).await {
+                        Ok(found) => Ok(Some((object.location, found.bytes().await?))),
+                        // Its commit landed meanwhile.
+                        Err(StoreError::NotFound { .. }) => Ok(None),
+                        Err(error) => Err(Error::from(error)),
+                    }
+                }
+            });
+            let read: Vec<_> = futures::stream::iter(reads)
+                .buffered(AT_ONCE)
+                .try_collect()
+                .await?;
+            Ok(read.into_iter().flatten().collect())
+        })?;
+        let mut journals = Self::default();
+        for (location, bytes) in read? {
+            // What isn't one of ours names nothing that we may remove.
+            if let Ok(text) = serde_json::from_slice::<Text>(&bytes)
+                && let Some(table) = TablePath::at(lake.root(), &Path::from(text.table))
+            {
+                let journal = Journal {
+                    location,
+                    started_us: text.started_us,
+                    files: text.files,
+                };
+                journals.entries.entry(table).or_default().push(journal);
+            }
+        }
+        Ok(journals)
+    }
+
+    /// The files of `table` that a journal names: they may not leave the table yet.
+    pub(super) fn names(&self, table: &TablePath) -> BTreeSet<&str> {
+        let journals = self.entries.get(table).into_iter().flatten();
+        journals
+            .flat_map(|journal| journal.files.iter().map(String::as_str))
+            .collect()
+    }
+
+    /// The tables that journals name.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &TablePath> {
+        self.entries.keys()
+    }
+
+    /// Removes the journals of `table` whose files are in `snapshot`, which was loaded after they
+    /// were read, and what those left that are too old. `None`: there is no such table. Answers how
+    /// many data files it removed.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(super) fn sweep(
+        &mut self,
+        lake: &Lake,
+        table: &TablePath,
+        snapshot: Option<&Snapshot>,
+    ) -> Result<u64> {
+        let live: BTreeSet<&str> = snapshot
+            .into_iter()
+            .flat_map(|snapshot| snapshot.files.iter().map(|file| file.path.as_str()))
+            .collect();
+        let mut removed = 0;
+        let mut kept = Vec::new();
+        for journal in self.entries.remove(table).unwrap_or_default() {
+            match journal.judge(&live, lake.clock().now_us()) {
+                Verdict::Keep => kept.push(journal),
+                Verdict::Landed => {
+                    remove(lake, vec![journal.location])?;
+                }
+                Verdict::Abandoned(files) => {
+                    tracing::info!(
+                        topic = table.topic(),
+                        journal = %journal.location,
+                        files = files.len(),
+                        "removing what a writer uploaded and never committed"
+                    );
+                    let objects = files.iter().map(|file| table.object(file)).collect();
+                    removed += remove(lake, objects)?;
+                    // The journal last: until then the next sweep finds the rest.
+                    remove(lake, vec![journal.location])?;
+                }
+            }
+        }
+        if !kept.is_empty() {
+            self.entries.insert(table.clone(), kept);
+        }
+        Ok(removed)
+    }
+}
+
+impl Journal {
+    fn judge(&self, live: &BTreeSet<&str>, now_us: i64) -> Verdict {
+        let gone = self
+            .files
+            .iter()
+            .filter(|file| !live.contains(file.as_str()));
+        let gone: Vec<String> = gone.cloned().collect();
+        let age_us = u128::try_from(now_us - self.started_us).unwrap_or(0);
+        if gone.is_empty() {
+            Verdict::Landed
+        } else if age_us <= GRACE.as_micros() {
+            Verdict::Keep
+        } else {
+            Verdict::Abandoned(gone)
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Text {
+    table: String,
+    started_us: i64,
+    files: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p14_a_journal_is_judged_by_the_log_and_by_its_age() {
+        let journal = Journal {
+            location: Path::from("_eddy/uploads/a.json"),
+            started_us: 0,
+            files: vec!["a".to_owned(), "b".to_owned()],
+        };
+        let grace_us = i64::try_from(GRACE.as_micros()).unwrap_or(i64::MAX);
+        let both = BTreeSet::from(["a", "b", "c"]);
+        let one = BTreeSet::from(["a"]);
+        for (live, now_us, verdict) in [
+            (&both, 1, Verdict::Landed),
+            (&both, grace_us * 2, Verdict::Landed),
+            (&one, grace_us, Verdict::Keep),
+            (&one, grace_us + 1, Verdict::Abandoned(vec!["b".to_owned()])),
+        ] {
+            assert_eq!(journal.judge(live, now_us), verdict);
+        }
+    }
+}

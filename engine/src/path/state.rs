@@ -1,0 +1,36 @@
+//! Where a table's own records under `_eddy/` live.
+
+use object_store::path::Path;
+use uuid::Uuid;
+
+use crate::path::TablePath;
+
+/// The folder of the records of what left `table` for good, in the lake whose prefix is `lake`.
+pub(crate) fn retired_objects(lake: &Path, table: &TablePath) -> Path {
+    of_table(lake, "retired", table)
+}
+
+/// What left with the commit `id`.
+pub(crate) fn retired_object(lake: &Path, table: &TablePath, id: Uuid) -> Path {
+    retired_objects(lake, table).join(format!("{id}.json"))
+}
+
+/// The folder of the pins of `table`'s versions.
+pub(crate) fn pins(lake: &Path, table: &TablePath) -> Path {
+    of_table(lake, "pins", table)
+}
+
+/// The pin `id`.
+pub(crate) fn pin(lake: &Path, table: &TablePath, id: Uuid) -> Path {
+    pins(lake, table).join(format!("{id}.json"))
+}
+
+fn of_table(lake: &Path, kind: &str, table: &TablePath) -> Path {
+    let folder = lake.clone().join("_eddy").join(kind);
+    table
+        .topics_dir()
+        .split('/')
+        .chain([table.topic()])
+        .filter(|part| !part.is_empty())
+        .fold(folder, |path, part| path.join(part))
+}
