@@ -13,6 +13,7 @@
 )]
 
 mod architecture;
+mod compaction;
 mod dev;
 mod harness;
 mod kills;

@@ -64,7 +64,7 @@ fn grows_and_drifts(lake: &TestLake) {
 }
 
 /// Every reader counts and sums as Eddy's own SQL does.
-fn agree(eddy: &Eddy, lake: &TestLake, topic: &Topic, columns: &[&str]) {
+pub fn agree(eddy: &Eddy, lake: &TestLake, topic: &Topic, columns: &[&str]) {
     let mut input = lake.python(&topic.name);
     input["sum"] = json!(columns);
     let seen = python::run("readers.py", &input);

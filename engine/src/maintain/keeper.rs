@@ -26,6 +26,10 @@ use crate::read::{Snapshot, SnapshotCache};
 const MEMORY_LEAST_BYTES: usize = 16 << 20;
 const MEMORY_MOST_BYTES: usize = 256 << 20;
 
+/// A table with more files is loaded anew at each pass: that costs less than to hold what the log
+/// says about each of them.
+const HELD_FILES: usize = 2_000;
+
 /// Between two looks at a table's old versions: a listing of its log.
 const CLEANING: Duration = Duration::from_hours(1);
 
@@ -85,6 +89,9 @@ impl Keeper {
             let pinned = pins::oldest(&self.lake, table)?;
             kept.cleaned = clean(&self.lake, table, policy.history(), pinned)?;
             self.cleaning.insert(table.clone(), now + CLEANING);
+        }
+        if snapshot.files.len() > HELD_FILES {
+            self.snapshots.forget(table);
         }
         Ok(kept)
     }

@@ -26,7 +26,7 @@ use crate::maintain::{Compaction, Keeper, Kept, Policy};
 use crate::path::TablePath;
 use crate::read::Snapshot;
 use crate::record::{Record, TimestampType, TopicId};
-use crate::testing::{FaultyStore, disk_lake, store_lake};
+use crate::testing::{FaultyStore, disk_lake, s3_lake, store_lake};
 use crate::write::{Start, TableWriter, WriterOptions};
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -65,6 +65,19 @@ impl World {
             lake,
             store: FaultyStore::new(Arc::new(InMemory::new())),
             _folder: Some(folder),
+            _runtime: runtime,
+        }
+    }
+
+    fn on_s3() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let guard = runtime.enter();
+        let lake = s3_lake(Clock::manual(Clock::system().now_us()));
+        drop(guard);
+        Self {
+            lake,
+            store: FaultyStore::new(Arc::new(InMemory::new())),
+            _folder: None,
             _runtime: runtime,
         }
     }

@@ -125,13 +125,11 @@ impl Journals {
             .flat_map(|snapshot| snapshot.files.iter().map(|file| file.path.as_str()))
             .collect();
         let mut removed = 0;
-        let mut kept = Vec::new();
+        let (mut kept, mut landed) = (Vec::new(), Vec::new());
         for journal in self.entries.remove(table).unwrap_or_default() {
             match journal.judge(&live, lake.clock().now_us()) {
                 Verdict::Keep => kept.push(journal),
-                Verdict::Landed => {
-                    remove(lake, vec![journal.location])?;
-                }
+                Verdict::Landed => landed.push(journal.location),
                 Verdict::Abandoned(files) => {
                     tracing::info!(
                         topic = table.topic(),
@@ -146,6 +144,7 @@ impl Journals {
                 }
             }
         }
+        remove(lake, landed)?;
         if !kept.is_empty() {
             self.entries.insert(table.clone(), kept);
         }

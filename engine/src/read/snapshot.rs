@@ -165,6 +165,12 @@ impl SnapshotCache {
         Self::default()
     }
 
+    /// Gives up what is held of `table`, for whoever looks at many tables and at each seldom.
+    pub fn forget(&self, table: &TablePath) {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.remove(table);
+    }
+
     /// The newest version of `table`; `None` when there is no such table.
     ///
     /// # Errors

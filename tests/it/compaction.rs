@@ -1,0 +1,100 @@
+//! Compaction beside a writer: many small files become few, every record stays there once, and
+//! everybody's readers see the same table as before.
+
+use eddy_engine::read::Snapshot;
+use serde_json::json;
+
+use crate::harness::kafka::Topic;
+use crate::harness::lake::TestLake;
+use crate::harness::process::{Eddy, Start};
+use crate::harness::services::scale;
+use crate::harness::wait::{PATIENCE, wait_until};
+use crate::proof::every_record_is_there_once;
+use crate::readers::agree;
+
+const BATCH: usize = 20;
+
+#[test]
+fn many_small_files_become_few_while_a_writer_commits_on_local_disk() {
+    becomes_few(&TestLake::local());
+}
+
+#[test]
+fn many_small_files_become_few_while_a_writer_commits_on_s3() {
+    becomes_few(&TestLake::s3());
+}
+
+fn becomes_few(lake: &TestLake) {
+    let topic = Topic::create("compacted", 3);
+    let eddy = worker(
+        lake,
+        &topic,
+        &[("flush.interval.ms", "20"), ("compact", "false")],
+    );
+    let mut produced = 0;
+    // A hundred commits bring a checkpoint.
+    let many = scale(104, 2_000);
+    wait_until(PATIENCE * 10, "many small files", || {
+        topic.produce_values(&values(produced..produced + BATCH));
+        produced += BATCH;
+        files(lake, &topic) >= many
+    });
+    every_record_is_there_once(&eddy, lake, &topic, produced);
+    drop(eddy);
+    let eddy = worker(
+        lake,
+        &topic,
+        &[
+            ("flush.interval.ms", "1000"),
+            ("compact.min.files", "4"),
+            ("compact.after.ms", "0"),
+            ("upkeep.interval.ms", "100"),
+        ],
+    );
+    wait_until(PATIENCE * 2, "few files, while records come", || {
+        topic.produce_values(&values(produced..produced + BATCH));
+        produced += BATCH;
+        files(lake, &topic) <= 8
+    });
+    every_record_is_there_once(&eddy, lake, &topic, produced);
+    agree(&eddy, lake, &topic, &["order", "price", "_offset"]);
+    let rewrites = format!(
+        "SELECT count(*) AS n FROM system.commits \
+         WHERE \"table\" LIKE '%{}' AND operation = 'OPTIMIZE'",
+        topic.name
+    );
+    assert!(eddy.http().number(&rewrites) > 0);
+}
+
+fn worker(lake: &TestLake, topic: &Topic, keys: &[(&str, &str)]) -> Eddy {
+    let mut all = vec![("topics", topic.name.as_str())];
+    all.extend(keys);
+    Start::on(lake)
+        .kafka("session.timeout.ms", "6000")
+        .connector(&topic.name, &all)
+        .ready()
+}
+
+/// Orders whose columns come, drift and nest, so that files differ in theirs.
+fn values(range: std::ops::Range<usize>) -> Vec<String> {
+    range
+        .map(|order| {
+            let value = match order / BATCH % 4 {
+                0 => json!({"order": order}),
+                1 => json!({"order": order, "price": order as f64 / 4.0}),
+                2 => json!({"order": order, "customer": {"id": order, "tags": ["x"]}}),
+                _ => json!({"order": order, "customer": "someone", "items": [{"sku": "a"}]}),
+            };
+            value.to_string()
+        })
+        .collect()
+}
+
+fn files(lake: &TestLake, topic: &Topic) -> usize {
+    let lake = lake.open();
+    let table = lake.table("topics", &topic.name);
+    match Snapshot::load(&lake, &table, None) {
+        Ok(Some(snapshot)) => snapshot.files.len(),
+        _ => 0,
+    }
+}
