@@ -15,6 +15,7 @@
 mod architecture;
 mod compaction;
 mod dev;
+mod discovery;
 mod harness;
 mod kills;
 mod landing;
