@@ -63,6 +63,107 @@ fn grows_and_drifts(lake: &TestLake) {
     );
 }
 
+#[test]
+fn every_reader_reads_names_and_shapes_of_any_kind() {
+    let lake = TestLake::local();
+    let topic = Topic::create("names", 1);
+    let settings = [
+        ("topics", topic.name.as_str()),
+        ("flush.interval.ms", "200"),
+    ];
+    let eddy = Start::on(&lake).connector(&topic.name, &settings).ready();
+    let mut values = Vec::new();
+    for key in KEYS {
+        for value in VALUES {
+            let member = format!("{}: {value}", json!(key));
+            values.push(format!("{{{member}, \"in\": {{{member}}}}}"));
+            values.push(format!("{{\"list\": [{{{member}}}]}}"));
+        }
+    }
+    // In two commits, so that files differ in their columns.
+    let (first, second) = values.split_at(values.len() / 3);
+    topic.produce_values(first);
+    every_record_is_there_once(&eddy, &lake, &topic, first.len());
+    topic.produce_values(second);
+    every_record_is_there_once(&eddy, &lake, &topic, values.len());
+    let seen = python::run("readers.py", &lake.python(&topic.name));
+    let described = "SELECT \"column\" AS name FROM system.columns WHERE \"table\" = ";
+    let columns = eddy.http().sql(&format!("{described}'{}'", topic.name));
+    let names: Vec<&str> = columns
+        .iter()
+        .filter_map(|row| row["name"].as_str())
+        .collect();
+    assert!(names.len() > KEYS.len(), "{names:?}");
+    let files: Vec<&str> = names
+        .into_iter()
+        .filter(|name| !name.ends_with("_text"))
+        .collect();
+    let counts: Vec<String> = (0..)
+        .zip(&files)
+        .map(|(at, name)| format!("count(\"{}\") AS c{at}", name.replace('"', "\"\"")))
+        .collect();
+    let sql = format!("SELECT {} FROM \"{}\"", counts.join(", "), topic.name);
+    let own = eddy.http().sql(&sql).remove(0);
+    for (at, name) in (0..).zip(files) {
+        for reader in READERS {
+            let (seen, own) = (&seen[reader]["values"][name], &own[format!("c{at}")]);
+            assert_eq!(seen, own, "{reader}: `{name}`");
+        }
+    }
+}
+
+const KEYS: &[&str] = &[
+    "a",
+    "A",
+    "a.b",
+    "a b",
+    "a,b;{c}(d)=e",
+    "`",
+    "\"",
+    "'",
+    "\\",
+    "\0",
+    "\t",
+    "é",
+    "É",
+    "ß",
+    "ẞ",
+    "😀",
+    "",
+    "dt",
+    "DT",
+    "_topic",
+    "_VALUE",
+    "_rescued",
+    "a__string",
+    "element",
+    "10.0.0.1",
+    "x/y",
+    "%41",
+    "list",
+    "key_value",
+    "_metadata",
+    "filename",
+    "row_index",
+];
+const VALUES: &[&str] = &[
+    "1",
+    "\"s\"",
+    "0.5",
+    "true",
+    "null",
+    "{}",
+    "[]",
+    "{\"x\":1}",
+    "{\"x\":{\"y\":\"z\"}}",
+    "[1,2]",
+    "[[1],[\"a\"]]",
+    "[1,\"a\",{\"b\":[true]}]",
+    "99999999999999999999",
+    "1e999",
+    "\"\\ud800\"",
+];
+
 /// Every reader counts and sums as Eddy's own SQL does.
 pub fn agree(eddy: &Eddy, lake: &TestLake, topic: &Topic, columns: &[&str]) {
     let mut input = lake.python(&topic.name);

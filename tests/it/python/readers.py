@@ -1,7 +1,8 @@
 """Reads one table with DuckDB (twice), deltalake and Polars, and says what each of them saw.
 
 Input: {"table": URL, "options": {object_store keys}, "sum": [column, ...]}
-Output: {reader: {"rows": N, "sum": {column: N or null}}} for the readers `duckdb_delta` (delta_scan),
+Output: {reader: {"rows": N, "sum": {column: N or null}, "values": {column: N}}}, the last the number
+of values that are not null, of each column after reading it whole, for the readers `duckdb_delta` (delta_scan),
 `duckdb_parquet` (read_parquet over the files that the log names), `deltalake` and `polars`.
 A column that a table doesn't have is reported as null.
 """
@@ -82,7 +83,7 @@ def in_duckdb(connection, source, columns):
         if column in known:
             query = f"SELECT sum({identifier(column)}) FROM {source}"
             sums[column] = plain(connection.execute(query).fetchone()[0])
-    return {"rows": rows, "sum": sums}
+    return {"rows": rows, "sum": sums, "values": values(connection.sql(f"FROM {source}").arrow())}
 
 
 def in_arrow(table, columns):
@@ -92,7 +93,7 @@ def in_arrow(table, columns):
         else None
         for column in columns
     }
-    return {"rows": table.num_rows, "sum": sums}
+    return {"rows": table.num_rows, "sum": sums, "values": values(table)}
 
 
 def in_polars(frame, columns):
@@ -104,7 +105,14 @@ def in_polars(frame, columns):
         else None
         for column in columns
     }
-    return {"rows": rows, "sum": sums}
+    return {"rows": rows, "sum": sums, "values": values(frame.collect().to_arrow())}
+
+
+def values(table):
+    """Of an Arrow table, or of a reader of its batches."""
+    table = table.read_all() if hasattr(table, "read_all") else table
+    columns = zip(table.column_names, table.columns)
+    return {name: len(column) - column.null_count for name, column in columns}
 
 
 def plain(number):
