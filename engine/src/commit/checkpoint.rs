@@ -24,6 +24,15 @@ impl TableLog {
         if self.version().saturating_sub(last) < EVERY {
             return Ok(false);
         }
+        self.checkpoint()
+    }
+
+    /// Writes a checkpoint of the version that this log knows, unless there is one. Answers whether
+    /// it wrote it.
+    ///
+    /// # Errors
+    /// As [`TableLog::refresh`].
+    pub fn checkpoint(&mut self) -> Result<bool> {
         fault::point("before_checkpoint");
         let (written, base) = Arc::clone(&self.base)
             .checkpoint(&self.engine, None)

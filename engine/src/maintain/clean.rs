@@ -82,19 +82,31 @@ pub(super) fn clean(
     let versions: Vec<u64> = listed.commits.range(..oldest).map(|(at, _)| *at).collect();
     let commits = paths(&listed.commits);
     for (versions, commits) in versions.chunks(STRETCH).zip(commits.chunks(STRETCH)) {
-        let mut objects = Vec::new();
-        for version in versions {
-            if let Some(bytes) = read_commit(lake, table, *version)? {
-                let removes = Actions::parse(&bytes)?.removes.into_iter();
-                let gone = removes.filter(|gone| !live.contains(gone.path.as_str()));
-                objects.extend(gone.map(|gone| table.object(&gone.path)));
-            }
-        }
-        done.objects += remove(lake, objects)?;
+        done.objects += remove_objects(lake, table, versions, &live)?;
         done.log_files += remove(lake, commits.to_vec())?;
     }
+    // The checkpoint's own commit stays, but what it removed is in no version from it on.
+    done.objects += remove_objects(lake, table, &[oldest], &live)?;
     note(table, oldest, &done);
     Ok(done)
+}
+
+/// Removes the data objects that `versions` removed from the table, unless they are `live`.
+fn remove_objects(
+    lake: &Lake,
+    table: &TablePath,
+    versions: &[u64],
+    live: &BTreeSet<&str>,
+) -> Result<u64> {
+    let mut objects = Vec::new();
+    for version in versions {
+        if let Some(bytes) = read_commit(lake, table, *version)? {
+            let removes = Actions::parse(&bytes)?.removes.into_iter();
+            let gone = removes.filter(|gone| !live.contains(gone.path.as_str()));
+            objects.extend(gone.map(|gone| table.object(&gone.path)));
+        }
+    }
+    remove(lake, objects)
 }
 
 /// The newest checkpoint below which everything may go.

@@ -115,7 +115,7 @@ fn rewrite(
     let Some(beside) = removes.first() else {
         return Ok(Compacted::default());
     };
-    let mut output = Output::new(lake, table, target, beside, limits.target_bytes)?;
+    let mut output = Output::new(lake, table, target, beside, limits.target_bytes, true)?;
     let mut merge = Merge::new(lake, table, inputs, target, limits.memory_bytes);
     while let Some(part) = merge.next()? {
         if halt.load(Ordering::Relaxed) {

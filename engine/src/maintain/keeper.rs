@@ -17,6 +17,7 @@ use crate::maintain::compact::{Compacted, Limits, compact};
 use crate::maintain::pins;
 use crate::maintain::plan::{Bin, bins};
 use crate::maintain::policy::{Compaction, Policy, Retention};
+use crate::maintain::receipt;
 use crate::maintain::retain::{Retired, expired, retire};
 use crate::maintain::uploads::Journals;
 use crate::path::TablePath;
@@ -88,6 +89,7 @@ impl Keeper {
         if due && !halt.load(Ordering::Relaxed) {
             let pinned = pins::oldest(&self.lake, table)?;
             kept.cleaned = clean(&self.lake, table, policy.history(), pinned)?;
+            receipt::complete(&self.lake, table)?;
             self.cleaning.insert(table.clone(), now + CLEANING);
         }
         if snapshot.files.len() > HELD_FILES {

@@ -6,6 +6,7 @@
 //!   retain    whole files whose time is up leave the table                         P15, E1
 //!   compact   plan -> input -> merge -> output -> one version {removes, adds}      P15
 //!   clean     what only old versions need: log files, objects                      P10, P14, P16
+//!   erase     on request: rows leave the table, a day later the store               P16
 //! Keeper::sweep (the lake)
 //!   uploads   journals whose files landed or never will                            P14
 //! ```
@@ -27,6 +28,7 @@
 
 mod clean;
 mod compact;
+mod erase;
 mod identify;
 mod input;
 mod keeper;
@@ -35,9 +37,11 @@ mod output;
 mod pins;
 mod plan;
 mod policy;
+mod receipt;
 mod remove;
 mod retain;
 mod rows;
+mod scan;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -45,7 +49,9 @@ mod uploads;
 
 pub use clean::Cleaned;
 pub use compact::Compacted;
+pub use erase::{Erasure, Matches, erase};
 pub use keeper::{Keeper, Kept};
 pub use pins::Pin;
 pub use policy::{Compaction, Policy, Retention};
+pub use receipt::{Receipt, receipts};
 pub use retain::Retired;

@@ -74,7 +74,7 @@ struct Open {
 }
 
 impl Output {
-    /// Nothing is written yet.
+    /// Nothing is written yet. `sorted`: the rows will come in our order.
     ///
     /// # Errors
     /// `Internal` for columns that Parquet can't hold.
@@ -84,11 +84,12 @@ impl Output {
         schema: &SchemaRef,
         beside: &Arc<DataFile>,
         target_bytes: u64,
+        sorted: bool,
     ) -> Result<Self> {
         Ok(Self {
             lake: lake.clone(),
             table: table.clone(),
-            properties: compacted(schema)?,
+            properties: compacted(schema, sorted)?,
             schema: SchemaRef::clone(schema),
             beside: Arc::clone(beside),
             target_bytes,
@@ -192,7 +193,7 @@ impl Output {
 }
 
 /// What compacted files with the columns of `schema` are written with.
-fn compacted(schema: &Schema) -> Result<WriterProperties> {
+fn compacted(schema: &Schema, sorted: bool) -> Result<WriterProperties> {
     let parquet_schema = ArrowSchemaConverter::new().convert(schema)?;
     let leaf = |name: &str| {
         let columns = parquet_schema.columns().iter();
@@ -218,10 +219,9 @@ fn compacted(schema: &Schema) -> Result<WriterProperties> {
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_column_bloom_filter_fpp(keys.clone(), BLOOM_FALSE)
         .set_column_bloom_filter_max_ndv(keys, most)
-        .set_key_value_metadata(Some(vec![KeyValue::new(
-            SORTED.to_owned(),
-            ORDER.join(","),
-        )]))
-        .set_sorting_columns(order)
+        .set_key_value_metadata(
+            sorted.then(|| vec![KeyValue::new(SORTED.to_owned(), ORDER.join(","))]),
+        )
+        .set_sorting_columns(order.filter(|_| sorted))
         .build())
 }

@@ -78,7 +78,8 @@ pub(super) fn retire(
         bytes: files.iter().map(|file| file.size).sum(),
     };
     let id = lake.clock().new_id();
-    retired::record(lake, table, id, &files)?;
+    let gone = retired::rows_of(lake, table, &files)?;
+    retired::record(lake, table, id, "retention", gone)?;
     let cut = Cut {
         id,
         files: Vec::new(),

@@ -8,6 +8,7 @@
 
 mod compaction;
 mod end_of_rows;
+mod erasure;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

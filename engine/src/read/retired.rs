@@ -30,19 +30,13 @@ pub type RetiredRanges = BTreeMap<(TopicId, i32), Vec<(i64, i64)>>;
 /// # Errors
 /// `Unavailable`; `Data` for a record that can't be read.
 pub async fn retired(lake: &Lake, table: &TablePath, snapshot: &Snapshot) -> Result<RetiredRanges> {
-    let folder = retired_objects(lake.root(), table);
-    let objects: Vec<_> = lake.store().list(Some(&folder)).try_collect().await?;
     let live: BTreeSet<&str> = snapshot
         .files
         .iter()
         .map(|file| file.path.as_str())
         .collect();
     let mut found = RetiredRanges::new();
-    for object in objects {
-        let bytes = lake.store().get(&object.location).await?.bytes().await?;
-        let record: Record = serde_json::from_slice(&bytes).map_err(|error| {
-            Error::data(format!("`{}` can't be read", object.location)).with_source(error)
-        })?;
+    for (_, record) in records(lake, table).await? {
         let gone = record.files.into_iter();
         for file in gone.filter(|file| !live.contains(file.path.as_str())) {
             for partition in file.partitions {
@@ -55,37 +49,67 @@ pub async fn retired(lake: &Lake, table: &TablePath, snapshot: &Snapshot) -> Res
     Ok(found)
 }
 
-/// Records that the rows of `files` are about to leave the table with the commit `id`. Reads who
-/// the rows are.
+/// Every record of the table with the id of its commit.
+///
+/// # Errors
+/// As [`retired`].
+pub(crate) async fn records(lake: &Lake, table: &TablePath) -> Result<Vec<(Uuid, Record)>> {
+    let folder = retired_objects(lake.root(), table);
+    let objects: Vec<_> = lake.store().list(Some(&folder)).try_collect().await?;
+    let mut records = Vec::new();
+    for object in objects {
+        let broken = || Error::data(format!("`{}` can't be read", object.location));
+        let id = object
+            .location
+            .filename()
+            .and_then(|name| name.strip_suffix(".json"));
+        let id = id.and_then(|id| id.parse().ok()).ok_or_else(broken)?;
+        let bytes = lake.store().get(&object.location).await?.bytes().await?;
+        let record = serde_json::from_slice(&bytes);
+        records.push((id, record.map_err(|error| broken().with_source(error))?));
+    }
+    Ok(records)
+}
+
+/// All rows of `files`.
 ///
 /// # Errors
 /// `Unavailable`; `NotFound` or `Data` when a file can't be read.
-pub(crate) fn record(
+pub(crate) fn rows_of(
     lake: &Lake,
     table: &TablePath,
-    id: Uuid,
     files: &[Arc<DataFile>],
-) -> Result<()> {
+) -> Result<Vec<Gone>> {
     let mut gone = Vec::with_capacity(files.len());
     for file in files {
         let (of, from, one) = (lake.clone(), table.clone(), [Arc::clone(file)]);
         let accounts = lake.wait(async move { accounts_of(&of, &from, &one).await })??;
-        let partitions = accounts
+        let ranges = accounts
             .into_iter()
-            .map(|((topic_id, partition), account)| Partition {
-                topic_id: topic_id.to_string(),
-                partition,
-                ranges: account.ranges,
-            });
-        gone.push(File {
+            .map(|(key, account)| (key, account.ranges));
+        gone.push(Gone {
             path: file.path.clone(),
-            partitions: partitions.collect(),
+            ranges: ranges.collect(),
         });
     }
+    Ok(gone)
+}
+
+/// Records that rows are about to leave the table with the commit `id`, and why.
+///
+/// # Errors
+/// `Unavailable`.
+pub(crate) fn record(
+    lake: &Lake,
+    table: &TablePath,
+    id: Uuid,
+    reason: &str,
+    gone: Vec<Gone>,
+) -> Result<()> {
     let record = Record {
         at_us: lake.clock().now_us(),
-        reason: "retention".to_owned(),
-        files: gone,
+        reason: reason.to_owned(),
+        files: gone.into_iter().map(File::from).collect(),
     };
     let text = serde_json::to_vec(&record)
         .map_err(|error| Error::internal("a record can't be written").with_source(error))?;
@@ -96,6 +120,33 @@ pub(crate) fn record(
     let body = PutPayload::from_bytes(Bytes::from(text));
     lake.wait(async move { store.put_opts(&path, body, PutMode::Create.into()).await })??;
     Ok(())
+}
+
+/// Rows of one file that are about to leave the table.
+#[derive(Debug, Default)]
+pub(crate) struct Gone {
+    path: String,
+    ranges: RetiredRanges,
+}
+
+impl Gone {
+    /// None yet, of the file `path`.
+    pub(crate) fn new(path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            ranges: RetiredRanges::new(),
+        }
+    }
+
+    /// One row.
+    pub(crate) fn add(&mut self, topic_id: &str, partition: i32, offset: i64) {
+        let key = (TopicId::new(topic_id), partition);
+        let ranges = self.ranges.entry(key).or_default();
+        match ranges.last_mut() {
+            Some((_, end)) if *end == offset => *end += 1,
+            _ => ranges.push((offset, offset + 1)),
+        }
+    }
 }
 
 fn join(ranges: &mut Vec<(i64, i64)>) {
@@ -110,22 +161,56 @@ fn join(ranges: &mut Vec<(i64, i64)>) {
     *ranges = joined;
 }
 
-#[derive(Serialize, Deserialize)]
-struct Record {
+/// What left with one commit.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Record {
     at_us: i64,
-    reason: String,
+    /// The policy.
+    pub(crate) reason: String,
     files: Vec<File>,
 }
 
-#[derive(Serialize, Deserialize)]
+impl Record {
+    /// How many rows.
+    pub(crate) fn rows(&self) -> u64 {
+        let partitions = self.files.iter().flat_map(|file| &file.partitions);
+        let ranges = partitions.flat_map(|partition| &partition.ranges);
+        u64::try_from(ranges.map(|(from, to)| to - from).sum::<i64>()).unwrap_or(0)
+    }
+
+    /// The files that they were in.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| file.path.as_str())
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
 struct File {
     path: String,
     partitions: Vec<Partition>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Partition {
     topic_id: String,
     partition: i32,
     ranges: Vec<(i64, i64)>,
+}
+
+impl From<Gone> for File {
+    fn from(gone: Gone) -> Self {
+        let partitions = gone.ranges.into_iter();
+        let partitions = partitions.map(|((topic_id, partition), mut ranges)| {
+            join(&mut ranges);
+            Partition {
+                topic_id: topic_id.to_string(),
+                partition,
+                ranges,
+            }
+        });
+        Self {
+            path: gone.path,
+            partitions: partitions.collect(),
+        }
+    }
 }

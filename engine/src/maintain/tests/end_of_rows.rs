@@ -10,6 +10,7 @@ use super::{World, eager, noon_ms};
 use crate::commit::GRACE;
 use crate::error::ErrorKind;
 use crate::maintain::{Pin, Policy, Retention};
+use crate::read::retired::{record, rows_of};
 use crate::read::{Snapshot, retired};
 use crate::record::TopicId;
 use crate::write::write_journal;
@@ -104,7 +105,8 @@ fn a_record_of_retirement_whose_commit_never_came_explains_nothing() {
     world.commits(&mut writer, 0..4, 2);
     let snapshot = world.snapshot();
     let id = world.lake.clock().new_id();
-    crate::read::retired::record(&world.lake, &world.table(), id, &snapshot.files).unwrap();
+    let gone = rows_of(&world.lake, &world.table(), &snapshot.files).unwrap();
+    record(&world.lake, &world.table(), id, "retention", gone).unwrap();
     let (lake, table) = (world.lake.clone(), world.table());
     let gone = world
         .lake

@@ -1,0 +1,225 @@
+//! Erasure: the rows that a request names leave the table, and after the grace time their bytes
+//! leave the store.
+//!
+//! ```text
+//! look at every file -> record who the rows are -> rewrite without them -> one version    P15, E1
+//!      ^ again, until no file is left that was not looked at   -> checkpoint -> receipt
+//! a day later: Keeper cleans below that checkpoint, pins or not -> the receipt is complete P16
+//! ```
+//!
+//! A compaction that moves rows meanwhile makes the commit fail or a new file appear; either way
+//! the rows are looked at where they are then. What holds a row besides its file goes with it: the
+//! bounds in old commits and checkpoints, bloom filters, files that a writer uploaded and never
+//! committed (their journal's sweep). Rows that are not committed yet are the caller's to commit
+//! first. Records of what left (`crate::read::retired`) hold offsets, never values.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use uuid::Uuid;
+
+use crate::commit::{Cut, DataFile, Rewrite, TableLog};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::Lake;
+use crate::maintain::compact::commit;
+use crate::maintain::output::Output;
+use crate::maintain::receipt::{self, Receipt};
+use crate::maintain::scan::{self, Scan};
+use crate::maintain::uploads::Journals;
+use crate::path::TablePath;
+use crate::read::Snapshot;
+use crate::read::retired::{self, Gone};
+use crate::write::forget_journals;
+
+/// Files that one commit rewrites.
+const AT_ONCE: usize = 64;
+
+/// How often the table is looked through anew because others changed it meanwhile.
+const ROUNDS: u32 = 100;
+
+/// Which rows of `batch` are to be erased: true for those.
+pub type Matches<'a> = dyn Fn(&RecordBatch) -> Result<BooleanArray> + 'a;
+
+/// A request to erase rows.
+pub struct Erasure<'a> {
+    /// Names the request; the same id is the same request, however often it is made.
+    pub id: Uuid,
+    /// What the receipt calls it. It stays, so it should hold nothing that is to be erased.
+    pub reference: String,
+    /// The columns, by their names at the root, that `matches` looks at; `dt` may be among them.
+    pub columns: Vec<String>,
+    /// Whether a file may hold such rows; what it says no to isn't read.
+    pub may_match: &'a dyn Fn(&DataFile) -> bool,
+    /// Which rows of a batch with `columns`, as the table has them, are meant.
+    pub matches: &'a Matches<'a>,
+}
+
+/// Erases the rows of `table` that are committed by now and match. Call again with the same id
+/// after an error: what was done is done.
+///
+/// # Errors
+/// `Unavailable` when the store does not answer, or others changed the table all the while;
+/// `NotFound` when there is no such table; what `matches` says; `Fenced` when `halt` was set.
+pub fn erase(
+    lake: &Lake,
+    table: &TablePath,
+    erasure: &Erasure<'_>,
+    halt: &AtomicBool,
+) -> Result<Receipt> {
+    let mut looked = BTreeSet::new();
+    let mut begun = None;
+    for _ in 0..ROUNDS {
+        let snapshot = Snapshot::load(lake, table, None)?
+            .ok_or_else(|| Error::not_found(format!("there is no table `{}`", table.topic())))?;
+        if begun.is_none() {
+            begun = Some(receipt::begin(lake, table, erasure, snapshot.version)?);
+        }
+        let pending = snapshot
+            .files
+            .iter()
+            .filter(|file| !looked.contains(&file.path));
+        let pending: Vec<Arc<DataFile>> = pending.cloned().collect();
+        if pending.is_empty() {
+            let mut log = TableLog::open(lake, table)?.ok_or_else(|| {
+                Error::not_found(format!("there is no table `{}`", table.topic()))
+            })?;
+            // Without one, an idle table's log would never be cleaned below the erasure.
+            log.checkpoint()?;
+            return receipt::commit(lake, table, erasure.id, &log);
+        }
+        match round(lake, table, erasure, &snapshot, &pending, &mut looked, halt) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Fenced && !halt.load(Ordering::Relaxed) => {
+                tracing::info!(topic = table.topic(), %error, "an erasure looks again");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::unavailable(format!(
+        "table `{}` changed all the while; call again",
+        table.topic()
+    )))
+}
+
+/// Looks at `pending` until a commit's worth of files has matches, and commits these.
+fn round(
+    lake: &Lake,
+    table: &TablePath,
+    erasure: &Erasure<'_>,
+    snapshot: &Snapshot,
+    pending: &[Arc<DataFile>],
+    looked: &mut BTreeSet<String>,
+    halt: &AtomicBool,
+) -> Result<()> {
+    let mut found = Vec::new();
+    for file in pending {
+        if halt.load(Ordering::Relaxed) {
+            return Err(Error::fenced(
+                "the erasure was given up because the process ends",
+            ));
+        }
+        let matching = match (erasure.may_match)(file) {
+            true => Scan::open(lake, table, snapshot, file)?.matching(erasure)?,
+            false => None,
+        };
+        match matching {
+            Some(rows) => found.push((Arc::clone(file), rows)),
+            None => {
+                looked.insert(file.path.clone());
+            }
+        }
+        if found.len() >= AT_ONCE {
+            break;
+        }
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    check_journals(lake, table, snapshot, &found)?;
+    rewrite(lake, table, erasure, snapshot, found)
+}
+
+/// A file leaves the table only once no upload journal names it ([`Journals`]).
+fn check_journals(
+    lake: &Lake,
+    table: &TablePath,
+    snapshot: &Snapshot,
+    found: &[(Arc<DataFile>, BooleanArray)],
+) -> Result<()> {
+    let mut journals = Journals::read(lake)?;
+    journals.sweep(lake, table, Some(snapshot))?;
+    let named = journals.names(table);
+    if found
+        .iter()
+        .any(|(file, _)| named.contains(file.path.as_str()))
+    {
+        return Err(Error::unavailable(
+            "a file with matches is still named by an upload journal; call again later",
+        ));
+    }
+    Ok(())
+}
+
+/// One version without the rows of `found` that are true.
+fn rewrite(
+    lake: &Lake,
+    table: &TablePath,
+    erasure: &Erasure<'_>,
+    snapshot: &Snapshot,
+    found: Vec<(Arc<DataFile>, BooleanArray)>,
+) -> Result<()> {
+    let id = lake.clock().new_id();
+    let (mut gone, mut files, mut journals) = (Vec::new(), Vec::new(), Vec::new());
+    for (file, rows) in &found {
+        let scan = Scan::open(lake, table, snapshot, file)?;
+        let mut output: Option<Output> = None;
+        let (mut erased, mut at) = (Gone::new(&file.path), 0);
+        for batch in scan.batches(None)? {
+            let batch = batch?;
+            let matching = rows.slice(at, batch.num_rows());
+            at += batch.num_rows();
+            scan::note(&filter_record_batch(&batch, &matching)?, &mut erased)?;
+            let kept = filter_record_batch(&batch, &arrow::compute::not(&matching)?)?;
+            if kept.num_rows() == 0 {
+                continue;
+            }
+            let target = batch.schema();
+            let into = match output.take() {
+                Some(output) => output,
+                None => Output::new(lake, table, &target, file, u64::MAX, scan.is_sorted())?,
+            };
+            output.insert(into).write(&kept)?;
+        }
+        gone.push(erased);
+        if let Some(output) = output {
+            let (made, named) = output.finish()?;
+            files.extend(made);
+            journals.extend(named);
+        }
+    }
+    retired::record(lake, table, id, &receipt::reason(erasure.id), gone)?;
+    let removes = found.into_iter().map(|(file, _)| file).collect();
+    let cut = Cut {
+        id,
+        files,
+        moves: Vec::new(),
+        rewrite: Some(Rewrite {
+            removes,
+            planned_at: snapshot.version,
+            data_change: true,
+        }),
+        operation: "DELETE",
+    };
+    let version = commit(lake, table, &cut)?;
+    forget_journals(lake, &journals);
+    tracing::info!(
+        topic = table.topic(),
+        version,
+        erasure = %erasure.id,
+        "rows were erased from the table's newest version"
+    );
+    Ok(())
+}

@@ -1,0 +1,206 @@
+//! The receipt of an erasure: what went, when, and what Eddy can't erase.
+//!
+//! A numbered register per request (`crate::state`): 0 it was asked for, 1 no version from then on
+//! holds the rows, 2 no object of the lake does.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use object_store::{Error as StoreError, ObjectStoreExt};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::commit::{GRACE, TableLog};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::Lake;
+use crate::maintain::clean::clean;
+use crate::maintain::erase::Erasure;
+use crate::path::TablePath;
+use crate::read::retired;
+use crate::state::Register;
+
+/// What no erasure in the lake reaches.
+const BEYOND: [&str; 4] = [
+    "the records in Kafka, until its own retention or a tombstone removes them",
+    "what was replayed or exported to other systems",
+    "copies of the lake, and versions that the bucket itself keeps of removed objects",
+    "rows that arrive after the erasure",
+];
+
+/// What became of a request to erase rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The request's id.
+    pub id: String,
+    /// What its maker calls it.
+    pub reference: String,
+    /// When it was made, in microseconds since the Unix epoch.
+    pub requested_us: i64,
+    /// The table's version then.
+    pub requested_at_version: u64,
+    /// When the newest version was free of the rows, in microseconds since the Unix epoch.
+    pub erased_us: Option<i64>,
+    /// The versions that removed them; older ones can be read until the rows are removed for good.
+    pub versions: Vec<u64>,
+    /// The rows.
+    pub rows: u64,
+    /// The files that held them, relative to the table.
+    pub files: Vec<String>,
+    /// When the last object that held them was gone, in microseconds since the Unix epoch.
+    pub removed_us: Option<i64>,
+    /// What Eddy can't erase.
+    pub beyond: Vec<String>,
+}
+
+/// What the records of what left say of the rows of the request `id`.
+pub(super) fn reason(id: Uuid) -> String {
+    format!("erasure {id}")
+}
+
+/// The newest receipt of each request of `table`.
+///
+/// # Errors
+/// `Unavailable`; `Data` for one that can't be read.
+pub fn receipts(lake: &Lake, table: &TablePath) -> Result<Vec<Receipt>> {
+    let (of, folder) = (lake.clone(), folder(table));
+    let names = lake.wait(async move { Register::list(&of, &folder).await })??;
+    let mut receipts = Vec::new();
+    for name in names {
+        receipts.extend(latest(lake, table, &name)?.map(|(_, receipt)| receipt));
+    }
+    Ok(receipts)
+}
+
+/// Notes that the request was made, unless it is known already.
+pub(super) fn begin(
+    lake: &Lake,
+    table: &TablePath,
+    erasure: &Erasure<'_>,
+    version: u64,
+) -> Result<()> {
+    let id = erasure.id.to_string();
+    if latest(lake, table, &id)?.is_some() {
+        return Ok(());
+    }
+    let receipt = Receipt {
+        id,
+        reference: erasure.reference.clone(),
+        requested_us: lake.clock().now_us(),
+        requested_at_version: version,
+        erased_us: None,
+        versions: Vec::new(),
+        rows: 0,
+        files: Vec::new(),
+        removed_us: None,
+        beyond: BEYOND.map(str::to_owned).to_vec(),
+    };
+    put(lake, table, 0, &receipt)
+}
+
+/// Notes what left the table, from the records made before each commit.
+pub(super) fn commit(lake: &Lake, table: &TablePath, id: Uuid, log: &TableLog) -> Result<Receipt> {
+    let Some((number, mut receipt)) = latest(lake, table, &id.to_string())? else {
+        return Err(Error::internal("an erasure has no receipt"));
+    };
+    if receipt.erased_us.is_some() {
+        return Ok(receipt);
+    }
+    let (of, from) = (lake.clone(), table.clone());
+    let records = lake.wait(async move { retired::records(&of, &from).await })??;
+    let since = log.version().saturating_sub(receipt.requested_at_version);
+    let history = log.history(usize::try_from(since).unwrap_or(usize::MAX))?;
+    for (commit, record) in records {
+        let version = history.iter().find(|version| version.id == Some(commit));
+        let Some(version) = version.filter(|_| record.reason == reason(id)) else {
+            continue;
+        };
+        receipt.versions.push(version.version);
+        receipt.rows += record.rows();
+        receipt.files.extend(record.paths().map(str::to_owned));
+    }
+    receipt.versions.sort_unstable();
+    receipt.erased_us = Some(lake.clock().now_us());
+    put(lake, table, number + 1, &receipt)?;
+    Ok(receipt)
+}
+
+/// Removes for good what erasures took out of the table longer ago than the grace time, whoever has
+/// pinned it, and completes their receipts. Answers how many.
+///
+/// # Errors
+/// `Unavailable`, `Data`: the rest is for the next call.
+pub(super) fn complete(lake: &Lake, table: &TablePath) -> Result<u64> {
+    let grace_us = i64::try_from(GRACE.as_micros()).unwrap_or(i64::MAX);
+    let old = |receipt: &Receipt| {
+        let erased = receipt.erased_us.filter(|_| receipt.removed_us.is_none());
+        erased.is_some_and(|erased| lake.clock().now_us() - erased > grace_us)
+    };
+    let due: Vec<Receipt> = receipts(lake, table)?.into_iter().filter(old).collect();
+    if due.is_empty() {
+        return Ok(0);
+    }
+    clean(lake, table, GRACE, None)?;
+    let mut completed = 0;
+    for mut receipt in due {
+        let left = still_there(lake, table, &receipt.files)?;
+        if !left.is_empty() {
+            tracing::warn!(
+                topic = table.topic(),
+                erasure = %receipt.id,
+                files = left.len(),
+                "erased rows are still in the store; the log has not been cleaned below them"
+            );
+            continue;
+        }
+        receipt.removed_us = Some(lake.clock().now_us());
+        put(lake, table, 2, &receipt)?;
+        tracing::info!(topic = table.topic(), erasure = %receipt.id, "erased rows are gone");
+        completed += 1;
+    }
+    Ok(completed)
+}
+
+fn still_there(lake: &Lake, table: &TablePath, files: &[String]) -> Result<BTreeSet<String>> {
+    let mut left = BTreeSet::new();
+    for path in files {
+        let (store, location) = (Arc::clone(lake.store()), table.object(path));
+        match lake.wait(async move { store.head(&location).await })? {
+            Ok(_) => {
+                left.insert(path.clone());
+            }
+            Err(StoreError::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(left)
+}
+
+fn folder(table: &TablePath) -> String {
+    format!("erasures/{}/{}", table.topics_dir(), table.topic())
+}
+
+fn register(lake: &Lake, table: &TablePath, id: &str) -> Register {
+    Register::new(lake, format!("{}/{id}", folder(table)))
+}
+
+fn latest(lake: &Lake, table: &TablePath, id: &str) -> Result<Option<(u64, Receipt)>> {
+    let register = register(lake, table, id);
+    let Some((number, bytes)) = lake.wait(async move { register.latest().await })?? else {
+        return Ok(None);
+    };
+    let receipt = serde_json::from_slice(&bytes).map_err(|error| {
+        Error::data(format!("the receipt of erasure `{id}` can't be read")).with_source(error)
+    })?;
+    Ok(Some((number, receipt)))
+}
+
+fn put(lake: &Lake, table: &TablePath, number: u64, receipt: &Receipt) -> Result<()> {
+    let text = serde_json::to_vec(receipt)
+        .map_err(|error| Error::internal("a receipt can't be written").with_source(error))?;
+    let register = register(lake, table, &receipt.id);
+    match lake.wait(async move { register.put(number, text.into()).await })? {
+        // Somebody else noted the same.
+        Err(error) if error.kind() == ErrorKind::Fenced => Ok(()),
+        put => put,
+    }
+}

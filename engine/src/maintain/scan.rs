@@ -1,0 +1,171 @@
+//! One file, read as an erasure needs it: the columns that a condition looks at, then all of them.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
+use arrow::compute::{concat, prep_null_mask_filter};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, SchemaRef};
+use arrow::record_batch::RecordBatchOptions;
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+
+use crate::commit::DataFile;
+use crate::error::{Error, Result};
+use crate::lake::Lake;
+use crate::maintain::erase::Erasure;
+use crate::maintain::identify::with_identities;
+use crate::maintain::input::{Input, fetch, look};
+use crate::path::TablePath;
+use crate::read::Snapshot;
+use crate::read::retired::Gone;
+use crate::schema::{PARTITION_COLUMN, bind};
+
+/// Rows of a batch; few, since a wide table's nulls take room too.
+const BATCH_ROWS: usize = 1_024;
+
+/// One file of a version.
+pub(super) struct Scan {
+    bytes: Bytes,
+    input: Input,
+    table: SchemaRef,
+}
+
+impl Scan {
+    /// Reads `file` of `snapshot`.
+    ///
+    /// # Errors
+    /// `Unavailable`, `NotFound`; `Data` for a file that can't be read.
+    pub(super) fn open(
+        lake: &Lake,
+        table: &TablePath,
+        snapshot: &Snapshot,
+        file: &Arc<DataFile>,
+    ) -> Result<Self> {
+        let inputs = look(lake, table, &[Arc::clone(file)], &snapshot.schema)?;
+        let bytes = fetch(lake, table, &inputs)?.pop();
+        match (inputs.into_iter().next(), bytes) {
+            (Some(input), Some(bytes)) => Ok(Self {
+                bytes,
+                input,
+                table: Arc::clone(&snapshot.schema),
+            }),
+            _ => Err(Error::internal("a file was not read")),
+        }
+    }
+
+    /// The file says that its rows are in our order.
+    pub(super) fn is_sorted(&self) -> bool {
+        self.input.sorted
+    }
+
+    /// A value per row of the file, true for those that match; `None` when none does.
+    ///
+    /// # Errors
+    /// As [`Scan::batches`], and what the condition says.
+    pub(super) fn matching(&self, erasure: &Erasure<'_>) -> Result<Option<BooleanArray>> {
+        let mut found: Vec<ArrayRef> = Vec::new();
+        for batch in self.batches(Some(&erasure.columns))? {
+            let seen = self.as_table_has(&batch?, &erasure.columns)?;
+            let rows = (erasure.matches)(&seen)?;
+            if rows.len() != seen.num_rows() {
+                return Err(Error::internal("a condition answered for other rows"));
+            }
+            // What isn't known to match stays.
+            let rows = match rows.null_count() {
+                0 => rows,
+                _ => prep_null_mask_filter(&rows),
+            };
+            found.push(Arc::new(rows));
+        }
+        let arrays: Vec<&dyn Array> = found.iter().map(AsRef::as_ref).collect();
+        if arrays.is_empty() {
+            return Ok(None);
+        }
+        let rows = concat(&arrays)?.as_boolean().clone();
+        Ok((rows.true_count() > 0).then_some(rows))
+    }
+
+    /// The file's rows with their columns' identities, all columns or those named.
+    ///
+    /// # Errors
+    /// `Data` when the file can't be read.
+    pub(super) fn batches(
+        &self,
+        columns: Option<&[String]>,
+    ) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let builder =
+            ParquetRecordBatchReaderBuilder::try_new_with_options(self.bytes.clone(), options)?;
+        let roots: Vec<usize> = self
+            .input
+            .schema
+            .fields()
+            .iter()
+            .enumerate()
+            .filter(|(_, field)| columns.is_none_or(|names| names.contains(field.name())))
+            .map(|(at, _)| at)
+            .collect();
+        let identified = Arc::new(self.input.schema.project(&roots)?);
+        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+        let batches = builder
+            .with_projection(mask)
+            .with_batch_size(BATCH_ROWS)
+            .build()?;
+        Ok(batches.map(move |batch| {
+            let batch = batch.map_err(|error| {
+                Error::data("a file of the table can't be read").with_source(error)
+            })?;
+            with_identities(&batch, &identified)
+        }))
+    }
+
+    /// `batch` under the whole columns `names` of the table, null where the file has none.
+    fn as_table_has(&self, batch: &RecordBatch, names: &[String]) -> Result<RecordBatch> {
+        let wanted = self.table.fields().iter();
+        let wanted = wanted.filter(|field| names.contains(field.name())).cloned();
+        let target = Schema::new(wanted.collect::<Vec<_>>());
+        let bound = bind(batch, &target)?;
+        if !names.iter().any(|name| name == PARTITION_COLUMN) {
+            return Ok(bound);
+        }
+        let value = self.input.file.partition_values.get(PARTITION_COLUMN);
+        let value = value.and_then(Option::as_deref);
+        let days: StringArray = std::iter::repeat_n(value, bound.num_rows()).collect();
+        let mut fields: Vec<_> = target.fields().iter().cloned().collect();
+        fields.push(Arc::new(Field::new(PARTITION_COLUMN, DataType::Utf8, true)));
+        let mut arrays = bound.columns().to_vec();
+        arrays.push(Arc::new(days));
+        let options = RecordBatchOptions::new().with_row_count(Some(bound.num_rows()));
+        Ok(RecordBatch::try_new_with_options(
+            Arc::new(Schema::new(fields)),
+            arrays,
+            &options,
+        )?)
+    }
+}
+
+/// Adds who the rows of `batch` are to `gone`.
+///
+/// # Errors
+/// `Data` when the envelope is not what Eddy writes.
+pub(super) fn note(batch: &RecordBatch, gone: &mut Gone) -> Result<()> {
+    let column = |name: &str| {
+        batch
+            .column_by_name(name)
+            .ok_or_else(|| Error::data(format!("a file has no column `{name}`")))
+    };
+    let wrong = || Error::data("an envelope column has another type than Eddy writes");
+    let ids = column("_topic_id")?;
+    let ids = ids.as_string_opt::<i32>().ok_or_else(wrong)?;
+    let partitions = column("_partition")?;
+    let partitions = partitions
+        .as_primitive_opt::<Int32Type>()
+        .ok_or_else(wrong)?;
+    let offsets = column("_offset")?;
+    let offsets = offsets.as_primitive_opt::<Int64Type>().ok_or_else(wrong)?;
+    for row in 0..batch.num_rows() {
+        gone.add(ids.value(row), partitions.value(row), offsets.value(row));
+    }
+    Ok(())
+}
