@@ -14,7 +14,7 @@ BUILD_TESTS = cargo test --locked $(FEATURES) --no-run
 RUN_TESTS = cargo test --locked $(FEATURES) --no-fail-fast -- $(T)
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test soak bench services services-stop
+.PHONY: help run check test soak fuzz bench services services-stop
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,15 @@ soak: ## The same tests with more kills, cases and seeds
 	$(SERVICES)/install >/dev/null
 	$(BUILD_TESTS)
 	EDDY_SOAK=1 $(SERVICES)/with-services $(RUN_TESTS)
+
+# Seconds of fuzzing.
+S ?= 600
+fuzz: ## Any bytes through the JSON walk for ten minutes (S=seconds); needs a nightly Rust
+	@command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked --version 0.13.1
+	mkdir -p $(EDDY_CACHE)/fuzz/corpus
+	cd engine && CARGO_TARGET_DIR=$(EDDY_CACHE)/fuzz/target \
+		cargo +nightly fuzz run --sanitizer none json_walk $(EDDY_CACHE)/fuzz/corpus -- \
+		-max_total_time=$(S) -dict=fuzz/json.dict -max_len=4096
 
 # Only the worker is measured, so only it is a release build; the drivers are built as tests are.
 BENCH = cargo bench --locked --profile dev $(FEATURES) --bench '$(or $(T),*)'
