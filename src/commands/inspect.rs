@@ -36,7 +36,6 @@ pub(crate) async fn run(args: InspectArgs) -> Result<ExitCode> {
         "files      {} with {rows} rows, {bytes} bytes",
         snapshot.files.len()
     ))?;
-    print_columns(&snapshot)?;
     output::line(format_args!("positions"))?;
     for ((topic_id, partition), position) in snapshot.positions.iter() {
         output::line(format_args!(
@@ -56,10 +55,12 @@ pub(crate) async fn run(args: InspectArgs) -> Result<ExitCode> {
             entry.moves.len()
         ))?;
     }
+    print_columns(&snapshot)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// A line per payload column: its path in the JSON, what it holds, its name, and since when.
+/// Last, since a table may have thousands: a line per payload column with its path in
+/// the JSON, what it holds, its name, and since when.
 fn print_columns(snapshot: &Snapshot) -> Result<()> {
     let columns = columns(&snapshot.schema);
     let history = snapshot.schema_history().read()?;
