@@ -14,6 +14,7 @@
 )]
 #![allow(missing_docs)]
 
+#[expect(dead_code, reason = "only the engine's benchmark has wide events")]
 mod load;
 
 use std::time::{Duration, Instant};

@@ -21,6 +21,11 @@ impl Seeded {
         (self.next() >> 11) % bound
     }
 
+    /// An ASCII digit.
+    pub(crate) fn digit(&mut self) -> u8 {
+        b'0' + u8::try_from(self.below(10)).unwrap()
+    }
+
     fn id(&mut self, out: &mut String, length: usize) {
         const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
         for _ in 0..length {

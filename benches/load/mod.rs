@@ -1,5 +1,6 @@
 //! What the benches have in common: events, a topic full of them, the worker process.
 
+pub(crate) mod audit;
 pub(crate) mod events;
 pub(crate) mod services;
 pub(crate) mod worker;

@@ -1,0 +1,197 @@
+//! `make bench`: the engine alone, from records in memory to committed files on local disk.
+//!
+//! Two kinds of events: nested ones with drift, and the wide audit logs (91 kinds, some 5,000
+//! leaves, every column kept). Prints what one CPU-second shreds (the appending thread) and what it
+//! takes through (everything: shred, encode, commit).
+//!
+//! `EDDY_BENCH_MB` changes the amount of JSON, `EDDY_BENCH_ONLY` picks one of the two.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(missing_docs)]
+
+#[expect(
+    dead_code,
+    reason = "this benchmark needs neither services nor a worker process"
+)]
+mod load;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use eddy_engine::write::{Start, TableWriter, WriterOptions};
+use eddy_engine::{Clock, Lake, LakeOptions, Record, TimestampType, TopicId};
+use load::audit::Audit;
+use load::events::{Seeded, event};
+
+/// Records between two publications of live rows, as a worker at full speed has them.
+const PUBLISH: usize = 40_000;
+
+/// Bytes held by the writer at which the bench waits for the commit in flight.
+const MEMORY: usize = 512 << 20;
+
+fn main() {
+    let megabytes = std::env::var("EDDY_BENCH_MB").map_or(400, |text| {
+        text.parse()
+            .expect("EDDY_BENCH_MB is a number of megabytes")
+    });
+    let only = std::env::var("EDDY_BENCH_ONLY").ok();
+    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    if wanted("nested") {
+        measure(
+            "nested",
+            &nested(megabytes.min(100) << 20),
+            megabytes << 20,
+            2_000,
+        );
+    }
+    if wanted("wide") {
+        measure(
+            "wide",
+            &wide(megabytes.min(100) << 20),
+            megabytes << 20,
+            10_000,
+        );
+    }
+}
+
+fn nested(bytes: usize) -> Vec<String> {
+    let mut random = Seeded::new(20_251_124);
+    let mut made = 0;
+    let mut events = Vec::new();
+    while made < bytes {
+        let mut text = String::new();
+        event(&mut random, events.len() as u64, &mut text);
+        made += text.len();
+        events.push(text);
+    }
+    events
+}
+
+fn wide(bytes: usize) -> Vec<String> {
+    let mut audit = Audit::new(20_251_124);
+    let mut made = 0;
+    let mut events = Vec::new();
+    while made < bytes {
+        let text = audit.next();
+        made += text.len();
+        events.push(text);
+    }
+    events
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+fn measure(name: &str, events: &[String], bytes: usize, leaves: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = open(folder.path(), name, leaves);
+    let (begun, process) = (Instant::now(), cpu("/proc/self/stat"));
+    let (records, taken, shredding) = feed(&mut writer, events, bytes);
+    while writer.in_flight() {
+        writer.wait_cut(Duration::from_secs(60)).unwrap();
+    }
+    let whole = cpu("/proc/self/stat") - process;
+    let megabytes = taken as f64 / 1e6;
+    let rate = |cpu: Duration| megabytes / cpu.as_secs_f64();
+    println!("{name}: {records} records, {megabytes:.0} MB of JSON");
+    println!("  columns     {}", writer.schema().flattened_fields().len());
+    println!("  wall        {:.2} s", begun.elapsed().as_secs_f64());
+    println!("  shred       {:.0} MB per CPU-second", rate(shredding));
+    println!("  everything  {:.0} MB per CPU-second", rate(whole));
+    println!("  on disk     {:.1} MB", size(folder.path()) as f64 / 1e6);
+}
+
+fn open(folder: &Path, name: &str, leaves: usize) -> TableWriter {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let options = LakeOptions {
+        url: format!("file://{}", folder.display()),
+        options: BTreeMap::new(),
+    };
+    let lake = runtime.block_on(async { Lake::open(&options, Clock::system()).unwrap() });
+    // Commits run on it until the process ends.
+    std::mem::forget(runtime);
+    let table = lake.table("topics", name);
+    let mut options = WriterOptions::new(table, name, TopicId::new("bench"), "bench");
+    options.limits.leaves = leaves;
+    let mut writer = TableWriter::open(&lake, options).unwrap();
+    writer.assign(&[(0, Start::at(0))]).unwrap();
+    writer
+}
+
+/// Appends `bytes` of the events and starts the last cut. Returns the records, the bytes, and the
+/// thread's CPU time without its waits for commits.
+fn feed(writer: &mut TableWriter, events: &[String], bytes: usize) -> (i64, usize, Duration) {
+    let begun = thread_cpu();
+    let mut cutting = Duration::ZERO;
+    let (mut records, mut taken) = (0, 0);
+    while taken < bytes {
+        let at = usize::try_from(records).unwrap();
+        let value = &events[at % events.len()];
+        let key = records.to_string();
+        writer.append(&record(records, &key, value)).unwrap();
+        taken += value.len();
+        records += 1;
+        if at % PUBLISH == 0 {
+            writer.publish().unwrap();
+            writer.poll().unwrap();
+            if writer.due() || writer.memory() > MEMORY {
+                let before = thread_cpu();
+                writer.wait_cut(Duration::from_secs(60)).unwrap();
+                writer.cut().unwrap();
+                cutting += thread_cpu() - before;
+            }
+        }
+    }
+    let shredding = thread_cpu() - begun - cutting;
+    writer.wait_cut(Duration::from_secs(60)).unwrap();
+    writer.cut().unwrap();
+    (records, taken, shredding)
+}
+
+fn record<'a>(offset: i64, key: &'a str, value: &'a str) -> Record<'a> {
+    Record {
+        partition: 0,
+        offset,
+        timestamp_ms: Some(1_764_000_000_000 + offset),
+        timestamp_type: TimestampType::Create,
+        key: Some(key.as_bytes()),
+        value: Some(value.as_bytes()),
+        headers: &[],
+    }
+}
+
+fn thread_cpu() -> Duration {
+    cpu("/proc/thread-self/stat")
+}
+
+/// User and system time, fields 14 and 15 of proc(5)'s stat, in ticks of 10 ms.
+fn cpu(path: &str) -> Duration {
+    let stat = std::fs::read_to_string(path).unwrap();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}
+
+fn size(folder: &Path) -> u64 {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let meta = entry.metadata().unwrap();
+            if meta.is_dir() {
+                size(&entry.path())
+            } else {
+                meta.len()
+            }
+        })
+        .sum()
+}
