@@ -152,6 +152,15 @@ impl Column {
         }
     }
 
+    /// Gives the buffers of an empty column back.
+    pub(super) fn shrink(&mut self) {
+        if let Values::Text { bytes, .. } = &mut self.values
+            && self.len == 0
+        {
+            *bytes = Vec::new();
+        }
+    }
+
     fn pad(&mut self, rows: usize) {
         let missing = rows - self.len;
         self.nulls.append_n_nulls(missing);
@@ -188,8 +197,8 @@ impl Column {
                     .with_precision_and_scale(DECIMAL128_MAX_PRECISION, 0)?,
             ),
             Values::Text { offsets, bytes } => {
-                let capacity = bytes.len();
-                let bytes = std::mem::replace(bytes, Vec::with_capacity(capacity.min(1 << 20)));
+                let capacity = bytes.len() + bytes.len() / 8;
+                let bytes = std::mem::replace(bytes, Vec::with_capacity(capacity.min(8 << 20)));
                 leaf(StringArray::try_new(
                     take_offsets(offsets),
                     bytes.into(),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, Int32Array, Int64Array, ListArray, StringArray, StringBuilder,
-    StructArray, TimestampMicrosecondArray, new_null_array,
+    Array, ArrayBuilder, ArrayRef, BinaryBuilder, Int32Array, Int64Array, ListArray, StringArray,
+    StringBuilder, StructArray, TimestampMicrosecondArray, new_null_array,
 };
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -19,15 +19,17 @@ const ROW_BYTES: usize = 100;
 /// The envelopes of the rows that are being collected.
 #[derive(Debug)]
 pub(super) struct Envelope {
-    topic: String,
-    topic_id: TopicId,
+    topic: Repeated,
+    topic_id: Repeated,
+    timestamp_type: Repeated,
     fields: Vec<FieldRef>,
     partitions: Vec<i32>,
     offsets: Vec<i64>,
     timestamps: Vec<Option<i64>>,
     timestamp_types: Vec<TimestampType>,
     ingested_at: Vec<i64>,
-    errors: StringBuilder,
+    /// The rows that could not be decoded, which are few, and why.
+    errors: Vec<(usize, String)>,
     keys: BinaryBuilder,
     header_ends: Vec<i32>,
     header_keys: StringBuilder,
@@ -37,17 +39,18 @@ pub(super) struct Envelope {
 }
 
 impl Envelope {
-    pub(super) fn new(topic: &str, topic_id: TopicId) -> Self {
+    pub(super) fn new(topic: &str, topic_id: &TopicId) -> Self {
         Self {
-            topic: topic.to_owned(),
-            topic_id,
+            topic: Repeated::new(topic),
+            topic_id: Repeated::new(topic_id.as_str()),
+            timestamp_type: Repeated::new(TimestampType::Create.as_str()),
             fields: envelope_schema().fields().iter().cloned().collect(),
             partitions: Vec::new(),
             offsets: Vec::new(),
             timestamps: Vec::new(),
             timestamp_types: Vec::new(),
             ingested_at: Vec::new(),
-            errors: StringBuilder::new(),
+            errors: Vec::new(),
             keys: BinaryBuilder::new(),
             header_ends: vec![0],
             header_keys: StringBuilder::new(),
@@ -72,7 +75,9 @@ impl Envelope {
         self.timestamps.push(timestamp_us);
         self.timestamp_types.push(record.timestamp_type);
         self.ingested_at.push(ingested_at_us);
-        self.errors.append_option(error);
+        if let Some(error) = error {
+            self.errors.push((self.offsets.len() - 1, error.to_owned()));
+        }
         self.keys.append_option(record.key);
         for header in record.headers {
             self.header_keys.append_value(header.name);
@@ -84,35 +89,73 @@ impl Envelope {
         self.bytes += ROW_BYTES + payload_bytes(record) + error.map_or(0, str::len);
     }
 
-    /// The columns, in the order of [`envelope_schema`]; empties the envelope.
+    /// The columns, in the order of [`envelope_schema`]; empties the envelope. Its buffers start
+    /// as large as this batch's: growing them step by step would cost more than filling them.
     pub(super) fn finish(&mut self) -> Result<(Vec<FieldRef>, Vec<ArrayRef>)> {
         let rows = self.rows();
         self.bytes = 0;
-        let take = std::mem::take::<Vec<i64>>;
         let columns: Vec<ArrayRef> = vec![
-            repeated(&self.topic, rows),
-            Arc::new(Int32Array::from(std::mem::take(&mut self.partitions))),
+            self.topic.rows(rows),
+            Arc::new(Int32Array::from(take(&mut self.partitions))),
             Arc::new(Int64Array::from(take(&mut self.offsets))),
-            timestamps(std::mem::take(&mut self.timestamps).into()),
-            Arc::new(
-                std::mem::take(&mut self.timestamp_types)
-                    .into_iter()
-                    .map(|by| Some(by.as_str()))
-                    .collect::<StringArray>(),
-            ),
-            repeated(self.topic_id.as_str(), rows),
+            timestamps(take(&mut self.timestamps).into()),
+            self.timestamp_types(rows),
+            self.topic_id.rows(rows),
             new_null_array(&DataType::Int32, rows),
             new_null_array(&DataType::Int32, rows),
             timestamps(take(&mut self.ingested_at).into()),
-            Arc::new(self.errors.finish()),
-            Arc::new(self.keys.finish()),
+            self.errors(rows),
+            take_binary(&mut self.keys),
             self.headers()?,
-            Arc::new(self.values.finish()),
+            take_binary(&mut self.values),
         ];
         if columns.len() != self.fields.len() {
             return Err(Error::internal("the envelope has columns without names"));
         }
         Ok((self.fields.clone(), columns))
+    }
+
+    /// Gives the empty buffers back.
+    pub(super) fn shrink(&mut self) {
+        self.partitions = Vec::new();
+        self.offsets = Vec::new();
+        self.timestamps = Vec::new();
+        self.timestamp_types = Vec::new();
+        self.ingested_at = Vec::new();
+        self.keys = BinaryBuilder::new();
+        self.values = BinaryBuilder::new();
+    }
+
+    fn timestamp_types(&mut self, rows: usize) -> ArrayRef {
+        let types = take(&mut self.timestamp_types);
+        match types.first() {
+            Some(first) if types.iter().all(|by| by == first) => {
+                if self.timestamp_type.text != first.as_str() {
+                    self.timestamp_type = Repeated::new(first.as_str());
+                }
+                self.timestamp_type.rows(rows)
+            }
+            _ => Arc::new(StringArray::from_iter_values(
+                types.into_iter().map(TimestampType::as_str),
+            )),
+        }
+    }
+
+    fn errors(&mut self, rows: usize) -> ArrayRef {
+        if self.errors.is_empty() {
+            return new_null_array(&DataType::Utf8, rows);
+        }
+        let mut errors = StringBuilder::new();
+        for (row, error) in std::mem::take(&mut self.errors) {
+            while errors.len() < row {
+                errors.append_null();
+            }
+            errors.append_value(error);
+        }
+        while errors.len() < rows {
+            errors.append_null();
+        }
+        Arc::new(errors.finish())
     }
 
     fn headers(&mut self) -> Result<ArrayRef> {
@@ -142,8 +185,40 @@ pub(super) fn payload_bytes(record: &Record<'_>) -> usize {
     record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers
 }
 
-fn repeated(text: &str, rows: usize) -> ArrayRef {
-    Arc::new(std::iter::repeat_n(Some(text), rows).collect::<StringArray>())
+/// A text that every row has: batches share one array of it.
+#[derive(Debug)]
+struct Repeated {
+    text: String,
+    array: StringArray,
+}
+
+impl Repeated {
+    fn new(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            array: StringArray::new_null(0),
+        }
+    }
+
+    fn rows(&mut self, rows: usize) -> ArrayRef {
+        if self.array.len() < rows {
+            let texts = std::iter::repeat_n(self.text.as_str(), rows);
+            self.array = StringArray::from_iter_values(texts);
+        }
+        Arc::new(self.array.slice(0, rows))
+    }
+}
+
+fn take<T>(values: &mut Vec<T>) -> Vec<T> {
+    let next = Vec::with_capacity(values.len());
+    std::mem::replace(values, next)
+}
+
+fn take_binary(values: &mut BinaryBuilder) -> ArrayRef {
+    let bytes = values.values_slice().len();
+    let next = BinaryBuilder::with_capacity(values.len(), bytes + bytes / 8);
+    let mut full = std::mem::replace(values, next);
+    Arc::new(full.finish())
 }
 
 fn timestamps(array: TimestampMicrosecondArray) -> ArrayRef {

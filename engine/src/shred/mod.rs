@@ -41,6 +41,7 @@ use arrow::record_batch::RecordBatchOptions;
 use crate::record::{Record, TopicId};
 use crate::schema::Limits;
 use crate::{Error, Result};
+use column::Column;
 use envelope::{Envelope, payload_bytes};
 use json::Tape;
 pub(crate) use number::is_exact;
@@ -77,6 +78,8 @@ pub struct Shredder {
     scratch: Scratch,
     /// Payload bytes of the rows that are being collected.
     payload: usize,
+    /// The buffers for the next batch are as large as the last one was.
+    prepared: bool,
     /// Batches that had to be ended before anybody asked for them.
     sealed: VecDeque<Result<RecordBatch>>,
     sealed_rows: usize,
@@ -91,10 +94,11 @@ impl Shredder {
         Self {
             converter: Converter::default(),
             tree,
-            envelope: Envelope::new(topic, topic_id),
+            envelope: Envelope::new(topic, &topic_id),
             tape: Tape::default(),
             scratch: Scratch::default(),
             payload: 0,
+            prepared: false,
             sealed: VecDeque::new(),
             sealed_rows: 0,
             sealed_bytes: 0,
@@ -159,6 +163,7 @@ impl Shredder {
             return batch.map(Some);
         }
         if self.envelope.rows() == 0 {
+            self.shrink();
             return Ok(None);
         }
         self.take().map(Some)
@@ -197,8 +202,18 @@ impl Shredder {
         self.sealed.push_back(batch);
     }
 
+    /// Gives back the buffers that were made for the next batch when none comes: thousands of idle
+    /// tables must not hold as much memory as busy ones.
+    fn shrink(&mut self) {
+        if std::mem::take(&mut self.prepared) {
+            self.envelope.shrink();
+            self.tree.columns.iter_mut().for_each(Column::shrink);
+        }
+    }
+
     fn take(&mut self) -> Result<RecordBatch> {
         let rows = self.envelope.rows();
+        self.prepared = true;
         self.payload = 0;
         self.tree.bytes = 0;
         let (mut fields, mut columns) = self.tree.take_object(ROOT, rows)?;
