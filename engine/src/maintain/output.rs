@@ -214,7 +214,7 @@ fn compacted(schema: &Schema, sorted: bool) -> Result<WriterProperties> {
         .collect();
     let keys = ColumnPath::from("_key");
     let most = u64::try_from(ROW_GROUP_ROWS).unwrap_or(u64::MAX);
-    Ok(properties(schema)?
+    Ok(properties(schema, &[])?
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_column_bloom_filter_fpp(keys.clone(), BLOOM_FALSE)

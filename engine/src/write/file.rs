@@ -1,31 +1,27 @@
 //! One Parquet file: from batches to its bytes, tuned for the hot path.
 //!
-//! The hot path writes fast, compaction writes beautifully: zstd(1), statistics and page index,
-//! a dictionary only where values repeat, deltas for numbers. The Arrow schema isn't embedded: a
-//! wide table's metadata would outweigh small files, and the Parquet types say everything.
+//! The hot path writes fast, compaction writes beautifully: zstd(1), statistics and page index;
+//! each column's encoding is `encoding.rs`'s. The Arrow schema isn't embedded: a wide table's
+//! metadata would outweigh small files, and the Parquet types say everything.
+//!
+//! A row group is written column by column, all batches of one column before the next: only that
+//! column's pages are buffered, whatever the table's width.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use bytes::Bytes;
-use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
-use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::arrow::arrow_writer::{
+    ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriter, ArrowWriterOptions, compute_leaves,
+};
+use parquet::file::writer::SerializedFileWriter;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schema::bind;
+use crate::write::encoding::{ROW_GROUP_ROWS, leaf_arrays, properties};
 use crate::write::stats;
 
-/// Rows of a row group: small enough that readers prune and parallelise, large enough that a
-/// dictionary pays.
-pub(crate) const ROW_GROUP_ROWS: usize = 256 * 1024;
-
-/// Encoded bytes of a row group: what a reader must be ready to hold.
-const ROW_GROUP_BYTES: usize = 128 << 20;
-
-/// The bytes after which a column's dictionary falls back to plain values. A column of 20,000 ids
-/// still fits; a column of unique ids gives up early.
-const DICTIONARY_BYTES: usize = 1 << 20;
+/// Bytes of a row group before it is encoded, several times what a reader must be ready to hold.
+const ROW_GROUP_BYTES: usize = 512 << 20;
 
 /// A finished file, not yet uploaded.
 #[derive(Debug, Clone)]
@@ -43,60 +39,86 @@ pub(super) struct Encoded {
 /// # Errors
 /// `Internal` when a batch doesn't fit the schema.
 pub(super) fn encode(batches: &[RecordBatch], file_schema: &SchemaRef) -> Result<Encoded> {
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties(file_schema)?.build())
-        .with_skip_arrow_metadata(true);
-    let mut writer =
-        ArrowWriter::try_new_with_options(Vec::new(), SchemaRef::clone(file_schema), options)?;
-    for batch in batches {
-        writer.write(&bind(batch, file_schema)?)?;
+    let mut bound = Vec::with_capacity(batches.len());
+    for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
+        bound.push(bind(batch, file_schema)?);
     }
-    let metadata = writer.finish()?;
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties(file_schema, &bound)?.build())
+        .with_skip_arrow_metadata(true);
+    let bytes: usize = bound.iter().map(RecordBatch::get_array_memory_size).sum();
+    // About what zstd leaves of it; a buffer that grows step by step is copied as often.
+    let out = Vec::with_capacity(bytes / 5);
+    let writer = ArrowWriter::try_new_with_options(out, SchemaRef::clone(file_schema), options)?;
+    let (mut file, factory) = writer.into_serialized_writer()?;
+    for (index, group) in row_groups(&bound).into_iter().enumerate() {
+        write_row_group(&mut file, &factory, index, group, file_schema)?;
+    }
+    let metadata = file.finish()?;
     let stats_json = stats::delta_stats(&metadata);
     let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
     Ok(Encoded {
         // Finished, so everything is flushed into it.
-        bytes: Bytes::from(std::mem::take(writer.inner_mut())),
+        bytes: Bytes::from(std::mem::take(file.inner_mut())),
         rows,
         stats_json,
     })
 }
 
-/// What each column of `file_schema` is written with.
-///
-/// # Errors
-/// `Internal` for columns that Parquet can't hold.
-pub(crate) fn properties(file_schema: &Schema) -> Result<WriterPropertiesBuilder> {
-    let mut builder = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
-        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
-        .set_statistics_enabled(EnabledStatistics::Page);
-    let parquet_schema = ArrowSchemaConverter::new().convert(file_schema)?;
-    for column in parquet_schema.columns() {
-        let path = column.path();
-        let root = path.parts().first().map(String::as_str);
-        match column.physical_type() {
-            Type::INT32 | Type::INT64 => {
-                builder = builder
-                    .set_column_dictionary_enabled(path.clone(), false)
-                    .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED);
+fn write_row_group(
+    file: &mut SerializedFileWriter<Vec<u8>>,
+    factory: &ArrowRowGroupWriterFactory,
+    index: usize,
+    batches: &[RecordBatch],
+    file_schema: &Schema,
+) -> Result<()> {
+    let mut writers = factory.create_column_writers(index)?.into_iter();
+    let mut row_group = file.next_row_group()?;
+    for (at, field) in file_schema.fields().iter().enumerate() {
+        let leaves = leaf_count(batches, at);
+        let mut columns: Vec<ArrowColumnWriter> = writers.by_ref().take(leaves).collect();
+        for batch in batches {
+            let array = batch.columns().get(at).ok_or_else(missing)?;
+            for (leaf, column) in compute_leaves(field, array)?.iter().zip(&mut columns) {
+                column.write(leaf)?;
             }
-            // The original bytes are unique: a dictionary only costs, and bounds of a blob prune
-            // nothing, so pages do without them.
-            _ if root == Some("_value") => {
-                builder = builder
-                    .set_column_dictionary_enabled(path.clone(), false)
-                    .set_column_statistics_enabled(path.clone(), EnabledStatistics::Chunk);
-            }
-            _ if root == Some("_key") => {
-                builder = builder.set_column_dictionary_enabled(path.clone(), false);
-            }
-            _ => {}
+        }
+        for column in columns {
+            column.close()?.append_to_row_group(&mut row_group)?;
         }
     }
-    Ok(builder)
+    row_group.close()?;
+    Ok(())
+}
+
+fn leaf_count(batches: &[RecordBatch], at: usize) -> usize {
+    let mut leaves = Vec::new();
+    if let Some(array) = batches.first().and_then(|batch| batch.columns().get(at)) {
+        leaf_arrays(array, &mut leaves);
+    }
+    leaves.len()
+}
+
+fn missing() -> Error {
+    Error::internal("a bound batch lacks a column of its file")
+}
+
+/// Neighbouring batches that share a row group.
+fn row_groups(batches: &[RecordBatch]) -> Vec<&[RecordBatch]> {
+    let mut groups = Vec::new();
+    let (mut begin, mut rows, mut bytes) = (0, 0, 0);
+    for (at, batch) in batches.iter().enumerate() {
+        let more = batch.get_array_memory_size();
+        if rows > 0 && (rows + batch.num_rows() > ROW_GROUP_ROWS || bytes + more > ROW_GROUP_BYTES)
+        {
+            groups.extend(batches.get(begin..at));
+            (begin, rows, bytes) = (at, 0, 0);
+        }
+        rows += batch.num_rows();
+        bytes += more;
+    }
+    groups.extend(batches.get(begin..).filter(|group| !group.is_empty()));
+    groups
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ mod assign;
 mod buffer;
 mod cut;
 mod day;
+mod encoding;
 mod file;
 mod job;
 mod options;
@@ -56,6 +57,6 @@ pub use cut::{CutPolicy, Pending};
 pub use options::{CommittedRange, Released, Retry, Stall, Start, WriterOptions};
 pub use table::TableWriter;
 
-pub(crate) use file::{ROW_GROUP_ROWS, properties};
+pub(crate) use encoding::{ROW_GROUP_ROWS, properties};
 pub(crate) use stats::delta_stats;
 pub(crate) use upload::{PART_BYTES, forget_journals, write_journal};
