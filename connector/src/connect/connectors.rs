@@ -9,6 +9,7 @@ use eddy_engine::Lake;
 use eddy_engine::budget::Budget;
 
 use crate::connect::config::ConnectorConfig;
+use crate::connect::memory::Memory;
 use crate::connect::system;
 use crate::connect::upkeep::Upkeep;
 use crate::error::{Error, Result};
@@ -59,10 +60,10 @@ impl Connectors {
         connectors: Vec<ConnectorConfig>,
         options: &WorkerOptions,
     ) -> Result<Self> {
-        // A quarter for librdkafka's queues, the rest for what the writers hold.
         let tasks: usize = connectors.iter().map(|config| config.tasks_max).sum();
-        let queue_bytes = (options.memory_bytes / 4 / tasks.max(1)).clamp(1 << 20, 64 << 20);
-        let budget = Budget::new(options.memory_bytes / 4 * 3);
+        let memory = Memory::divide(options.memory_bytes, tasks);
+        let budget = Budget::new(memory.writers);
+        lake.live().keep_at_most(memory.committed);
         let mut started = Self {
             running: Vec::new(),
             budget: Arc::clone(&budget),
@@ -89,7 +90,7 @@ impl Connectors {
                     budget: Arc::clone(&budget),
                     board: Arc::clone(&board),
                     worker_id: options.worker_id.clone(),
-                    queue_bytes,
+                    queue_bytes: memory.queue,
                 })?);
             }
             started.running.push(Running {

@@ -2,6 +2,7 @@
 
 mod config;
 mod connectors;
+mod memory;
 mod system;
 mod upkeep;
 

@@ -257,9 +257,12 @@ fn open(settings: &TaskSettings, slot: &mut Slot, topic: &TopicDescription) -> R
     let mut options = WriterOptions::new(table, &slot.name, topic.id.clone(), config.name.as_str());
     options.converter = config.converter;
     options.limits = config.limits;
+    let policy = CutPolicy::default();
     options.cut = CutPolicy {
         interval: config.flush_interval,
-        ..CutPolicy::default()
+        // One cut is on its way while the next fills, so neither may take the whole budget.
+        bytes: policy.bytes.min(settings.budget.limit_bytes() / 4),
+        ..policy
     };
     options.budget = settings.budget.clone();
     slot.writer = Some(TableWriter::open(&settings.lake, options)?);

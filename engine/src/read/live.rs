@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -20,8 +21,9 @@ use crate::record::TopicId;
 /// none of it; it serves those whose snapshot is a little older.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The bytes of committed rows kept for the grace time, over all tables. Beyond it the oldest go
-/// early: at full speed ten seconds of rows would be most of a worker's memory.
+/// The bytes of committed rows kept for the grace time, over all tables, unless a worker's budget
+/// says less. Beyond it the oldest go early: at full speed ten seconds of rows would be most of a
+/// worker's memory.
 const COMMITTED_BYTES: usize = 64 << 20;
 
 /// A batch of live rows and what it stands for.
@@ -53,6 +55,7 @@ pub struct LiveRows(Arc<Shared>);
 
 struct Shared {
     clock: Clock,
+    committed_bytes_max: AtomicUsize,
     tables: RwLock<BTreeMap<TablePath, Vec<Entry>>>,
 }
 
@@ -68,6 +71,7 @@ impl LiveRows {
     pub fn new(clock: Clock) -> Self {
         Self(Arc::new(Shared {
             clock,
+            committed_bytes_max: AtomicUsize::new(COMMITTED_BYTES),
             tables: RwLock::new(BTreeMap::new()),
         }))
     }
@@ -86,6 +90,11 @@ impl LiveRows {
         })
     }
 
+    /// Keeps at most `bytes` of committed rows for the grace time.
+    pub fn keep_at_most(&self, bytes: usize) {
+        self.0.committed_bytes_max.store(bytes, Ordering::Relaxed);
+    }
+
     /// The tables that have live rows.
     pub fn tables(&self) -> Vec<TablePath> {
         let tables = self.0.tables.read().unwrap_or_else(PoisonError::into_inner);
@@ -101,7 +110,7 @@ impl LiveRows {
             .tables
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        sweep(&mut tables, self.0.clock.monotonic());
+        self.0.sweep(&mut tables);
         tables.entry(table.clone()).or_default().push(Entry {
             live: Arc::clone(&live),
             bytes,
@@ -123,7 +132,7 @@ impl LiveRows {
                 entry.committed_at = Some(now);
             }
         }
-        sweep(&mut tables, now);
+        self.0.sweep(&mut tables);
     }
 
     /// These batches were dropped by their writer and vanish at once (E5).
@@ -136,7 +145,7 @@ impl LiveRows {
         if let Some(entries) = tables.get_mut(table) {
             entries.retain(|entry| !batches.iter().any(|live| Arc::ptr_eq(live, &entry.live)));
         }
-        sweep(&mut tables, self.0.clock.monotonic());
+        self.0.sweep(&mut tables);
     }
 
     /// Forgets what is past its grace time.
@@ -153,7 +162,44 @@ impl LiveRows {
             .tables
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        sweep(&mut tables, self.0.clock.monotonic());
+        self.0.sweep(&mut tables);
+    }
+}
+
+impl Shared {
+    /// Removes what is past its grace time, then the oldest committed rows beyond the byte limit.
+    fn sweep(&self, tables: &mut BTreeMap<TablePath, Vec<Entry>>) {
+        let now = self.clock.monotonic();
+        let most = self.committed_bytes_max.load(Ordering::Relaxed);
+        let mut committed: Vec<(Duration, usize)> = Vec::new();
+        for entries in tables.values_mut() {
+            entries.retain(|entry| !entry.is_over(now));
+            committed.extend(
+                entries
+                    .iter()
+                    .filter_map(|entry| Some((entry.committed_at?, entry.bytes))),
+            );
+        }
+        let mut bytes: usize = committed.iter().map(|(_, bytes)| bytes).sum();
+        if bytes > most {
+            committed.sort_unstable();
+            let mut newest_evicted = None;
+            for (at, size) in committed {
+                if bytes <= most {
+                    break;
+                }
+                bytes = bytes.saturating_sub(size);
+                newest_evicted = Some(at);
+            }
+            // A commit's batches go together, so that no half of a cut is left.
+            for entries in tables.values_mut() {
+                entries.retain(|entry| match entry.committed_at {
+                    Some(at) => newest_evicted.is_none_or(|evicted| at > evicted),
+                    None => true,
+                });
+            }
+        }
+        tables.retain(|_, entries| !entries.is_empty());
     }
 }
 
@@ -170,39 +216,6 @@ impl fmt::Debug for LiveRows {
             .field("tables", &self.tables().len())
             .finish_non_exhaustive()
     }
-}
-
-/// Removes what is past its grace time, then the oldest committed rows beyond the byte limit.
-fn sweep(tables: &mut BTreeMap<TablePath, Vec<Entry>>, now: Duration) {
-    let mut committed: Vec<(Duration, usize)> = Vec::new();
-    for entries in tables.values_mut() {
-        entries.retain(|entry| !entry.is_over(now));
-        committed.extend(
-            entries
-                .iter()
-                .filter_map(|entry| Some((entry.committed_at?, entry.bytes))),
-        );
-    }
-    let mut bytes: usize = committed.iter().map(|(_, bytes)| bytes).sum();
-    if bytes > COMMITTED_BYTES {
-        committed.sort_unstable();
-        let mut newest_evicted = None;
-        for (at, size) in committed {
-            if bytes <= COMMITTED_BYTES {
-                break;
-            }
-            bytes = bytes.saturating_sub(size);
-            newest_evicted = Some(at);
-        }
-        // A commit's batches go together, so that no half of a cut is left.
-        for entries in tables.values_mut() {
-            entries.retain(|entry| match entry.committed_at {
-                Some(at) => newest_evicted.is_none_or(|evicted| at > evicted),
-                None => true,
-            });
-        }
-    }
-    tables.retain(|_, entries| !entries.is_empty());
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ impl Default for CutPolicy {
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(10),
-            bytes: 256 << 20,
+            bytes: 128 << 20,
             rows: 4_000_000,
         }
     }

@@ -33,6 +33,9 @@ const BATCH_BYTES: usize = 16 << 20;
 /// Bytes appended before the budget hears of them, so that it isn't touched for each record.
 const REPORT_BYTES: usize = 256 << 10;
 
+/// Encoded files are at most about this part of the rows in memory.
+const ENCODED_PART: usize = 4;
+
 /// The writer of one table, used from one thread; commits run in the background, one at a time.
 pub struct TableWriter {
     pub(super) lake: Lake,
@@ -180,7 +183,11 @@ impl TableWriter {
         let log = self.take_log()?;
         let buffer = self.buffer.take();
         let (moves, flight_moves) = self.plan_moves();
-        let held = self.options.budget.hold(buffer.bytes);
+        // What the commit encodes comes on top of the rows, which stay readable until it lands.
+        let held = self
+            .options
+            .budget
+            .hold(buffer.bytes + buffer.bytes / ENCODED_PART);
         self.report();
         let plan = Plan {
             id: self.lake.clock().new_id(),
