@@ -9,7 +9,7 @@ use crate::harness::lake::TestLake;
 use crate::harness::process::{Eddy, Start};
 use crate::harness::services::scale;
 use crate::harness::wait::{PATIENCE, wait_until};
-use crate::proof::every_record_is_there_once;
+use crate::proof::{every_record_is_there_once, verified, wait_committed};
 use crate::readers::agree;
 
 const BATCH: usize = 20;
@@ -64,6 +64,35 @@ fn becomes_few(lake: &TestLake) {
         topic.name
     );
     assert!(eddy.http().number(&rewrites) > 0);
+}
+
+#[test]
+fn rows_that_retention_removed_are_explained_to_verify() {
+    let lake = TestLake::local();
+    let topic = Topic::create("retained", 2);
+    let keys = [
+        ("flush.interval.ms", "100"),
+        ("retention.ms", "500"),
+        ("upkeep.interval.ms", "50"),
+    ];
+    let eddy = worker(&lake, &topic, &keys);
+    topic.produce_values(&values(0..BATCH * 4));
+    wait_committed(&lake, &topic);
+    wait_until(PATIENCE, "every row is too old", || {
+        files(&lake, &topic) == 0
+    });
+    let report = verified(&eddy, &topic);
+    let retired = report["partitions"].as_array().expect("partitions").iter();
+    let retired: i64 = retired.filter_map(|part| part["retired"].as_i64()).sum();
+    assert_eq!(
+        retired,
+        i64::try_from(BATCH * 4).expect("a count"),
+        "{report}"
+    );
+    let count = format!("SELECT count(*) AS n FROM \"{}\"", topic.name);
+    wait_until(PATIENCE, "SQL shows no row", || {
+        eddy.http().number(&count) == 0
+    });
 }
 
 fn worker(lake: &TestLake, topic: &Topic, keys: &[(&str, &str)]) -> Eddy {
