@@ -1,6 +1,11 @@
 //! Compaction beside a writer: many small files become few, every record stays there once, and
 //! everybody's readers see the same table as before.
 
+use std::sync::atomic::AtomicBool;
+
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use eddy_engine::maintain::{Erasure, erase};
 use eddy_engine::read::Snapshot;
 use serde_json::json;
 
@@ -64,6 +69,37 @@ fn becomes_few(lake: &TestLake) {
         topic.name
     );
     assert!(eddy.http().number(&rewrites) > 0);
+    let erased = erase_each_tenth_offset(lake, &topic);
+    assert!(erased > 0);
+    let count = format!("SELECT count(*) AS n FROM \"{}\"", topic.name);
+    let left = i64::try_from(produced).expect("a count") - erased;
+    wait_until(PATIENCE, "SQL shows no erased row", || {
+        eddy.http().number(&count) == left
+    });
+    agree(&eddy, lake, &topic, &["order", "price", "_offset"]);
+    verified(&eddy, &topic);
+}
+
+/// As `DELETE FROM` does it; answers how many rows went.
+fn erase_each_tenth_offset(lake: &TestLake, topic: &Topic) -> i64 {
+    let lake = lake.open();
+    let erasure = Erasure {
+        id: lake.clock().new_id(),
+        reference: "each tenth".to_owned(),
+        columns: vec!["_offset".to_owned()],
+        may_match: &|_| true,
+        matches: &|batch| {
+            let offsets = batch["_offset"].as_primitive::<Int64Type>();
+            Ok(offsets
+                .values()
+                .iter()
+                .map(|offset| Some(offset % 10 == 3))
+                .collect())
+        },
+    };
+    let table = lake.table("topics", &topic.name);
+    let receipt = erase(&lake, &table, &erasure, &AtomicBool::new(false)).expect("erased");
+    i64::try_from(receipt.rows).expect("a count")
 }
 
 #[test]
