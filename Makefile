@@ -50,7 +50,7 @@ fuzz: ## Any bytes through the JSON walk for ten minutes (S=seconds); needs a ni
 # Only the worker is measured, so only it is a release build; the drivers are built as tests are.
 BENCH = cargo bench --locked --profile dev $(FEATURES) --bench '$(or $(T),*)'
 
-bench: ## The sink from a Kafka backlog to committed files, and freshness (T=name: one of them)
+bench: ## Engine, sink from a Kafka backlog, compaction, freshness (T=name: one of them)
 	$(SERVICES)/install >/dev/null
 	cargo build --locked --release
 	$(BENCH) --no-run

@@ -30,6 +30,23 @@ pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// The texts are equal. Keys are short: a few words compared in place are quicker than a call.
+#[inline]
+pub(crate) fn same(mut a: &[u8], mut b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    while let (Some((left, a_rest)), Some((right, b_rest))) =
+        (a.split_first_chunk::<8>(), b.split_first_chunk::<8>())
+    {
+        if left != right {
+            return false;
+        }
+        (a, b) = (a_rest, b_rest);
+    }
+    a.iter().zip(b).all(|(left, right)| left == right)
+}
+
 /// The escapes of `span` (valid ones) have half a surrogate pair without its other half.
 pub(crate) fn surrogates(span: &[u8]) -> bool {
     let mut at = 0;
@@ -132,6 +149,20 @@ mod tests {
             }
             let text = "é\u{7f} !~".repeat(length);
             assert_eq!(plain_end(text.as_bytes(), 0), text.len());
+        }
+    }
+
+    #[test]
+    fn texts_are_the_same_only_with_the_same_bytes() {
+        for length in 0..40 {
+            let text = vec![b'a'; length];
+            assert!(same(&text, &text.clone()));
+            assert!(!same(&text, &vec![b'a'; length + 1]));
+            for at in 0..length {
+                let mut other = text.clone();
+                other[at] = b'b';
+                assert!(!same(&text, &other));
+            }
         }
     }
 

@@ -12,7 +12,7 @@
 use super::column::Values;
 use super::number;
 use super::tape::{Entry, Token};
-use super::text::unescape;
+use super::text::{same, unescape};
 use super::tree::{NONE, ROOT, Tree};
 use crate::schema::{Kind, Shape};
 
@@ -130,7 +130,7 @@ impl Walk<'_> {
                     break;
                 }
                 let place = &tree.places[guess as usize];
-                if place.key.as_bytes() == key {
+                if same(place.key.as_bytes(), key) {
                     return guess;
                 }
                 guess = place.next;
