@@ -24,14 +24,14 @@ use uuid::Uuid;
 use crate::commit::{Cut, DataFile, Rewrite, TableLog};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Lake;
-use crate::maintain::compact::commit;
 use crate::maintain::output::Output;
 use crate::maintain::receipt::{self, Receipt};
+use crate::maintain::retain::commit_leaving;
 use crate::maintain::scan::{self, Scan};
 use crate::maintain::uploads::Journals;
 use crate::path::TablePath;
 use crate::read::Snapshot;
-use crate::read::retired::{self, Gone};
+use crate::read::retired::Gone;
 use crate::write::forget_journals;
 
 /// Files that one commit rewrites.
@@ -200,7 +200,6 @@ fn rewrite(
             journals.extend(named);
         }
     }
-    retired::record(lake, table, id, &receipt::reason(erasure.id), gone)?;
     let removes = found.into_iter().map(|(file, _)| file).collect();
     let cut = Cut {
         id,
@@ -213,7 +212,7 @@ fn rewrite(
         }),
         operation: "DELETE",
     };
-    let version = commit(lake, table, &cut)?;
+    let version = commit_leaving(lake, table, &cut, &receipt::reason(erasure.id), gone)?;
     forget_journals(lake, &journals);
     tracing::info!(
         topic = table.topic(),

@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use crate::commit::{Cut, DataFile, Rewrite};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::lake::Lake;
 use crate::maintain::compact::commit;
 use crate::maintain::policy::Retention;
 use crate::maintain::times::times;
 use crate::path::TablePath;
 use crate::read::Snapshot;
-use crate::read::retired;
+use crate::read::retired::{self, Gone};
 
 /// Files that one commit removes, so that its record stays small; more leave with the next.
 const AT_ONCE: usize = 500;
@@ -79,7 +79,6 @@ pub(super) fn retire(
     };
     let id = lake.clock().new_id();
     let gone = retired::rows_of(lake, table, &files)?;
-    retired::record(lake, table, id, "retention", gone)?;
     let cut = Cut {
         id,
         files: Vec::new(),
@@ -91,7 +90,7 @@ pub(super) fn retire(
         }),
         operation: "RETENTION",
     };
-    let version = commit(lake, table, &cut)?;
+    let version = commit_leaving(lake, table, &cut, "retention", gone)?;
     metrics::counter!("eddy_retention_rows_total", "topic" => table.topic().to_owned())
         .increment(done.rows);
     tracing::info!(
@@ -103,6 +102,31 @@ pub(super) fn retire(
         "rows left the table by its retention"
     );
     Ok(done)
+}
+
+/// Records what `cut` makes leave the table, and why; then commits it. Whether a recorded commit
+/// landed is seen by its files, so a record is taken back when it is known that it did not: the
+/// files stay, and a compaction may put their rows elsewhere.
+///
+/// # Errors
+/// As [`commit`].
+pub(super) fn commit_leaving(
+    lake: &Lake,
+    table: &TablePath,
+    cut: &Cut,
+    reason: &str,
+    gone: Vec<Gone>,
+) -> Result<u64> {
+    retired::record(lake, table, cut.id, reason, gone)?;
+    let committed = commit(lake, table, cut);
+    if let Err(error) = &committed
+        && error.kind() == ErrorKind::Fenced
+        && let Err(error) = retired::withdraw(lake, table, cut.id)
+    {
+        tracing::warn!(topic = table.topic(), commit = %cut.id, %error,
+            "the record of a removal that did not happen could not be taken back");
+    }
+    committed
 }
 
 #[cfg(test)]

@@ -122,6 +122,20 @@ pub(crate) fn record(
     Ok(())
 }
 
+/// Takes the record of the commit `id` back, which is known not to have landed: its files are still
+/// the table's, and may leave it later for another reason.
+///
+/// # Errors
+/// `Unavailable`.
+pub(crate) fn withdraw(lake: &Lake, table: &TablePath, id: Uuid) -> Result<()> {
+    let (store, path) = (
+        Arc::clone(lake.store()),
+        retired_object(lake.root(), table, id),
+    );
+    lake.wait(async move { store.delete(&path).await })??;
+    Ok(())
+}
+
 /// Rows of one file that are about to leave the table.
 #[derive(Debug, Default)]
 pub(crate) struct Gone {

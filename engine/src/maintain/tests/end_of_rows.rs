@@ -9,6 +9,7 @@ use object_store::ObjectStoreExt;
 use super::{World, eager, noon_ms};
 use crate::commit::GRACE;
 use crate::error::ErrorKind;
+use crate::maintain::retain::retire;
 use crate::maintain::{Pin, Policy, Retention};
 use crate::read::retired::{record, rows_of};
 use crate::read::{Snapshot, retired};
@@ -112,6 +113,28 @@ fn a_record_of_retirement_whose_commit_never_came_explains_nothing() {
         .lake
         .wait(async move { retired(&lake, &table, &snapshot).await });
     assert!(gone.unwrap().unwrap().is_empty());
+}
+
+#[test]
+fn a_retirement_that_lost_its_files_to_a_compaction_explains_nothing() {
+    let world = World::in_memory();
+    let mut writer = world.writer(&[0]);
+    world.commits(&mut writer, 0..40, 2);
+    let planned = world.snapshot();
+    assert!(world.pass(&eager()).unwrap().compacted.rewrites > 0);
+    let lost = retire(
+        &world.lake,
+        &world.table(),
+        &planned,
+        planned.files.to_vec(),
+    );
+    assert_eq!(lost.unwrap_err().kind(), ErrorKind::Fenced);
+    let (lake, table, snapshot) = (world.lake.clone(), world.table(), world.snapshot());
+    let gone = world
+        .lake
+        .wait(async move { retired(&lake, &table, &snapshot).await });
+    assert!(gone.unwrap().unwrap().is_empty());
+    assert_eq!(world.check().rows(), 40);
 }
 
 /// A table of 250 commits and two checkpoints whose first files were put together.
