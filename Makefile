@@ -47,14 +47,23 @@ fuzz: ## Any bytes through the JSON walk for ten minutes (S=seconds); needs a ni
 		cargo +nightly fuzz run --sanitizer none json_walk $(EDDY_CACHE)/fuzz/corpus -- \
 		-max_total_time=$(S) -dict=fuzz/json.dict -max_len=4096
 
-# Only the worker is measured, so only it is a release build; the drivers are built as tests are.
-BENCH = cargo bench --locked --profile dev $(FEATURES) --bench '$(or $(T),*)'
+# The engine's benches measure themselves, so they are release builds. Of the others only the worker
+# is measured, and only it is one; the drivers are built as tests are.
+ENGINE_BENCHES := engine
+OTHER_BENCHES := sink compact freshness
+BENCH = cargo bench --locked --profile dev $(FEATURES) $(foreach name,$(others),--bench $(name))
+engines = $(filter $(or $(T),$(ENGINE_BENCHES)),$(ENGINE_BENCHES))
+others = $(filter $(or $(T),$(OTHER_BENCHES)),$(OTHER_BENCHES))
 
 bench: ## Engine, sink from a Kafka backlog, compaction, freshness (T=name: one of them)
+	$(if $(engines)$(others),,$(error there is no benchmark called '$(T)'))
+	$(foreach name,$(engines),cargo bench --locked --package eddy-engine --bench $(name) &&) true
+ifneq ($(others),)
 	$(SERVICES)/install >/dev/null
 	cargo build --locked --release
 	$(BENCH) --no-run
 	EDDY_BIN=$(CARGO_TARGET_DIR)/release/eddy $(SERVICES)/with-services $(BENCH)
+endif
 
 services: ## Start Kafka and S3 for development and leave them running
 	@$(SERVICES)/develop start

@@ -14,20 +14,23 @@
 )]
 #![allow(missing_docs)]
 
-#[expect(
-    dead_code,
-    reason = "this benchmark needs neither services nor a worker process"
-)]
-mod load;
+#[path = "load/audit.rs"]
+mod audit;
+#[path = "load/events.rs"]
+mod events;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use audit::Audit;
 use eddy_engine::write::{Start, TableWriter, WriterOptions};
 use eddy_engine::{Clock, Lake, LakeOptions, Record, TimestampType, TopicId};
-use load::audit::Audit;
-use load::events::{Seeded, event};
+use events::{Seeded, event};
+
+/// The one that the binary has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Records between two publications of live rows, as a worker at full speed has them.
 const PUBLISH: usize = 40_000;

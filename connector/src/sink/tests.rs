@@ -105,10 +105,7 @@ async fn records_land_once_across_a_restart_and_live_rows_come_first() {
     let table = lake.table("topics", "orders");
     until(&clock, &connectors, || {
         let live = lake.live().batches(&table);
-        live.iter()
-            .map(|batch| batch.batch.num_rows())
-            .sum::<usize>()
-            == 1_000
+        live.iter().map(|batch| batch.rows()).sum::<usize>() == 1_000
     })
     .await;
     assert_eq!(

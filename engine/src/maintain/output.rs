@@ -21,11 +21,12 @@ use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
 use crate::commit::DataFile;
+use crate::encode::{ROW_GROUP_ROWS, delta_stats, properties};
 use crate::error::{Error, Result};
 use crate::fault;
 use crate::lake::Lake;
 use crate::path::{TablePath, sibling};
-use crate::write::{PART_BYTES, ROW_GROUP_ROWS, delta_stats, properties, write_journal};
+use crate::write::{PART_BYTES, write_journal};
 
 /// The order of compacted rows, as the footer says it; only files that say so are believed (P22).
 const SORTED: &str = "eddy.sorted";
@@ -214,7 +215,7 @@ fn compacted(schema: &Schema, sorted: bool) -> Result<WriterProperties> {
         .collect();
     let keys = ColumnPath::from("_key");
     let most = u64::try_from(ROW_GROUP_ROWS).unwrap_or(u64::MAX);
-    Ok(properties(schema, &[])?
+    Ok(properties(schema)?
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_column_bloom_filter_fpp(keys.clone(), BLOOM_FALSE)

@@ -69,15 +69,17 @@ pub fn clip(
         }
     }
     for (live, take) in live.iter().zip(takes) {
-        if live.batch.num_rows() == 0 || take.offsets.is_empty() {
+        if take.offsets.is_empty() {
             continue;
         }
-        let rows = match take.partial {
-            false => live.batch.clone(),
-            true => rows_of(&live.batch, &take.offsets)?,
-        };
-        if rows.num_rows() > 0 {
-            clipped.batches.push(rows);
+        for batch in &live.batches {
+            let rows = match take.partial {
+                false => batch.clone(),
+                true => rows_of(batch, &take.offsets)?,
+            };
+            if rows.num_rows() > 0 {
+                clipped.batches.push(rows);
+            }
         }
     }
     Ok(clipped)

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 
 use crate::clock::Clock;
 use crate::path::TablePath;
@@ -26,14 +26,33 @@ const GRACE: Duration = Duration::from_secs(10);
 /// worker's memory.
 const COMMITTED_BYTES: usize = 64 << 20;
 
-/// A batch of live rows and what it stands for.
+/// Live rows published together, and what they stand for.
 #[derive(Debug, Clone)]
 pub struct LiveBatch {
-    /// The rows, columns named provisionally; bind them by identity (P12).
-    pub batch: RecordBatch,
-    /// The offsets that the batch accounts for, at most one range per partition. Offsets without a
+    /// The rows, in any order, columns named provisionally; bind them by identity (P12). Several
+    /// batches where rows of like shape were put together.
+    pub batches: Vec<RecordBatch>,
+    /// The offsets that the rows account for, at most one range per partition. Offsets without a
     /// row in it hold no record.
     pub ranges: Vec<LiveRange>,
+}
+
+impl LiveBatch {
+    /// The rows of all batches.
+    pub fn rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// The bytes of all batches in memory, without what their buffers hold for others.
+    pub fn bytes(&self) -> usize {
+        let arrays = self.batches.iter().flat_map(RecordBatch::columns);
+        let bytes = arrays.map(|array| array.to_data().get_slice_memory_size());
+        // A size that Arrow can't tell is that of the whole buffers.
+        bytes
+            .zip(self.batches.iter().flat_map(RecordBatch::columns))
+            .map(|(bytes, array)| bytes.unwrap_or_else(|_| array.get_array_memory_size()))
+            .sum()
+    }
 }
 
 /// The offsets `[lo, hi)` of one partition.
@@ -103,7 +122,7 @@ impl LiveRows {
 
     /// Makes a batch readable.
     pub(crate) fn publish(&self, table: &TablePath, live: LiveBatch) -> Arc<LiveBatch> {
-        let bytes = live.batch.get_array_memory_size();
+        let bytes = live.bytes();
         let live = Arc::new(live);
         let mut tables = self
             .0
@@ -226,7 +245,7 @@ mod tests {
 
     fn empty() -> LiveBatch {
         LiveBatch {
-            batch: RecordBatch::new_empty(Arc::new(Schema::empty())),
+            batches: vec![RecordBatch::new_empty(Arc::new(Schema::empty()))],
             ranges: Vec::new(),
         }
     }

@@ -58,7 +58,8 @@ fn bind_fields(
     }
 }
 
-fn bind_array(array: &ArrayRef, target: &FieldRef) -> Result<ArrayRef> {
+/// As [`bind`], for one column.
+pub(crate) fn bind_array(array: &ArrayRef, target: &FieldRef) -> Result<ArrayRef> {
     if array.data_type() == target.data_type() {
         return Ok(Arc::clone(array));
     }

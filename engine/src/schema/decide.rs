@@ -15,6 +15,7 @@ use arrow::record_batch::RecordBatchOptions;
 
 use super::grow::grow;
 use super::kind::{KIND, Kind, Shape, Step, step};
+use super::union::union;
 use crate::Result;
 
 /// What a cut's batches become before their columns are reserved.
@@ -23,12 +24,8 @@ use crate::Result;
 ///
 /// `Internal` when a batch is not what the shredder makes.
 pub fn decide(reserved: &Schema, batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
-    let mut all = reserved.clone();
-    for batch in &batches {
-        if let Some(grown) = grow(&all, batch.schema_ref()) {
-            all = grown;
-        }
-    }
+    let found = union(batches.iter().map(|batch| batch.schema_ref().as_ref()));
+    let all = grow(reserved, &found).unwrap_or_else(|| reserved.clone());
     let mut open = Vec::new();
     find(all.fields(), Some(reserved.fields()), &[], &mut open);
     open.retain(|open| {

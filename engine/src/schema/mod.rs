@@ -33,6 +33,7 @@ mod project;
 pub mod rebuild;
 #[cfg(test)]
 mod tests;
+mod union;
 
 pub use bind::bind;
 pub use columns::{Column, columns};
@@ -42,7 +43,10 @@ pub use grow::grow;
 pub use kind::{KEY, KIND, Kind, Limits, Shape};
 pub use project::project;
 
+pub(crate) use bind::bind_array;
 pub(crate) use envelope::header_fields;
 pub(crate) use kind::{Step, element_field, list_element, member_field, payload_field};
 pub(crate) use kind::{is_members, rescued_field, step};
 pub(crate) use names::Names;
+pub(crate) use project::unreserved;
+pub(crate) use union::union;

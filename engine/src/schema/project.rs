@@ -63,7 +63,7 @@ fn project_type(reserved: &FieldRef, discovered: &DataType) -> Result<DataType> 
 }
 
 /// What to say about a column that the table doesn't have.
-pub(super) fn unreserved(field: &FieldRef) -> Error {
+pub(crate) fn unreserved(field: &FieldRef) -> Error {
     Error::internal(format!(
         "column `{}` (key `{}`, kind `{}`) has no name in the table; reserve it first",
         field.name(),

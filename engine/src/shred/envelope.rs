@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayBuilder, ArrayRef, BinaryBuilder, Int32Array, Int64Array, ListArray, StringArray,
-    StringBuilder, StructArray, TimestampMicrosecondArray, new_null_array,
+    Array, ArrayBuilder, ArrayRef, AsArray, BinaryBuilder, Int32Array, Int64Array, ListArray,
+    StringArray, StringBuilder, StructArray, TimestampMicrosecondArray, UInt32Array,
+    new_null_array,
 };
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use arrow::compute::take as take_rows;
 use arrow::datatypes::{DataType, Field, FieldRef};
 
 use crate::record::{Record, TimestampType, TopicId};
@@ -91,7 +93,7 @@ impl Envelope {
 
     /// The columns, in the order of [`envelope_schema`]; empties the envelope. Its buffers start
     /// as large as this batch's: growing them step by step would cost more than filling them.
-    pub(super) fn finish(&mut self) -> Result<(Vec<FieldRef>, Vec<ArrayRef>)> {
+    pub(super) fn finish(&mut self) -> Result<Envelopes> {
         let rows = self.rows();
         self.bytes = 0;
         let columns: Vec<ArrayRef> = vec![
@@ -112,7 +114,10 @@ impl Envelope {
         if columns.len() != self.fields.len() {
             return Err(Error::internal("the envelope has columns without names"));
         }
-        Ok((self.fields.clone(), columns))
+        Ok(Envelopes {
+            fields: self.fields.clone(),
+            columns,
+        })
     }
 
     /// Gives the empty buffers back.
@@ -172,6 +177,45 @@ impl Envelope {
             Arc::new(headers),
             None,
         )?))
+    }
+}
+
+/// The finished envelopes of some rows, in the order of [`envelope_schema`].
+#[derive(Debug)]
+pub(super) struct Envelopes {
+    pub(super) fields: Vec<FieldRef>,
+    pub(super) columns: Vec<ArrayRef>,
+}
+
+impl Envelopes {
+    pub(super) fn len(&self) -> usize {
+        self.columns.first().map_or(0, |column| column.len())
+    }
+
+    /// A row's original value.
+    pub(super) fn value(&self, row: Option<&u32>) -> Option<&[u8]> {
+        let values = self.columns.last()?.as_binary_opt::<i32>()?;
+        let row = *row? as usize;
+        (row < values.len() && values.is_valid(row)).then(|| values.value(row))
+    }
+
+    /// Some of the rows, in this order.
+    pub(super) fn rows(&self, rows: &UInt32Array) -> Result<Self> {
+        let columns = self.columns.iter().zip(&self.fields);
+        let columns = columns.map(|(column, field)| {
+            if column.null_count() == column.len()
+                || field.name() == "_topic"
+                || field.name() == "_topic_id"
+            {
+                // The same in every row.
+                return Ok(column.slice(0, rows.len()));
+            }
+            Ok(take_rows(column, rows, None)?)
+        });
+        Ok(Self {
+            fields: self.fields.clone(),
+            columns: columns.collect::<Result<_>>()?,
+        })
     }
 }
 

@@ -19,6 +19,7 @@
 mod batch;
 mod column;
 mod envelope;
+mod group;
 mod json;
 mod list;
 mod number;
@@ -31,10 +32,9 @@ mod to_json;
 mod tree;
 mod walk;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, UInt32Array};
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatchOptions;
 
@@ -42,7 +42,8 @@ use crate::record::{Record, TopicId};
 use crate::schema::Limits;
 use crate::{Error, Result};
 use column::Column;
-use envelope::{Envelope, payload_bytes};
+use envelope::{Envelope, Envelopes, payload_bytes};
+use group::{WIDE, Waiting};
 use json::Tape;
 pub(crate) use number::is_exact;
 use tape::Token;
@@ -80,8 +81,11 @@ pub struct Shredder {
     payload: usize,
     /// The buffers for the next batch are as large as the last one was.
     prepared: bool,
+    /// The rows that are being collected are grouped.
+    grouping: bool,
+    waiting: Waiting,
     /// Batches that had to be ended before anybody asked for them.
-    sealed: VecDeque<Result<RecordBatch>>,
+    sealed: Vec<Result<RecordBatch>>,
     sealed_rows: usize,
     sealed_bytes: usize,
 }
@@ -99,7 +103,9 @@ impl Shredder {
             scratch: Scratch::default(),
             payload: 0,
             prepared: false,
-            sealed: VecDeque::new(),
+            grouping: false,
+            waiting: Waiting::default(),
+            sealed: Vec::new(),
             sealed_rows: 0,
             sealed_bytes: 0,
         }
@@ -121,12 +127,18 @@ impl Shredder {
         }
         self.payload += payload;
         let row = self.envelope.rows();
+        if row == 0 {
+            self.grouping = self.tree.leaves() >= WIDE;
+        }
         let error = match record.value {
             Some(value) if self.converter == Converter::Json || begins_object(value) => {
                 self.shred(value, row)
             }
             _ => None,
         };
+        if self.grouping && self.waiting.rows() == row {
+            self.waiting.push_empty();
+        }
         self.envelope
             .append(record, ingested_at_us, error.as_deref());
         self.bytes()
@@ -139,7 +151,7 @@ impl Shredder {
 
     /// Bytes buffered, roughly.
     pub fn bytes(&self) -> usize {
-        self.envelope.bytes() + self.tree.bytes + self.sealed_bytes
+        self.envelope.bytes() + self.tree.bytes + self.waiting.bytes() + self.sealed_bytes
     }
 
     /// The batch should be finished now, whatever else is planned.
@@ -147,26 +159,21 @@ impl Shredder {
         self.payload >= FULL_BYTES || !self.sealed.is_empty()
     }
 
-    /// Takes the rows as a batch with the columns that they have, the envelope last; `None`
-    /// without rows. Who appends on after [`Shredder::is_full`] may get the rows in several
-    /// batches: call until `None`.
+    /// Takes the rows as batches with the columns that they have, the envelope last: none without
+    /// rows, one in general. There are several, and the rows in another order, where rows of like
+    /// keys are put together, and after [`Shredder::is_full`].
     ///
     /// # Errors
     ///
     /// `Internal` for what can't happen.
-    pub fn finish(&mut self) -> Result<Option<RecordBatch>> {
-        if let Some(batch) = self.sealed.pop_front() {
-            if self.sealed.is_empty() {
-                self.sealed_rows = 0;
-                self.sealed_bytes = 0;
-            }
-            return batch.map(Some);
-        }
-        if self.envelope.rows() == 0 {
+    pub fn finish(&mut self) -> Result<Vec<RecordBatch>> {
+        if self.envelope.rows() == 0 && self.sealed.is_empty() {
             self.shrink();
-            return Ok(None);
         }
-        self.take().map(Some)
+        self.seal();
+        self.sealed_rows = 0;
+        self.sealed_bytes = 0;
+        std::mem::take(&mut self.sealed).into_iter().collect()
     }
 
     /// Goes on with the columns that the table has now. Columns discovered here that it lacks stay.
@@ -180,6 +187,10 @@ impl Shredder {
         }
         let root = self.tape.entries.first();
         if root.is_none_or(|root| root.token != Token::Object) {
+            return None;
+        }
+        if self.grouping {
+            self.waiting.push(&self.tape.entries, value);
             return None;
         }
         let mut walk = Walk {
@@ -198,8 +209,44 @@ impl Shredder {
         }
         self.sealed_rows += self.envelope.rows();
         self.sealed_bytes += self.envelope.bytes() + self.tree.bytes;
-        let batch = self.take();
-        self.sealed.push_back(batch);
+        if self.grouping {
+            self.take_groups();
+        } else {
+            let envelope = self.envelope.finish();
+            let batch = envelope.and_then(|envelope| self.take(envelope));
+            self.sealed.push(batch);
+        }
+        self.payload = 0;
+        self.prepared = true;
+    }
+
+    /// Shreds the rows that wait, group by group.
+    fn take_groups(&mut self) {
+        let whole = match self.envelope.finish() {
+            Ok(envelope) => envelope,
+            Err(error) => return self.sealed.push(Err(error)),
+        };
+        for group in self.waiting.groups() {
+            for (row, tape) in group.tapes.iter().enumerate() {
+                let Some(text) = whole.value(group.rows.get(row)) else {
+                    continue;
+                };
+                let tape = self.waiting.tape(tape);
+                if !tape.is_empty() {
+                    let mut walk = Walk {
+                        tree: &mut self.tree,
+                        scratch: &mut self.scratch,
+                        tape,
+                        text,
+                    };
+                    walk.record(row);
+                }
+            }
+            let rows = UInt32Array::from(group.rows);
+            let batch = whole.rows(&rows).and_then(|envelope| self.take(envelope));
+            self.sealed.push(batch);
+        }
+        self.waiting.clear();
     }
 
     /// Gives back the buffers that were made for the next batch when none comes: thousands of idle
@@ -207,19 +254,18 @@ impl Shredder {
     fn shrink(&mut self) {
         if std::mem::take(&mut self.prepared) {
             self.envelope.shrink();
+            self.waiting.shrink();
             self.tree.columns.iter_mut().for_each(Column::shrink);
         }
     }
 
-    fn take(&mut self) -> Result<RecordBatch> {
-        let rows = self.envelope.rows();
-        self.prepared = true;
-        self.payload = 0;
+    /// The rows of the tree, with their envelopes.
+    fn take(&mut self, envelope: Envelopes) -> Result<RecordBatch> {
+        let rows = envelope.len();
         self.tree.bytes = 0;
         let (mut fields, mut columns) = self.tree.take_object(ROOT, rows)?;
-        let (envelope_fields, envelope_columns) = self.envelope.finish()?;
-        fields.extend(envelope_fields);
-        columns.extend(envelope_columns);
+        fields.extend(envelope.fields);
+        columns.extend(envelope.columns);
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
             .map_err(Error::from)

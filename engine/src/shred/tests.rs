@@ -39,7 +39,7 @@ fn shred_into(reserved: &Schema, limits: Limits, values: &[&str]) -> RecordBatch
     for (offset, value) in values.iter().enumerate() {
         shredder.append(&record(offset as i64, value.as_bytes()), 7);
     }
-    let batch = shredder.finish().unwrap().unwrap();
+    let batch = shredder.finish().unwrap().remove(0);
     assert_eq!(batch.num_rows(), values.len());
     for (row, value) in values.iter().enumerate() {
         let wanted = Json::parse(value.as_bytes()).unwrap().normal();
@@ -120,8 +120,8 @@ fn what_is_no_json_object_lands_with_its_envelope() {
         record.timestamp_ms = None;
         shredder.append(&record, 7);
     }
-    let batch = shredder.finish().unwrap().unwrap();
-    assert!(shredder.finish().unwrap().is_none());
+    let batch = shredder.finish().unwrap().remove(0);
+    assert!(shredder.finish().unwrap().is_empty());
     let value = batch.column_by_name("_value").unwrap().as_binary::<i32>();
     for (row, wanted) in values.iter().enumerate() {
         let found = value.is_valid(row).then(|| value.value(row));
@@ -261,7 +261,7 @@ fn empty_objects_and_lists_are_values_where_their_column_exists() {
         &record(0, br#"{"o": {"a": 1}, "l": [1], "m": [1, "a"]}"#),
         0,
     );
-    table = grow(&table, shredder.finish().unwrap().unwrap().schema_ref()).unwrap();
+    table = grow(&table, shredder.finish().unwrap().remove(0).schema_ref()).unwrap();
     shredder.rebase(&table);
     shredder.append(
         &record(1, br#"{"o": {}, "l": [], "m": [{}, []], "new": {}}"#),
@@ -271,7 +271,7 @@ fn empty_objects_and_lists_are_values_where_their_column_exists() {
         &record(2, br#"{"o": {"a": null}, "l": [null], "m": null}"#),
         0,
     );
-    let batch = bind(&shredder.finish().unwrap().unwrap(), &table).unwrap();
+    let batch = bind(&shredder.finish().unwrap().remove(0), &table).unwrap();
     let column = |name| batch.column_by_name(name).unwrap();
     assert_eq!(column("o").null_count(), 0);
     assert_eq!(column("l").null_count(), 0);
@@ -286,13 +286,13 @@ fn rows_without_a_column_leave_it_out_of_their_batch() {
         &record(0, br#"{"a": 1, "b": {"c": [{"d": 1, "e": 2}]}}"#),
         0,
     );
-    shredder.finish().unwrap().unwrap();
+    shredder.finish().unwrap().remove(0);
     shredder.append(&record(1, br#"{"b": {"c": [{"e": 2}]}, "a": null}"#), 0);
-    let batch = shredder.finish().unwrap().unwrap();
+    let batch = shredder.finish().unwrap().remove(0);
     assert_eq!(names(&batch), ["b"]);
     let list = batch.column(0).as_struct().column(0).as_list::<i32>();
     assert_eq!(list.values().as_struct().column_names(), ["e"]);
-    assert!(shredder.finish().unwrap().is_none());
+    assert!(shredder.finish().unwrap().is_empty());
 }
 
 #[test]

@@ -245,6 +245,11 @@ impl Tree {
         self.create(place, shape, name)
     }
 
+    /// Columns with values of their own.
+    pub(super) fn leaves(&self) -> usize {
+        self.leaves
+    }
+
     /// Leaves that the budget still allows.
     pub(super) fn leaves_left(&self) -> usize {
         self.limits.leaves.saturating_sub(self.leaves)

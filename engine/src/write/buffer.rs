@@ -121,8 +121,8 @@ pub(super) struct Buffer {
 
 impl Buffer {
     pub(super) fn push(&mut self, live: Arc<LiveBatch>) {
-        self.rows += live.batch.num_rows();
-        self.bytes += live.batch.get_array_memory_size();
+        self.rows += live.rows();
+        self.bytes += live.bytes();
         self.batches.push(live);
     }
 

@@ -20,14 +20,14 @@ use uuid::Uuid;
 
 use crate::budget::Held;
 use crate::commit::{Cut, DataFile, GRACE, Move, TableLog};
+use crate::encode::{Encoded, encode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault;
 use crate::lake::Lake;
 use crate::path::{TablePath, data_file};
 use crate::read::live::LiveBatch;
-use crate::schema::{decide, envelope_schema, grow, project};
+use crate::schema::{decide, envelope_schema, grow, project, union};
 use crate::write::day::{by_day, day_text};
-use crate::write::file::{Encoded, encode};
 use crate::write::options::{Retry, Stall};
 use crate::write::upload::{forget_journals, upload, write_journal};
 
@@ -186,19 +186,18 @@ impl Run {
             .plan
             .live
             .iter()
-            .filter(|live| live.batch.num_rows() > 0)
-            .map(|live| live.batch.clone())
+            .flat_map(|live| live.batches.iter().cloned())
             .collect();
         if batches.is_empty() {
             return Ok(Vec::new());
         }
         let batches = decide(&self.log.schema(), batches)?;
-        let discovered = union(&batches);
+        let discovered = columns(&batches);
         let reserved = self.until_settled("reserve columns", |run| run.log.reserve(&discovered))?;
         fault::point("before_encode");
         let mut files = Vec::new();
         for (day, batches) in by_day(&batches, self.lake.clock().now_us())? {
-            let file_schema = Arc::new(project(&reserved, &union(&batches))?);
+            let file_schema = Arc::new(project(&reserved, &columns(&batches))?);
             let path = data_file(&day_text(day), self.lake.clock().new_id());
             files.push((path, encode(&batches, &file_schema)?));
         }
@@ -334,18 +333,8 @@ fn data_file_of(path: String, file: &Encoded, begun_us: i64) -> DataFile {
 }
 
 /// Every column of `batches`, under provisional names.
-fn union(batches: &[RecordBatch]) -> Schema {
-    let mut union = envelope_schema();
-    let mut last = None;
-    for batch in batches {
-        let schema = batch.schema();
-        if last.as_ref().is_some_and(|last| Arc::ptr_eq(last, &schema)) {
-            continue;
-        }
-        if let Some(grown) = grow(&union, &schema) {
-            union = grown;
-        }
-        last = Some(schema);
-    }
-    union
+fn columns(batches: &[RecordBatch]) -> Schema {
+    let envelope = envelope_schema();
+    let found = union(batches.iter().map(|batch| batch.schema_ref().as_ref()));
+    grow(&envelope, &found).unwrap_or(envelope)
 }

@@ -40,13 +40,10 @@ mod assign;
 mod buffer;
 mod cut;
 mod day;
-mod encoding;
-mod file;
 mod job;
 mod options;
 mod release;
 mod settle;
-mod stats;
 mod table;
 mod upload;
 
@@ -57,6 +54,4 @@ pub use cut::{CutPolicy, Pending};
 pub use options::{CommittedRange, Released, Retry, Stall, Start, WriterOptions};
 pub use table::TableWriter;
 
-pub(crate) use encoding::{ROW_GROUP_ROWS, properties};
-pub(crate) use stats::delta_stats;
 pub(crate) use upload::{PART_BYTES, forget_journals, write_journal};

@@ -4,10 +4,8 @@
 //! partitions up in `release`; this file has the steady state: append, publish, cut, poll.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use crate::budget::Share;
@@ -16,7 +14,6 @@ use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::read::live::LiveBatch;
 use crate::record::Record;
-use crate::schema::envelope_schema;
 use crate::shred::Shredder;
 use crate::write::buffer::{Buffer, Owned, publish_ranges};
 use crate::write::cut::Pending;
@@ -141,14 +138,11 @@ impl TableWriter {
     pub fn publish(&mut self) -> Result<()> {
         self.check_good()?;
         let rows = self.shredder.rows();
-        let batch = self
-            .shredder
-            .finish()?
-            .unwrap_or_else(|| RecordBatch::new_empty(Arc::new(envelope_schema())));
-        debug_assert_eq!(batch.num_rows(), rows, "E1: a shredded record is a row");
+        let batches = self.shredder.finish()?;
         let ranges = publish_ranges(&mut self.owned, &self.options.topic_id);
         if !ranges.is_empty() {
-            let live = LiveBatch { batch, ranges };
+            let live = LiveBatch { batches, ranges };
+            debug_assert_eq!(live.rows(), rows, "E1: a shredded record is a row");
             let live = self.lake.live().publish(&self.options.table, live);
             self.buffer.push(live);
         }

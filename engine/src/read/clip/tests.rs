@@ -33,7 +33,7 @@ fn batch(ranges: &[(i32, i64, i64)]) -> LiveBatch {
         ("_offset", Arc::new(offsets)),
     ];
     LiveBatch {
-        batch: RecordBatch::try_from_iter(columns).unwrap(),
+        batches: vec![RecordBatch::try_from_iter(columns).unwrap()],
         ranges: ranges
             .iter()
             .map(|(partition, lo, hi)| LiveRange {

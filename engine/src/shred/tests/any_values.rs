@@ -190,7 +190,7 @@ proptest! {
             for value in chunk {
                 shredder.append(&record(0, value.as_bytes()), 0);
             }
-            let batch = shredder.finish().unwrap().unwrap();
+            let batch = shredder.finish().unwrap().remove(0);
             let reserved = cut(&table, vec![batch], &[chunk]);
             let known = table.fields().iter().map(|f| f.name());
             prop_assert!(known.clone().all(|name| reserved.field_with_name(name).is_ok()));
@@ -218,7 +218,7 @@ proptest! {
                 }
                 // The other's names come in the middle of a batch.
                 writer.rebase(&table);
-                let batch = writer.finish().unwrap().unwrap();
+                let batch = writer.finish().unwrap().remove(0);
                 table = cut(&table, vec![batch], &[values]);
                 if half == 0 {
                     writer.rebase(&table);

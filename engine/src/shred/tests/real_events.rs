@@ -1,6 +1,7 @@
 //! Real events with real trouble in them: thousands of paths, drift, keys that differ only in case.
 
-use arrow::datatypes::Schema;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Int64Type, Schema};
 
 use super::any_values::cut;
 use super::{record, shredder};
@@ -28,16 +29,36 @@ fn shred_all(events: &[String], rows: usize, limits: Limits) -> Schema {
     for cut_events in events.chunks(rows * 3) {
         let mut batches = Vec::new();
         for chunk in cut_events.chunks(rows) {
-            for event in chunk {
-                shredder.append(&record(0, event.as_bytes()), 0);
+            for (offset, event) in chunk.iter().enumerate() {
+                shredder.append(&record(offset as i64, event.as_bytes()), 0);
             }
-            batches.push(shredder.finish().unwrap().unwrap());
+            let made = shredder.finish().unwrap();
+            let rows: usize = made.iter().map(RecordBatch::num_rows).sum();
+            assert_eq!(rows, chunk.len());
+            batches.extend(
+                made.into_iter()
+                    .map(|batch| (in_order_of(&batch, chunk), batch)),
+            );
         }
-        let chunks: Vec<_> = cut_events.chunks(rows).collect();
-        table = cut(&table, batches, &chunks);
+        let (values, batches): (Vec<_>, Vec<_>) = batches.into_iter().unzip();
+        let values: Vec<&[String]> = values.iter().map(Vec::as_slice).collect();
+        table = cut(&table, batches, &values);
         shredder.rebase(&table);
     }
     table
+}
+
+/// The events of the batch's rows: a wide table's batches have them in an order of their own.
+fn in_order_of(batch: &RecordBatch, events: &[String]) -> Vec<String> {
+    let offsets = batch
+        .column_by_name("_offset")
+        .unwrap()
+        .as_primitive::<Int64Type>();
+    offsets
+        .values()
+        .iter()
+        .map(|&offset| events[offset as usize].clone())
+        .collect()
 }
 
 fn leaves(table: &Schema) -> usize {

@@ -1,16 +1,15 @@
 //! What a file's statistics say, and what they must not.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, StringArray, StructArray,
-    TimestampMicrosecondArray,
+    ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
+    StructArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Fields};
 use serde_json::{Value, json};
 
-use super::*;
+use crate::encode::encode;
 
 fn stats(columns: Vec<(&str, ArrayRef)>) -> Value {
     let batch = RecordBatch::try_from_iter_with_nullable(

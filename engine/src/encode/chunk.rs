@@ -1,0 +1,299 @@
+//! One column of one row group: its pages, compressed, with their place in the page index.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::column::page::{CompressedPage, Page, PageWriter};
+use parquet::column::writer::ColumnCloseResult;
+use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::file::metadata::{ColumnChunkMetaData, ColumnIndexBuilder, OffsetIndexBuilder};
+use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::statistics::Statistics;
+use parquet::file::writer::{SerializedPageWriter, SerializedRowGroupWriter, TrackedWrite};
+use parquet::schema::types::ColumnDescPtr;
+use zstd::bulk::Compressor;
+
+use super::hybrid::{Hybrid, width_of};
+use super::levels::{Run, push};
+use crate::error::{Error, Result};
+
+/// The fastest level that finds repetitions.
+pub(super) const LEVEL: i32 = 1;
+
+/// What the columns of a file are compressed with, one after the other.
+pub(super) struct Press {
+    compressor: Compressor<'static>,
+    /// A page before and after compression.
+    plain: Vec<u8>,
+    packed: Vec<u8>,
+    /// The pages of the column that is being written.
+    pages: Vec<u8>,
+}
+
+impl Press {
+    pub(super) fn new() -> Result<Self> {
+        let compressor = Compressor::new(LEVEL)
+            .map_err(|error| Error::internal("zstd has no such level").with_source(error))?;
+        Ok(Self {
+            compressor,
+            plain: Vec::new(),
+            packed: Vec::new(),
+            pages: Vec::new(),
+        })
+    }
+}
+
+/// The rows of a page: the levels of all, and how many have no value.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    runs: Vec<Run>,
+    rows: usize,
+    nulls: usize,
+}
+
+impl Rows {
+    /// Adds `rows` rows with a value, whose level is `top`.
+    pub(super) fn values(&mut self, top: u32, rows: usize) {
+        push(&mut self.runs, top, rows);
+        self.rows += rows;
+    }
+
+    /// Adds rows without a value.
+    pub(super) fn nulls(&mut self, run: Run) {
+        push(&mut self.runs, run.level, run.rows);
+        self.rows += run.rows;
+        self.nulls += run.rows;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+}
+
+/// The least and the greatest value of a page as the page index has them.
+pub(super) type Bounds = Option<(Vec<u8>, Vec<u8>)>;
+
+/// A column chunk that is being written.
+pub(super) struct Chunk<'a> {
+    column: ColumnDescPtr,
+    compressor: &'a mut Compressor<'static>,
+    plain: &'a mut Vec<u8>,
+    packed: &'a mut Vec<u8>,
+    sink: TrackedWrite<&'a mut Vec<u8>>,
+    index: ColumnIndexBuilder,
+    places: OffsetIndexBuilder,
+    encodings: Vec<Encoding>,
+    dictionary: bool,
+    first_page: Option<u64>,
+    rows: usize,
+    nulls: usize,
+    uncompressed: usize,
+}
+
+impl<'a> Chunk<'a> {
+    pub(super) fn new(column: ColumnDescPtr, press: &'a mut Press) -> Self {
+        press.pages.clear();
+        Self {
+            index: ColumnIndexBuilder::new(column.physical_type()),
+            column,
+            compressor: &mut press.compressor,
+            plain: &mut press.plain,
+            packed: &mut press.packed,
+            sink: TrackedWrite::new(&mut press.pages),
+            places: OffsetIndexBuilder::new(),
+            encodings: vec![Encoding::RLE],
+            dictionary: false,
+            first_page: None,
+            rows: 0,
+            nulls: 0,
+            uncompressed: 0,
+        }
+    }
+
+    /// The definition level of a row with a value.
+    pub(super) fn top(&self) -> u32 {
+        u32::try_from(self.column.max_def_level()).unwrap_or(0)
+    }
+
+    /// Begins the chunk with `entries` distinct values in plain encoding.
+    pub(super) fn dictionary(
+        &mut self,
+        entries: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<()> {
+        self.plain.clear();
+        write(self.plain);
+        self.dictionary = true;
+        self.encodings.push(Encoding::PLAIN);
+        let (num_values, buf) = (count(entries)?, self.compress()?);
+        let page = Page::DictionaryPage {
+            buf,
+            num_values,
+            encoding: Encoding::PLAIN,
+            is_sorted: false,
+        };
+        self.write(page)?;
+        Ok(())
+    }
+
+    /// Adds a page. Without `bounds` although there are values, the column has no page index of
+    /// values.
+    pub(super) fn page(
+        &mut self,
+        rows: &mut Rows,
+        encoding: Encoding,
+        bounds: Bounds,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<()> {
+        self.plain.clear();
+        if self.top() > 0 {
+            self.plain.extend_from_slice(&[0; 4]);
+            let mut levels = Hybrid::new(self.plain, width_of(self.top()));
+            rows.runs
+                .iter()
+                .for_each(|run| levels.push(run.level, run.rows));
+            levels.finish();
+            let length = count(self.plain.len() - 4)?;
+            if let Some(prefix) = self.plain.first_chunk_mut::<4>() {
+                *prefix = length.to_le_bytes();
+            }
+        }
+        write(self.plain);
+        if !self.encodings.contains(&encoding) {
+            self.encodings.push(encoding);
+        }
+        let (num_values, buf) = (count(rows.rows)?, self.compress()?);
+        let page = Page::DataPage {
+            buf,
+            num_values,
+            encoding,
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        };
+        let (offset, size) = self.write(page)?;
+        self.first_page.get_or_insert(offset);
+        self.places.append_row_count(rows.rows as i64);
+        self.places.append_offset_and_size(offset as i64, size);
+        self.note_bounds(rows, bounds);
+        self.rows += rows.rows;
+        self.nulls += rows.nulls;
+        *rows = Rows {
+            runs: std::mem::take(&mut rows.runs),
+            ..Rows::default()
+        };
+        rows.runs.clear();
+        Ok(())
+    }
+
+    fn note_bounds(&mut self, rows: &Rows, bounds: Bounds) {
+        let nulls = rows.nulls as i64;
+        match bounds {
+            _ if rows.nulls == rows.rows => {
+                self.index.append(true, Vec::new(), Vec::new(), nulls);
+            }
+            Some((least, greatest)) => self.index.append(false, least, greatest, nulls),
+            None => self.index.to_invalid(),
+        }
+    }
+
+    fn compress(&mut self) -> Result<Bytes> {
+        self.packed.clear();
+        self.packed
+            .reserve(zstd::zstd_safe::compress_bound(self.plain.len()));
+        let failed = |error| Error::internal("zstd could not compress a page").with_source(error);
+        self.compressor
+            .compress_to_buffer(self.plain.as_slice(), self.packed)
+            .map_err(failed)?;
+        Ok(Bytes::copy_from_slice(self.packed))
+    }
+
+    /// Where the page begins, and its size with the header.
+    fn write(&mut self, page: Page) -> Result<(u64, i32)> {
+        let page = CompressedPage::new(page, self.plain.len());
+        let written = SerializedPageWriter::new(&mut self.sink).write_page(page)?;
+        self.uncompressed += written.uncompressed_size;
+        let size = i32::try_from(written.compressed_size).map_err(|_| too_large())?;
+        Ok((written.offset, size))
+    }
+
+    /// Rows so far, and how many of them have no value.
+    pub(super) fn nulls(&self) -> u64 {
+        self.nulls as u64
+    }
+
+    /// Adds the column to the row group.
+    ///
+    /// # Errors
+    /// `Internal` when it is not the row group's next column.
+    pub(super) fn close<W: Write + Send>(
+        mut self,
+        statistics: Statistics,
+        row_group: &mut SerializedRowGroupWriter<'_, W>,
+    ) -> Result<()> {
+        let flushed = self.sink.flush();
+        flushed.map_err(|error| Error::internal("memory takes no pages").with_source(error))?;
+        let size = self.sink.bytes_written();
+        let metadata = ColumnChunkMetaData::builder(self.column)
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(LEVEL)?))
+            .set_encodings(self.encodings)
+            .set_total_compressed_size(size as i64)
+            .set_total_uncompressed_size(self.uncompressed as i64)
+            .set_num_values(self.rows as i64)
+            .set_data_page_offset(self.first_page.unwrap_or(0) as i64)
+            .set_dictionary_page_offset(self.dictionary.then_some(0))
+            .set_statistics(statistics)
+            .build()?;
+        let column_index = if self.index.valid() {
+            Some(self.index.build()?)
+        } else {
+            None
+        };
+        let closed = ColumnCloseResult {
+            bytes_written: size as u64,
+            rows_written: self.rows as u64,
+            metadata,
+            bloom_filter: None,
+            column_index,
+            offset_index: Some(self.places.build()),
+        };
+        row_group.append_column(&Pages(self.sink.inner()), closed)?;
+        Ok(())
+    }
+}
+
+/// The pages of a finished column.
+struct Pages<'a>(&'a [u8]);
+
+impl Length for Pages<'_> {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
+
+impl<'a> ChunkReader for Pages<'a> {
+    type T = &'a [u8];
+
+    fn get_read(&self, start: u64) -> ParquetResult<&'a [u8]> {
+        let start = usize::try_from(start).ok();
+        let rest = start.and_then(|start| self.0.get(start..));
+        rest.ok_or_else(|| ParquetError::EOF("a column ends too early".to_owned()))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
+        let rest = self.get_read(start)?;
+        let bytes = rest.get(..length).map(Bytes::copy_from_slice);
+        bytes.ok_or_else(|| ParquetError::EOF("a column ends too early".to_owned()))
+    }
+}
+
+fn count(values: usize) -> Result<u32> {
+    i32::try_from(values)
+        .map(i32::cast_unsigned)
+        .map_err(|_| too_large())
+}
+
+fn too_large() -> Error {
+    Error::internal("a page of 2 GiB or more")
+}

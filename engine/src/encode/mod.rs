@@ -1,0 +1,156 @@
+//! One Parquet file of the hot path: from batches to its bytes.
+//!
+//! ```text
+//! batches -> pieces.rs: what they have of each column
+//!         -> text.rs, fixed.rs: pages (levels.rs, dictionary.rs, delta.rs, hybrid.rs)
+//!         -> chunk.rs: compressed, with bounds and places for the page index -> the file
+//!         -> nested.rs: lists, by the Parquet crate's own writer ------------^
+//! ```
+//!
+//! The hot path writes fast, compaction writes beautifully: zstd(1), statistics and page index. A
+//! column is written from its Arrow buffers into pages without a copy in between, and rows that
+//! lack it cost a run of levels, so the work follows the values and not the table's width. The
+//! Arrow schema isn't embedded: a wide table's metadata would outweigh small files, and the Parquet
+//! types say everything.
+//!
+//! A row group is written column by column: only that column's pages are buffered.
+
+mod bounds;
+mod chunk;
+mod delta;
+mod dictionary;
+mod fixed;
+mod hybrid;
+mod levels;
+mod nested;
+mod pieces;
+mod properties;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, SchemaRef};
+use bytes::Bytes;
+use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+
+use crate::error::{Error, Result};
+use chunk::{Chunk, Press};
+use pieces::{Unit, Units};
+
+pub(crate) use properties::{ROW_GROUP_ROWS, properties};
+pub(crate) use stats::delta_stats;
+
+/// Bytes of a row group before it is encoded, several times what a reader must be ready to hold.
+const ROW_GROUP_BYTES: usize = 512 << 20;
+
+/// The original bytes: unique, and bounds of a blob prune nothing.
+const OPAQUE: &str = "_value";
+
+/// A finished file, not yet uploaded.
+#[derive(Debug, Clone)]
+pub(crate) struct Encoded {
+    /// The file's bytes.
+    pub(crate) bytes: Bytes,
+    /// Its rows.
+    pub(crate) rows: u64,
+    /// Its statistics as Delta's `stats` text.
+    pub(crate) stats_json: String,
+}
+
+/// Encodes `batches`, whose columns are found in `file_schema` by their identities (P11).
+///
+/// # Errors
+/// `Internal` when a batch doesn't fit the schema.
+pub(crate) fn encode(batches: &[RecordBatch], file_schema: &SchemaRef) -> Result<Encoded> {
+    let properties = properties(file_schema)?.build();
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties.clone())
+        .with_skip_arrow_metadata(true);
+    let bytes: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+    // About what zstd leaves of it; a buffer that grows step by step is copied as often.
+    let out = Vec::with_capacity(bytes / 5);
+    let writer = ArrowWriter::try_new_with_options(out, SchemaRef::clone(file_schema), options)?;
+    let (mut file, _) = writer.into_serialized_writer()?;
+    let mut units = Units::of(file_schema);
+    let mut press = Press::new()?;
+    for batches in row_groups(batches) {
+        units.gather(batches)?;
+        write_row_group(&mut file, &units.units, &mut press, &properties)?;
+    }
+    let metadata = file.finish()?;
+    let stats_json = stats::delta_stats(&metadata);
+    let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
+    Ok(Encoded {
+        // Finished, so everything is flushed into it.
+        bytes: Bytes::from(std::mem::take(file.inner_mut())),
+        rows,
+        stats_json,
+    })
+}
+
+fn write_row_group(
+    file: &mut SerializedFileWriter<Vec<u8>>,
+    units: &[Unit],
+    press: &mut Press,
+    properties: &WriterProperties,
+) -> Result<()> {
+    let columns = file.schema_descr().columns().to_vec();
+    let mut row_group = file.next_row_group()?;
+    let mut at = 0;
+    for unit in units {
+        let data_type = unit
+            .field()
+            .map_or(&DataType::Null, |field| field.data_type());
+        let text = matches!(data_type, DataType::Utf8 | DataType::Binary);
+        if !text && !fixed::is_fixed(data_type) {
+            at += leaves(data_type);
+            nested::write(unit, properties, &mut row_group)?;
+            continue;
+        }
+        let column = columns
+            .get(at)
+            .ok_or_else(|| Error::internal("a file lacks a column"))?;
+        at += 1;
+        let mut chunk = Chunk::new(column.clone(), press);
+        let statistics = if text {
+            let opaque = matches!(unit.path.as_slice(), [root] if root.name() == OPAQUE);
+            text::write(unit, &mut chunk, opaque)?
+        } else {
+            fixed::write(unit, &mut chunk, data_type)?
+        };
+        chunk.close(statistics, &mut row_group)?;
+    }
+    row_group.close()?;
+    Ok(())
+}
+
+/// Parquet columns of a type.
+fn leaves(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::Struct(fields) => fields.iter().map(|field| leaves(field.data_type())).sum(),
+        DataType::List(element) => leaves(element.data_type()),
+        _ => 1,
+    }
+}
+
+/// Neighbouring batches that share a row group.
+fn row_groups(batches: &[RecordBatch]) -> Vec<&[RecordBatch]> {
+    let mut groups = Vec::new();
+    let (mut begin, mut rows, mut bytes) = (0, 0, 0);
+    for (at, batch) in batches.iter().enumerate() {
+        let more = batch.get_array_memory_size();
+        if rows > 0 && (rows + batch.num_rows() > ROW_GROUP_ROWS || bytes + more > ROW_GROUP_BYTES)
+        {
+            groups.extend(batches.get(begin..at));
+            (begin, rows, bytes) = (at, 0, 0);
+        }
+        rows += batch.num_rows();
+        bytes += more;
+    }
+    groups.extend(batches.get(begin..).filter(|group| !group.is_empty()));
+    groups
+}

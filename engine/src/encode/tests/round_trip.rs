@@ -1,0 +1,270 @@
+//! Every row comes back: any columns, any nulls, any number of pages and row groups.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, BinaryArray, BooleanArray, Decimal128Array, Float64Array, Int32Array,
+    Int64Array, ListArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray,
+    UInt32Array,
+};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
+use parquet::file::metadata::PageIndexPolicy;
+use proptest::prelude::*;
+
+use crate::encode::encode;
+use crate::schema::bind;
+
+/// What the reader makes of a file's rows, under the file's own schema.
+fn read(bytes: &bytes::Bytes, selection: Option<RowSelection>) -> RecordBatch {
+    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
+    let mut builder =
+        ParquetRecordBatchReaderBuilder::try_new_with_options(bytes.clone(), options).unwrap();
+    if let Some(selection) = selection {
+        builder = builder.with_row_selection(selection);
+    }
+    let schema = SchemaRef::clone(builder.schema());
+    let batches: Vec<RecordBatch> = builder.build().unwrap().map(Result::unwrap).collect();
+    concat_batches(&schema, &batches).unwrap()
+}
+
+/// Equal as values: a reader makes its own field metadata and names of list elements.
+fn assert_same(found: &RecordBatch, expected: &RecordBatch) {
+    assert_eq!(found.num_rows(), expected.num_rows());
+    for (field, column) in expected.schema().fields().iter().zip(expected.columns()) {
+        let found = found.column_by_name(field.name()).unwrap();
+        let cast = arrow::compute::cast(found, column.data_type()).unwrap();
+        assert_eq!(&cast, column, "column {}", field.name());
+    }
+}
+
+fn nullable(name: &str, array: &ArrayRef) -> Field {
+    Field::new(name, array.data_type().clone(), true)
+}
+
+fn batch_of(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|(name, array)| nullable(name, array))
+        .collect();
+    let columns = columns.into_iter().map(|(_, array)| array).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
+}
+
+/// Makes columns; which values and nulls they have follows from the seed.
+#[derive(Clone, Copy)]
+struct Columns {
+    seed: usize,
+    rows: usize,
+}
+
+impl Columns {
+    fn has(self, row: usize, salt: usize) -> bool {
+        let mixed = row * 7 + salt * 13 + self.seed * 31;
+        !mixed.is_multiple_of(2 + (self.seed + salt) % 9)
+    }
+
+    fn nulls(self, salt: usize) -> NullBuffer {
+        let valid = (0..self.rows).map(|row| self.has(row, salt));
+        valid.collect::<Vec<_>>().into()
+    }
+
+    /// The values of the rows that have one.
+    fn of<T>(self, salt: usize, value: impl Fn(usize) -> T) -> impl Iterator<Item = Option<T>> {
+        (0..self.rows).map(move |row| self.has(row, salt).then(|| value(row)))
+    }
+
+    fn number(self, row: usize) -> i64 {
+        (row as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as i64 >> (self.seed % 64)
+    }
+
+    fn text(self, row: usize, salt: usize) -> String {
+        match (self.seed + salt) % 4 {
+            0 => "x".repeat(row % 200),
+            1 => format!("id-{}", self.number(row)),
+            2 => format!("kind-{}", row % 5),
+            _ => String::new(),
+        }
+    }
+
+    fn texts(self, salt: usize) -> ArrayRef {
+        let texts = self.of(salt, |row| self.text(row, salt));
+        Arc::new(texts.collect::<StringArray>())
+    }
+
+    fn numbers(self) -> ArrayRef {
+        let numbers = self.of(3, |row| self.number(row));
+        Arc::new(numbers.collect::<Int64Array>())
+    }
+
+    fn lists(self) -> ArrayRef {
+        let items = |row: usize| (0..row % 4).map(|at| Some(at as i64));
+        Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(
+            self.of(6, items),
+        ))
+    }
+
+    fn object(self, columns: Vec<(&str, ArrayRef)>, salt: usize, nulls: bool) -> ArrayRef {
+        let fields: Vec<Field> = columns
+            .iter()
+            .map(|(name, array)| nullable(name, array))
+            .collect();
+        let columns = columns.into_iter().map(|(_, array)| array).collect();
+        let nulls = Some(self.nulls(salt)).filter(|_| nulls);
+        Arc::new(StructArray::new(fields.into(), columns, nulls))
+    }
+
+    fn decimals(self) -> ArrayRef {
+        let decimals = self.of(14, |row| i128::from(self.number(row)));
+        let decimals = decimals.collect::<Decimal128Array>();
+        Arc::new(decimals.with_precision_and_scale(38, 0).unwrap())
+    }
+
+    fn times(self) -> ArrayRef {
+        let times = self.of(10, |row| self.number(row));
+        Arc::new(
+            times
+                .collect::<TimestampMicrosecondArray>()
+                .with_timezone("UTC"),
+        )
+    }
+}
+
+/// Some of the columns `a` to `j` and `_value`, of every type, nested ones too.
+fn batch(seed: usize, rows: usize) -> RecordBatch {
+    let make = Columns { seed, rows };
+    let inner = vec![("text", make.texts(2)), ("number", make.numbers())];
+    let inner = make.object(inner, 4, !seed.is_multiple_of(3));
+    let outer = vec![("object", inner), ("number", make.numbers())];
+    let narrow = make.of(11, |row| make.number(row) as i32);
+    let doubles = make.of(12, |row| make.number(row) as f64 / 3.0);
+    let booleans = make.of(13, |row| make.number(row) % 2 == 0);
+    let bytes = make.of(8, |row| make.text(row, 9).into_bytes());
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("a", make.texts(1)),
+        ("b", make.numbers()),
+        ("c", Arc::new(narrow.collect::<Int32Array>())),
+        ("d", make.object(outer, 5, !seed.is_multiple_of(2))),
+        ("e", Arc::new(doubles.collect::<Float64Array>())),
+        ("f", Arc::new(booleans.collect::<BooleanArray>())),
+        ("g", make.object(vec![("list", make.lists())], 7, true)),
+        ("h", make.times()),
+        ("i", make.decimals()),
+        ("j", make.lists()),
+        ("_value", Arc::new(bytes.collect::<BinaryArray>())),
+    ];
+    let some = columns.into_iter().enumerate();
+    let some = some.filter(|(at, _)| *at == 0 || !(seed >> (at % 7)).is_multiple_of(3));
+    batch_of(some.map(|(_, column)| column).collect())
+}
+
+/// The schema of a batch that has everything.
+fn everything() -> SchemaRef {
+    let whole = (0..1_000)
+        .map(|seed| batch(seed, 1))
+        .max_by_key(RecordBatch::num_columns);
+    let whole = whole.unwrap();
+    assert_eq!(whole.num_columns(), 11);
+    whole.schema()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn every_row_of_any_batches_comes_back(
+        batches in prop::collection::vec((0_usize..1_000_000, 0_usize..400), 1..8),
+        skip in 0_usize..500,
+    ) {
+        let schema = everything();
+        let batches: Vec<RecordBatch> =
+            batches.into_iter().map(|(seed, rows)| batch(seed, rows + 1)).collect();
+        let encoded = encode(&batches, &schema).unwrap();
+        let bound = batches.iter().map(|batch| bind(batch, &schema).unwrap());
+        let expected = concat_batches(&schema, &bound.collect::<Vec<_>>()).unwrap();
+        assert_same(&read(&encoded.bytes, None), &expected);
+        // By the page index, from the middle.
+        let rows = expected.num_rows();
+        let skip = skip.min(rows - 1);
+        let selectors = vec![RowSelector::skip(skip), RowSelector::select(rows - skip)];
+        let selection = RowSelection::from(selectors);
+        assert_same(&read(&encoded.bytes, Some(selection)), &expected.slice(skip, rows - skip));
+    }
+}
+
+#[test]
+fn columns_of_many_pages_and_row_groups_come_back() {
+    let rows = 300_000;
+    let texts = |text: fn(usize) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values((0..rows).map(text)))
+    };
+    let ids = texts(|row| format!("id-{:x}", row * 7_919));
+    let kinds = texts(|row| format!("kind-{}", row / 1_000 % 70));
+    let rare: ArrayRef = Arc::new(
+        (0..rows)
+            .map(|row| (row % 1_000 == 7).then_some(row as i64))
+            .collect::<Int64Array>(),
+    );
+    let large: ArrayRef = Arc::new(BinaryArray::from_iter_values(
+        (0..rows).map(|row| vec![row as u8; row % 37]),
+    ));
+    let whole = batch_of(vec![
+        ("id", ids),
+        ("kind", kinds),
+        ("rare", rare),
+        ("_value", large),
+    ]);
+    // Batches as a writer has them, one of them sliced out of another.
+    let batches: Vec<RecordBatch> = (0..rows)
+        .step_by(8_192)
+        .map(|at| whole.slice(at, 8_192.min(rows - at)))
+        .collect();
+    let encoded = encode(&batches, &whole.schema()).unwrap();
+    assert_same(&read(&encoded.bytes, None), &whole);
+    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
+    let reader =
+        ParquetRecordBatchReaderBuilder::try_new_with_options(encoded.bytes.clone(), options)
+            .unwrap();
+    assert_eq!(reader.metadata().num_row_groups(), 2);
+    let chunk = |at: usize| reader.metadata().row_group(0).column(at);
+    assert!(
+        chunk(1).dictionary_page_offset().is_some(),
+        "70 kinds are worth a dictionary"
+    );
+    assert!(
+        chunk(0).dictionary_page_offset().is_none(),
+        "ids that never come twice are not"
+    );
+    // Few rows by their numbers: what the page index says of rows is true in every column.
+    let wanted = [0, 1, 19_999, 20_000, 262_143, 262_144, 299_999];
+    let mut selectors = Vec::new();
+    let mut at = 0;
+    for row in wanted {
+        selectors.extend([RowSelector::skip(row - at), RowSelector::select(1)]);
+        at = row + 1;
+    }
+    let indexes = UInt32Array::from_iter_values(wanted.map(|row| row as u32));
+    let expected = take_record_batch(&whole, &indexes).unwrap();
+    assert_same(
+        &read(&encoded.bytes, Some(RowSelection::from(selectors))),
+        &expected,
+    );
+}
+
+#[test]
+fn a_null_row_that_has_bytes_of_its_own_is_still_null() {
+    let offsets = OffsetBuffer::new(vec![0, 2, 5, 6].into());
+    let nulls = NullBuffer::from(vec![true, false, true]);
+    let texts: ArrayRef = Arc::new(StringArray::new(
+        offsets,
+        b"aaXXXb".as_slice().into(),
+        Some(nulls),
+    ));
+    let batch = batch_of(vec![("text", texts)]);
+    let encoded = encode(std::slice::from_ref(&batch), &batch.schema()).unwrap();
+    let found = read(&encoded.bytes, None);
+    let expected: ArrayRef = Arc::new(StringArray::from(vec![Some("aa"), None, Some("b")]));
+    assert_eq!(found.column(0), &expected);
+}
