@@ -140,6 +140,30 @@ impl Column {
         }
     }
 
+    /// Takes back the value of the last row, `row`, if the column has one.
+    pub(super) fn take_back(&mut self, row: usize) {
+        if self.len <= row {
+            return;
+        }
+        self.valid -= 1;
+        // A column without values is left out of its batch, so nothing of it may stay.
+        let row = if self.valid == 0 { 0 } else { row };
+        self.len = row;
+        self.nulls.truncate(row);
+        match &mut self.values {
+            Values::Boolean(values) => values.truncate(row),
+            Values::Long(values) => values.truncate(row),
+            Values::Double(values) => values.truncate(row),
+            Values::Decimal(values) => values.truncate(row),
+            Values::Text { offsets, bytes } => {
+                offsets.truncate(row + 1);
+                bytes.truncate(offsets.last().map_or(0, |end| *end as usize));
+            }
+            // Lists are never touched by what is taken back; structs have nulls alone.
+            Values::List { .. } | Values::Object(_) | Values::Members(_) => {}
+        }
+    }
+
     #[cold]
     fn reserve(&mut self) {
         let more = self.expected.saturating_sub(self.len);

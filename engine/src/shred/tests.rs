@@ -7,6 +7,7 @@
 )]
 
 mod any_values;
+mod both_ways;
 mod parser;
 mod real_events;
 

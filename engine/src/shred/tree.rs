@@ -15,6 +15,7 @@ use arrow::datatypes::{DataType, Fields, Schema};
 
 use super::column::{Column, Values};
 use super::tape::Token;
+use super::text::plain_end;
 use crate::schema::{Kind, Limits, Names, Shape, Step, is_members, list_element, step};
 
 /// No place, no column.
@@ -42,6 +43,8 @@ pub(super) struct Object {
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) key: Box<str>,
+    /// A JSON text has the key as it is, without escapes.
+    pub(super) plain: bool,
     /// The place whose key followed last time.
     pub(super) next: u32,
     pub(super) alternates: Vec<(Shape, u32)>,
@@ -360,6 +363,7 @@ impl Tree {
     fn push_place(&mut self, key: &str, object: u32, domain: u32, depth: usize) -> u32 {
         self.places.push(Place {
             key: key.into(),
+            plain: plain_end(key.as_bytes(), 0) == key.len(),
             next: NONE,
             alternates: Vec::new(),
             usual: None,
