@@ -35,9 +35,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Records between two publications of live rows, as a worker at full speed has them.
 const PUBLISH: usize = 40_000;
 
-/// Bytes held by the writer at which the bench waits for the commit in flight.
-const MEMORY: usize = 512 << 20;
-
 fn main() {
     let megabytes = std::env::var("EDDY_BENCH_MB").map_or(400, |text| {
         text.parse()
@@ -141,7 +138,7 @@ fn feed(writer: &mut TableWriter, events: &[String], bytes: usize) -> (i64, usiz
         if at % PUBLISH == 0 {
             writer.publish().unwrap();
             writer.poll().unwrap();
-            if writer.due() || writer.memory() > MEMORY {
+            if writer.due() || writer.must_pause() {
                 let before = thread_cpu();
                 writer.wait_cut(Duration::from_secs(60)).unwrap();
                 writer.cut().unwrap();

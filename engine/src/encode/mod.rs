@@ -38,6 +38,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 
 use crate::error::{Error, Result};
+use crate::read::live::bytes_of;
 use chunk::{Chunk, Press};
 use pieces::{Unit, Units};
 
@@ -70,7 +71,7 @@ pub(crate) fn encode(batches: &[RecordBatch], file_schema: &SchemaRef) -> Result
     let options = ArrowWriterOptions::new()
         .with_properties(properties.clone())
         .with_skip_arrow_metadata(true);
-    let bytes: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+    let bytes: usize = batches.iter().map(bytes_of).sum();
     // About what zstd leaves of it; a buffer that grows step by step is copied as often.
     let out = Vec::with_capacity(bytes / 5);
     let writer = ArrowWriter::try_new_with_options(out, SchemaRef::clone(file_schema), options)?;
@@ -142,7 +143,7 @@ fn row_groups(batches: &[RecordBatch]) -> Vec<&[RecordBatch]> {
     let mut groups = Vec::new();
     let (mut begin, mut rows, mut bytes) = (0, 0, 0);
     for (at, batch) in batches.iter().enumerate() {
-        let more = batch.get_array_memory_size();
+        let more = bytes_of(batch);
         if rows > 0 && (rows + batch.num_rows() > ROW_GROUP_ROWS || bytes + more > ROW_GROUP_BYTES)
         {
             groups.extend(batches.get(begin..at));
@@ -151,6 +152,6 @@ fn row_groups(batches: &[RecordBatch]) -> Vec<&[RecordBatch]> {
         rows += batch.num_rows();
         bytes += more;
     }
-    groups.extend(batches.get(begin..).filter(|group| !group.is_empty()));
+    groups.extend(batches.get(begin..).filter(|_| rows > 0));
     groups
 }

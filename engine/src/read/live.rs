@@ -43,16 +43,22 @@ impl LiveBatch {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
-    /// The bytes of all batches in memory, without what their buffers hold for others.
+    /// The bytes of all batches in memory.
     pub fn bytes(&self) -> usize {
-        let arrays = self.batches.iter().flat_map(RecordBatch::columns);
-        let bytes = arrays.map(|array| array.to_data().get_slice_memory_size());
-        // A size that Arrow can't tell is that of the whole buffers.
-        bytes
-            .zip(self.batches.iter().flat_map(RecordBatch::columns))
-            .map(|(bytes, array)| bytes.unwrap_or_else(|_| array.get_array_memory_size()))
-            .sum()
+        self.batches.iter().map(bytes_of).sum()
     }
+}
+
+/// The bytes of a batch in memory, without what its buffers hold for others.
+pub(crate) fn bytes_of(batch: &RecordBatch) -> usize {
+    let arrays = batch.columns().iter();
+    arrays
+        .map(|array| {
+            // A size that Arrow can't tell is that of the whole buffers.
+            let bytes = array.to_data().get_slice_memory_size();
+            bytes.unwrap_or_else(|_| array.get_array_memory_size())
+        })
+        .sum()
 }
 
 /// The offsets `[lo, hi)` of one partition.

@@ -18,7 +18,7 @@ impl Default for CutPolicy {
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(10),
-            bytes: 128 << 20,
+            bytes: 64 << 20,
             rows: 4_000_000,
         }
     }
@@ -43,10 +43,12 @@ impl CutPolicy {
         let Some(age) = pending.age else {
             return false;
         };
-        age >= self.interval
-            || pending.bytes >= self.bytes
-            || pending.rows >= self.rows
-            || (pending.pressed && pending.rows > 0)
+        age >= self.interval || self.is_full(pending) || (pending.pressed && pending.rows > 0)
+    }
+
+    /// Whether as much is buffered as a cut takes at most.
+    pub fn is_full(&self, pending: &Pending) -> bool {
+        pending.bytes >= self.bytes || pending.rows >= self.rows
     }
 }
 

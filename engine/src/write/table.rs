@@ -153,14 +153,17 @@ impl TableWriter {
     /// Whether a cut should be made now. Before it, the caller makes sure that the topic is still
     /// the same (P1).
     pub fn due(&self) -> bool {
+        self.flight.is_none() && self.options.cut.is_due(&self.pending())
+    }
+
+    fn pending(&self) -> Pending {
         let now = self.lake.clock().monotonic();
-        let pending = Pending {
+        Pending {
             age: self.buffer.since.map(|since| now.saturating_sub(since)),
             bytes: self.buffer.bytes + self.shredder.bytes(),
             rows: self.buffer.rows + self.shredder.rows(),
             pressed: self.options.budget.is_pressed() && self.share.is_largest(),
-        };
-        self.flight.is_none() && self.options.cut.is_due(&pending)
+        }
     }
 
     /// Starts a commit of everything buffered in the background; appending goes on meanwhile.
@@ -242,9 +245,15 @@ impl TableWriter {
         self.buffer.bytes + self.shredder.bytes() + flying
     }
 
-    /// Whether the worker's budget is used up, so that the caller must stop appending (and keep
-    /// polling) until it is not. Goes on being true until a quarter of the budget is free again.
+    /// Whether the caller must stop appending (and keep polling) for now: a whole cut waits behind
+    /// the commit in flight, or the worker's budget is used up. The latter goes on being true until
+    /// a quarter of the budget is free again.
     pub fn must_pause(&self) -> bool {
+        // More rows would wait all the same, in memory that has to be touched for the first time,
+        // which costs more than the waiting.
+        if self.flight.is_some() && self.options.cut.is_full(&self.pending()) {
+            return true;
+        }
         let budget = &self.options.budget;
         let paused = budget.is_over() || (self.paused.get() && !budget.has_room());
         self.paused.set(paused);
