@@ -1,6 +1,7 @@
 //! A Kafka record as the engine sees it, and where it stands in its topic.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// One record, borrowed from the consumer's buffer. Null and empty stay different (E7).
 #[derive(Debug, Clone, Copy)]
@@ -53,14 +54,14 @@ impl TimestampType {
 }
 
 /// Kafka's id of a topic (KIP-516), in the base64 form that Kafka's tools print. It changes when a
-/// topic is deleted and made again under the same name (P1).
+/// topic is deleted and made again under the same name (P1). Cheap to clone: every position has it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TopicId(String);
+pub struct TopicId(Arc<str>);
 
 impl TopicId {
     /// Takes the text form.
     pub fn new(id: impl Into<String>) -> Self {
-        Self(id.into())
+        Self(id.into().into())
     }
 
     /// The text form.

@@ -4,6 +4,7 @@
 //! information doesn't survive, and which needs no newer protocol, as domain metadata would.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::record::{Position, TopicId};
 
@@ -40,11 +41,11 @@ pub(crate) fn owner_number(connector: &str) -> i64 {
     i64::try_from(hash >> 1).unwrap_or(i64::MAX)
 }
 
-/// What a table's `txn` actions say, newest first or oldest first.
+/// What a table's `txn` actions say, newest first or oldest first. Cheap to clone until it changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Ledger {
     pub(crate) owner: Option<i64>,
-    marks: BTreeMap<(TopicId, i32), Marks>,
+    marks: Arc<BTreeMap<(TopicId, i32), Marks>>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -55,36 +56,45 @@ struct Marks {
 }
 
 impl Ledger {
-    /// Takes one action; ids that aren't Eddy's are left alone.
-    pub(crate) fn set(&mut self, app_id: &str, version: i64) {
+    /// Takes one action and answers whose position it belongs to; ids that aren't a position's are
+    /// nobody's, and those that aren't Eddy's are left alone.
+    pub(crate) fn set(&mut self, app_id: &str, version: i64) -> Option<(TopicId, i32)> {
         if app_id == OWNER {
             self.owner = Some(version);
-            return;
+            return None;
         }
-        let Some((key, mark)) = parse(app_id) else {
-            return;
-        };
-        let marks = self.marks.entry(key).or_default();
+        let (key, mark) = parse(app_id)?;
+        let marks = Arc::make_mut(&mut self.marks);
+        let marks = marks.entry(key.clone()).or_default();
         match mark {
             Mark::Offset => marks.offset = Some(version),
             Mark::Epoch => marks.epoch = Some(version),
             Mark::Leader => marks.leader = Some(version),
         }
+        Some(key)
+    }
+
+    /// The position of one partition.
+    pub(crate) fn position(&self, key: &(TopicId, i32)) -> Option<Position> {
+        self.marks.get(key)?.position()
     }
 
     /// The positions of all partitions.
     pub(crate) fn positions(&self) -> BTreeMap<(TopicId, i32), Position> {
-        let position = |marks: &Marks| {
-            Some(Position {
-                offset: marks.offset?,
-                epoch: marks.epoch.unwrap_or(0),
-                leader_epoch: marks.leader.and_then(|leader| i32::try_from(leader).ok()),
-            })
-        };
         self.marks
             .iter()
-            .filter_map(|(key, marks)| Some((key.clone(), position(marks)?)))
+            .filter_map(|(key, marks)| Some((key.clone(), marks.position()?)))
             .collect()
+    }
+}
+
+impl Marks {
+    fn position(self) -> Option<Position> {
+        Some(Position {
+            offset: self.offset?,
+            epoch: self.epoch.unwrap_or(0),
+            leader_epoch: self.leader.and_then(|leader| i32::try_from(leader).ok()),
+        })
     }
 }
 
@@ -128,6 +138,7 @@ mod tests {
             epoch: 2,
             leader_epoch: Some(5),
         };
+        assert_eq!(ledger.position(&(id.clone(), 3)), Some(position));
         assert_eq!(ledger.positions(), BTreeMap::from([((id, 3), position)]));
         assert_eq!(ledger.owner.unwrap(), owner_number("orders"));
         assert!(owner_number("orders") > 0 && owner_number("orders") != owner_number("order"));

@@ -20,14 +20,15 @@ use crate::error::{Error, Result};
 use crate::path::TablePath;
 use crate::record::{Position, TopicId};
 
-/// The state of one version.
+/// The state of one version. Cheap to clone, and what comes after it costs what changes, however
+/// many positions the table has.
 #[derive(Debug, Clone)]
 pub(crate) struct TableState {
     pub(crate) version: u64,
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) schema: SchemaRef,
     pub(crate) ledger: Ledger,
-    pub(crate) positions: BTreeMap<(TopicId, i32), Position>,
+    pub(crate) positions: Arc<BTreeMap<(TopicId, i32), Position>>,
 }
 
 impl TableState {
@@ -54,7 +55,7 @@ impl TableState {
             version: snapshot.version(),
             schema: columns::from_delta(&metadata.schema, &metadata.partition_columns)?,
             metadata: Arc::new(metadata),
-            positions: ledger.positions(),
+            positions: Arc::new(ledger.positions()),
             ledger,
         })
     }
@@ -74,13 +75,28 @@ impl TableState {
             self.schema = columns::from_delta(&metadata.schema, &metadata.partition_columns)?;
             self.metadata = Arc::new(metadata.clone());
         }
-        for (app_id, version) in &actions.txns {
-            self.ledger.set(app_id, *version);
-        }
-        let positions = self.ledger.positions();
-        check_positions(&self.positions, &positions, table)?;
-        self.positions = positions;
+        self.move_positions(&actions.txns, table)?;
         self.version += 1;
+        Ok(())
+    }
+
+    /// E3 for those positions that a version moves; the others stay where they are.
+    fn move_positions(&mut self, txns: &[(String, i64)], table: &TablePath) -> Result<()> {
+        let set = |(app_id, version): &(String, i64)| self.ledger.set(app_id, *version);
+        let moved: Vec<(TopicId, i32)> = txns.iter().filter_map(set).collect();
+        for key in &moved {
+            if let Some(old) = self.positions.get(key) {
+                check_position(key, *old, self.ledger.position(key), table)?;
+            }
+        }
+        if !moved.is_empty() {
+            let positions = Arc::make_mut(&mut self.positions);
+            for key in moved {
+                if let Some(position) = self.ledger.position(&key) {
+                    positions.insert(key, position);
+                }
+            }
+        }
         Ok(())
     }
 }
@@ -92,34 +108,41 @@ pub(crate) fn check_positions(
     after: &BTreeMap<(TopicId, i32), Position>,
     table: &TablePath,
 ) -> Result<()> {
-    for ((topic_id, partition), old) in before {
-        let place = || format!("partition `{partition}` of topic `{topic_id}`");
-        match after.get(&(topic_id.clone(), *partition)) {
-            None => {
-                return Err(Error::data(format!(
-                    "table `{}` has lost the position of {}: something removed Eddy's `txn` \
-                     actions; restore the table to a version that has them",
-                    table.topic(),
-                    place()
-                )));
-            }
-            Some(new) if (new.epoch, new.offset) < (old.epoch, old.offset) => {
-                return Err(Error::data(format!(
-                    "table `{}` went back in {}, from offset `{}` of epoch `{}` to `{}` of `{}`: \
-                     it was restored or written by something else; rewind the connector's offsets \
-                     explicitly",
-                    table.topic(),
-                    place(),
-                    old.offset,
-                    old.epoch,
-                    new.offset,
-                    new.epoch
-                )));
-            }
-            Some(_) => {}
-        }
+    for (key, old) in before {
+        check_position(key, *old, after.get(key).copied(), table)?;
     }
     Ok(())
+}
+
+fn check_position(
+    (topic_id, partition): &(TopicId, i32),
+    old: Position,
+    new: Option<Position>,
+    table: &TablePath,
+) -> Result<()> {
+    let place = || format!("partition `{partition}` of topic `{topic_id}`");
+    match new {
+        None => Err(Error::data(format!(
+            "table `{}` has lost the position of {}: something removed Eddy's `txn` actions; \
+             restore the table to a version that has them",
+            table.topic(),
+            place()
+        ))),
+        Some(new) if (new.epoch, new.offset) < (old.epoch, old.offset) => {
+            Err(Error::data(format!(
+                "table `{}` went back in {}, from offset `{}` of epoch `{}` to `{}` of `{}`: it \
+                 was restored or written by something else; rewind the connector's offsets \
+                 explicitly",
+                table.topic(),
+                place(),
+                old.offset,
+                old.epoch,
+                new.offset,
+                new.epoch
+            )))
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 fn check_protocol(reader: i64, writer: i64, table: &TablePath) -> Result<()> {

@@ -127,7 +127,7 @@ impl Snapshot {
             version: state.version,
             schema: Arc::clone(&state.schema),
             files,
-            positions: Arc::new(state.positions.clone()),
+            positions: Arc::clone(&state.positions),
             committed_at_ms,
             state,
             loaded_at,
