@@ -62,7 +62,7 @@ fn becomes_few(lake: &TestLake) {
         files(lake, &topic) <= 8
     });
     every_record_is_there_once(&eddy, lake, &topic, produced);
-    agree(&eddy, lake, &topic, &["order", "price", "_offset"]);
+    agree(&eddy, lake, &topic.name, &["order", "price", "_offset"]);
     let rewrites = format!(
         "SELECT count(*) AS n FROM system.commits \
          WHERE \"table\" LIKE '%{}' AND operation = 'OPTIMIZE'",
@@ -76,7 +76,7 @@ fn becomes_few(lake: &TestLake) {
     wait_until(PATIENCE, "SQL shows no erased row", || {
         eddy.http().number(&count) == left
     });
-    agree(&eddy, lake, &topic, &["order", "price", "_offset"]);
+    agree(&eddy, lake, &topic.name, &["order", "price", "_offset"]);
     verified(&eddy, &topic);
 }
 

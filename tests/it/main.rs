@@ -19,6 +19,7 @@ mod discovery;
 mod harness;
 mod kills;
 mod landing;
+mod long_log;
 mod odd_input;
 mod outage;
 mod proof;

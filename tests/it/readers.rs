@@ -31,7 +31,7 @@ fn grows_and_drifts(lake: &TestLake) {
         .ready();
     topic.produce_values(&orders(0..90));
     every_record_is_there_once(&eddy, lake, &topic, 90);
-    agree(&eddy, lake, &topic, &["order", "_offset"]);
+    agree(&eddy, lake, &topic.name, &["order", "_offset"]);
 
     // New columns, a column that changes its type, structs and lists that grow.
     let grown: Vec<String> = (90..180)
@@ -58,7 +58,7 @@ fn grows_and_drifts(lake: &TestLake) {
     agree(
         &eddy,
         lake,
-        &topic,
+        &topic.name,
         &["order", "price", "_offset", "_partition"],
     );
 }
@@ -164,9 +164,10 @@ const VALUES: &[&str] = &[
     "\"\\ud800\"",
 ];
 
-/// Every reader counts and sums as Eddy's own SQL does.
-pub fn agree(eddy: &Eddy, lake: &TestLake, topic: &Topic, columns: &[&str]) {
-    let mut input = lake.python(&topic.name);
+/// Every reader counts and sums as Eddy's own SQL does, whose answer is returned.
+#[track_caller]
+pub fn agree(eddy: &Eddy, lake: &TestLake, table: &str, columns: &[&str]) -> Value {
+    let mut input = lake.python(table);
     input["sum"] = json!(columns);
     let seen = python::run("readers.py", &input);
     let sums: Vec<String> = columns
@@ -174,9 +175,8 @@ pub fn agree(eddy: &Eddy, lake: &TestLake, topic: &Topic, columns: &[&str]) {
         .map(|column| format!("sum(\"{column}\") AS \"{column}\""))
         .collect();
     let sql = format!(
-        "SELECT count(*) AS rows, {} FROM \"{}\"",
-        sums.join(", "),
-        topic.name
+        "SELECT count(*) AS rows, {} FROM \"{table}\"",
+        sums.join(", ")
     );
     let own = eddy.http().sql(&sql).remove(0);
     for reader in READERS {
@@ -189,6 +189,7 @@ pub fn agree(eddy: &Eddy, lake: &TestLake, topic: &Topic, columns: &[&str]) {
             );
         }
     }
+    own
 }
 
 fn number(value: &Value) -> Option<f64> {

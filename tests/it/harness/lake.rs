@@ -73,12 +73,16 @@ impl TestLake {
 
     /// Opens it in this process, to look at what is stored.
     pub fn open(&self) -> Lake {
+        self.open_at(Clock::system())
+    }
+
+    /// Opens it in this process, at another time.
+    pub fn open_at(&self, clock: Clock) -> Lake {
         let options = LakeOptions {
             url: self.url.clone(),
             options: self.options.clone(),
         };
-        super::block_on(async { Lake::open(&options, Clock::system()) })
-            .expect("the test's lake opens")
+        super::block_on(async { Lake::open(&options, clock) }).expect("the test's lake opens")
     }
 
     /// The `[lake]` part of a configuration file.
