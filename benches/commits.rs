@@ -16,7 +16,7 @@
 )]
 #![allow(missing_docs)]
 
-#[expect(dead_code, reason = "what is on disk is another benchmark's question")]
+#[allow(dead_code, reason = "what is on disk is another benchmark's question")]
 #[path = "load/disk.rs"]
 mod disk;
 #[expect(dead_code, reason = "only the wide events need digits")]
