@@ -1,4 +1,8 @@
 //! Columns of integers, times, doubles and booleans.
+//!
+//! Integers are packed as deltas, but for pages that span more than half of their type's range:
+//! readers (the Parquet crate among them) multiply deltas to skip rows, and can't where that
+//! overflows.
 
 use std::ops::Range;
 
@@ -19,7 +23,8 @@ const PAGE_VALUES: usize = 20_000;
 
 /// The values of a page, and what is known of all pages before it.
 trait Values: Default {
-    const ENCODING: Encoding;
+    /// How [`Values::write`] will write the values.
+    fn encoding(&self) -> Encoding;
     /// Adds the values of the rows, none of which is null.
     fn take(&mut self, array: &ArrayRef, rows: Range<usize>) -> Option<()>;
     fn len(&self) -> usize;
@@ -84,7 +89,7 @@ fn pages<V: Values>(unit: &Unit, chunk: &mut Chunk<'_>) -> Result<Statistics> {
 }
 
 fn flush<V: Values>(chunk: &mut Chunk<'_>, rows: &mut Rows, page: &mut V) -> Result<()> {
-    let (bounds, encoding) = (page.bounds(), V::ENCODING);
+    let (bounds, encoding) = (page.bounds(), page.encoding());
     chunk.page(rows, encoding, bounds, |out| page.write(out))
 }
 
@@ -118,7 +123,12 @@ struct Integers {
 }
 
 impl Values for Integers {
-    const ENCODING: Encoding = Encoding::DELTA_BINARY_PACKED;
+    fn encoding(&self) -> Encoding {
+        match span(self.page.iter().copied()) {
+            Some([least, greatest]) if greatest.checked_sub(least).is_none() => Encoding::PLAIN,
+            _ => Encoding::DELTA_BINARY_PACKED,
+        }
+    }
 
     fn take(&mut self, array: &ArrayRef, rows: Range<usize>) -> Option<()> {
         let values = match array.as_primitive_opt::<Int64Type>() {
@@ -137,7 +147,11 @@ impl Values for Integers {
 
     fn write(&mut self, out: &mut Vec<u8>) {
         self.all = merge(self.all, span(self.page.iter().copied()));
-        delta(&self.page, false, out);
+        if self.encoding() == Encoding::PLAIN {
+            out.extend(self.page.iter().flat_map(|value| value.to_le_bytes()));
+        } else {
+            delta(&self.page, false, out);
+        }
         self.page.clear();
     }
 
@@ -175,7 +189,12 @@ impl Narrow {
 }
 
 impl Values for Narrow {
-    const ENCODING: Encoding = Encoding::DELTA_BINARY_PACKED;
+    fn encoding(&self) -> Encoding {
+        match self.span() {
+            Some([least, greatest]) if greatest.checked_sub(least).is_none() => Encoding::PLAIN,
+            _ => Encoding::DELTA_BINARY_PACKED,
+        }
+    }
 
     fn take(&mut self, array: &ArrayRef, rows: Range<usize>) -> Option<()> {
         let values = array.as_primitive_opt::<Int32Type>()?.values();
@@ -190,7 +209,12 @@ impl Values for Narrow {
 
     fn write(&mut self, out: &mut Vec<u8>) {
         self.all = merge(self.all, self.span());
-        delta(&self.page, true, out);
+        if self.encoding() == Encoding::PLAIN {
+            let narrow = self.page.iter().map(|&value| value as i32);
+            out.extend(narrow.flat_map(i32::to_le_bytes));
+        } else {
+            delta(&self.page, true, out);
+        }
         self.page.clear();
     }
 
@@ -235,7 +259,9 @@ impl Doubles {
 }
 
 impl Values for Doubles {
-    const ENCODING: Encoding = Encoding::PLAIN;
+    fn encoding(&self) -> Encoding {
+        Encoding::PLAIN
+    }
 
     fn take(&mut self, array: &ArrayRef, rows: Range<usize>) -> Option<()> {
         let values = array.as_primitive_opt::<Float64Type>()?.values();
@@ -282,7 +308,9 @@ struct Booleans {
 }
 
 impl Values for Booleans {
-    const ENCODING: Encoding = Encoding::PLAIN;
+    fn encoding(&self) -> Encoding {
+        Encoding::PLAIN
+    }
 
     fn take(&mut self, array: &ArrayRef, rows: Range<usize>) -> Option<()> {
         let values = array

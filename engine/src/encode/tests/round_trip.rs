@@ -268,3 +268,33 @@ fn a_null_row_that_has_bytes_of_its_own_is_still_null() {
     let expected: ArrayRef = Arc::new(StringArray::from(vec![Some("aa"), None, Some("b")]));
     assert_eq!(found.column(0), &expected);
 }
+
+#[test]
+fn integers_of_any_distance_can_be_skipped() {
+    let steps = |step: i64| -> Vec<i64> {
+        let from = i64::MIN / 2;
+        (0..70_i64)
+            .map(|row| from.wrapping_add(row.wrapping_mul(step)))
+            .collect()
+    };
+    for values in [
+        steps(1 << 57),
+        steps(1 << 62),
+        steps(i64::MAX),
+        vec![i64::MIN, i64::MAX, 0],
+    ] {
+        let narrow = values.iter().map(|&value| (value >> 32) as i32);
+        let batch = batch_of(vec![
+            ("narrow", Arc::new(narrow.collect::<Int32Array>())),
+            ("wide", Arc::new(Int64Array::from(values.clone()))),
+        ]);
+        let encoded = encode(std::slice::from_ref(&batch), &batch.schema()).unwrap();
+        assert_same(&read(&encoded.bytes, None), &batch);
+        for skip in 1..batch.num_rows() {
+            let left = batch.num_rows() - skip;
+            let selectors = vec![RowSelector::skip(skip), RowSelector::select(left)];
+            let found = read(&encoded.bytes, Some(RowSelection::from(selectors)));
+            assert_same(&found, &batch.slice(skip, left));
+        }
+    }
+}
