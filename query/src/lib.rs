@@ -20,6 +20,7 @@ pub mod http;
 mod catalog;
 mod functions;
 mod lake;
+mod logical;
 mod names;
 mod nearest;
 mod query;

@@ -17,6 +17,7 @@ use object_store::ObjectStore;
 
 use crate::error::Result;
 use crate::functions::{byte_length, utf8_text};
+use crate::logical;
 use crate::query::QueryOptions;
 
 const CATALOG: &str = "eddy";
@@ -43,10 +44,18 @@ impl Sessions {
         let context = SessionContext::new_with_state(base);
         context.register_udf(utf8_text().as_ref().clone());
         context.register_udf(byte_length().as_ref().clone());
+        for function in logical::functions() {
+            context.register_udf(function);
+        }
         Ok(Self {
             base: context.state(),
             store: url,
         })
+    }
+
+    /// What every session has: the functions.
+    pub(crate) fn base(&self) -> &SessionState {
+        &self.base
     }
 
     /// The store that scans name.

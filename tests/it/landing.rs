@@ -96,7 +96,8 @@ fn lands(lake: &TestLake, file: &str, count: usize, leaves: &str) {
     every_value_comes_back(&eddy, lake, &topic, &produced);
 }
 
-/// SQL answers each of these records with every value at its path, and the bytes beside it.
+/// SQL answers each of these records with every value at its path or its alternate, and the bytes
+/// beside it.
 #[track_caller]
 pub fn every_value_comes_back(
     eddy: &Eddy,
@@ -110,7 +111,8 @@ pub fn every_value_comes_back(
         .expect("a snapshot")
         .expect("a table");
     let mut seen = 0;
-    for batch in answer(eddy, &format!("SELECT *, _value FROM \"{}\"", topic.name)) {
+    let columns = stored_columns(eddy, topic);
+    for batch in answer(eddy, &format!("SELECT {columns} FROM \"{}\"", topic.name)) {
         let batch = identified(&batch, snapshot.schema.fields());
         for row in 0..batch.num_rows() {
             let place = place(&batch, row);
@@ -119,6 +121,21 @@ pub fn every_value_comes_back(
         }
     }
     assert_eq!(seen, produced.len());
+}
+
+/// Every stored column under its stored name, for a select list.
+fn stored_columns(eddy: &Eddy, topic: &Topic) -> String {
+    let described = "SELECT \"column\" AS name, stored FROM system.columns \
+                     WHERE stored IS NOT NULL AND \"table\" = ";
+    let quoted = |name: &serde_json::Value| {
+        let name = name.as_str().expect("a name");
+        format!("\"{}\"", name.replace('"', "\"\""))
+    };
+    let rows = eddy.http().sql(&format!("{described}'{}'", topic.name));
+    let columns = rows
+        .iter()
+        .map(|row| format!("{} AS {}", quoted(&row["name"]), quoted(&row["stored"])));
+    columns.collect::<Vec<_>>().join(", ")
 }
 
 fn compare(batch: &RecordBatch, row: usize, event: &str) {

@@ -43,6 +43,7 @@ use chunk::{Chunk, Press};
 use pieces::{Unit, Units};
 
 pub(crate) use properties::{ROW_GROUP_ROWS, properties};
+pub use stats::COMPLETE as STATS_COMPLETE;
 pub(crate) use stats::delta_stats;
 
 /// Bytes of a row group before it is encoded, several times what a reader must be ready to hold.

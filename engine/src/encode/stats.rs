@@ -21,6 +21,10 @@ use crate::schema::ENVELOPE;
 /// larger and every reader's planning slower.
 const PAYLOAD_LEAVES: usize = 32;
 
+/// Ours, beside Delta's: `nullCount` has every leaf outside of lists, so that a column that isn't
+/// in it isn't in the file. What others write says nothing of the kind.
+pub const COMPLETE: &str = "eddyComplete";
+
 /// `numRecords`, `minValues`, `maxValues` and `nullCount` of the file with this footer.
 pub(crate) fn delta_stats(metadata: &ParquetMetaData) -> String {
     let mut min_values = Map::new();
@@ -28,6 +32,7 @@ pub(crate) fn delta_stats(metadata: &ParquetMetaData) -> String {
     let mut null_count = Map::new();
     let schema = metadata.file_metadata().schema_descr();
     let mut payload_leaves = BTreeSet::new();
+    let mut complete = true;
     for (index, column) in schema.columns().iter().enumerate() {
         let path = column.path().parts();
         // Envelope columns always have statistics: positions and times are what pruning lives on.
@@ -37,11 +42,13 @@ pub(crate) fn delta_stats(metadata: &ParquetMetaData) -> String {
         }
         if !envelope {
             if payload_leaves.len() >= PAYLOAD_LEAVES {
+                complete = false;
                 continue;
             }
             payload_leaves.insert(index);
         }
         let Some(leaf) = Leaf::of(metadata, index, column) else {
+            complete = false;
             continue;
         };
         insert(&mut null_count, path, json!(leaf.nulls));
@@ -55,6 +62,7 @@ pub(crate) fn delta_stats(metadata: &ParquetMetaData) -> String {
         "minValues": min_values,
         "maxValues": max_values,
         "nullCount": null_count,
+        COMPLETE: complete,
     })
     .to_string()
 }

@@ -213,7 +213,7 @@ pub(crate) fn step(field: &Field) -> Step<'_> {
 }
 
 /// The fields are the members of a mixed list's struct, not an object's keys.
-pub(crate) fn is_members(fields: &Fields) -> bool {
+pub fn is_members(fields: &Fields) -> bool {
     fields
         .iter()
         .any(|field| matches!(step(field), Step::Member(_)))

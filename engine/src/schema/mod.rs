@@ -27,6 +27,7 @@ mod decide;
 mod envelope;
 mod grow;
 mod kind;
+mod logical;
 mod names;
 mod project;
 #[cfg(any(test, feature = "testing"))]
@@ -40,13 +41,14 @@ pub use columns::{Column, columns};
 pub use decide::decide;
 pub use envelope::{ENVELOPE, PARTITION_COLUMN, RESCUED, envelope_schema};
 pub use grow::grow;
-pub use kind::{KEY, KIND, Kind, Limits, Shape};
+pub use kind::{KEY, KIND, Kind, Limits, Shape, is_members};
+pub use logical::{Alternate, Logical, logical};
 pub use project::project;
 
 pub(crate) use bind::bind_array;
 pub(crate) use envelope::header_fields;
 pub(crate) use kind::{Step, element_field, list_element, member_field, payload_field};
-pub(crate) use kind::{is_members, rescued_field, step};
+pub(crate) use kind::{rescued_field, step};
 pub(crate) use names::Names;
 pub(crate) use project::unreserved;
 pub(crate) use union::union;

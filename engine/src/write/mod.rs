@@ -50,6 +50,7 @@ mod upload;
 #[cfg(test)]
 mod tests;
 
+pub use crate::encode::STATS_COMPLETE;
 pub use cut::{CutPolicy, Pending};
 pub use options::{CommittedRange, Released, Retry, Stall, Start, WriterOptions};
 pub use table::TableWriter;

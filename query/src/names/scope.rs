@@ -5,9 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema};
-use datafusion::sql::sqlparser::ast::Ident;
+use datafusion::sql::sqlparser::ast::{Expr, Ident};
 
-use crate::error::{Result, TextPosition, unknown_column};
+use super::build::is_resolved;
+use crate::error::TextPosition;
+use crate::logical::Drift;
+use crate::table::{HIDDEN, Source, SqlColumns};
 
 /// One column of a relation.
 #[derive(Debug, Clone)]
@@ -18,6 +21,10 @@ pub(crate) struct Column {
     pub(crate) data_type: Option<DataType>,
     /// `*` leaves it out.
     pub(crate) hidden: bool,
+    /// It is one of the columns of another one, whose text stands for it in `*`.
+    pub(crate) alternate: bool,
+    /// The columns of the same relation that it is the text of.
+    pub(crate) drift: Option<Arc<Drift>>,
 }
 
 /// The columns of a relation, found exactly or ignoring case.
@@ -43,19 +50,31 @@ impl Columns {
         Self { list, exact, lower }
     }
 
-    /// The columns of a schema, with those that `*` leaves out.
-    pub(crate) fn of_schema(schema: &Schema, hidden: &[&str]) -> Self {
-        Self::new(
-            schema
-                .fields()
-                .iter()
-                .map(|field| Column {
-                    name: field.name().clone(),
-                    data_type: Some(field.data_type().clone()),
-                    hidden: hidden.contains(&field.name().as_str()),
-                })
-                .collect(),
-        )
+    /// The columns of a system table.
+    pub(crate) fn of_schema(schema: &Schema) -> Self {
+        let columns = schema.fields().iter().map(|field| Column {
+            name: field.name().clone(),
+            data_type: Some(field.data_type().clone()),
+            hidden: HIDDEN.contains(&field.name().as_str()),
+            alternate: false,
+            drift: None,
+        });
+        Self::new(columns.collect())
+    }
+
+    /// The columns of a topic's table.
+    pub(crate) fn of_table(columns: &SqlColumns) -> Self {
+        let columns = columns.list().iter().map(|column| Column {
+            name: column.name.clone(),
+            data_type: Some(column.data_type.clone()),
+            hidden: column.hidden,
+            alternate: column.alternate,
+            drift: match &column.source {
+                Source::Drifted(drifted) => Some(Arc::clone(&drifted.drift)),
+                _ => None,
+            },
+        });
+        Self::new(columns.collect())
     }
 
     /// All of them.
@@ -92,7 +111,10 @@ pub(super) struct Relation {
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     pub(super) relations: Vec<Relation>,
-    pub(super) aliases: Vec<String>,
+    /// The names of the select list, and what they stand for.
+    pub(super) aliases: Vec<(String, Expr)>,
+    /// What `GROUP BY` lists, as it stands there.
+    pub(super) grouped: Vec<Expr>,
 }
 
 /// What a path of names turned out to be.
@@ -102,7 +124,9 @@ pub(super) enum Meaning {
         /// The real names of relation and column, as many as replace `consumed` names.
         real: Vec<String>,
         consumed: usize,
-        data_type: Option<DataType>,
+        column: Column,
+        /// The relation that has it; `None` when several have one of this name.
+        relation: Option<String>,
     },
     /// A name of the select list.
     Alias(String),
@@ -115,30 +139,44 @@ impl Scope {
         if let Some(found) = self.qualified(path) {
             return Some(found);
         }
-        let relations = || self.relations.iter().filter_map(|one| one.columns.as_ref());
-        let plain = |column: &Column| Meaning::Column {
-            real: vec![column.name.clone()],
-            consumed: 1,
-            data_type: column.data_type.clone(),
-        };
-        if let Some(column) = relations().find_map(|columns| columns.exact(&first.value)) {
-            return Some(plain(column));
+        if let Some(found) = self.unqualified(|columns| columns.exact(&first.value)) {
+            return Some(found);
         }
-        if path.len() == 1 && self.aliases.contains(&first.value) {
+        let named = |alias: &&(String, Expr)| alias.0 == first.value;
+        if path.len() == 1 && self.aliases.iter().any(|alias| named(&alias)) {
             return Some(Meaning::Alias(first.value.clone()));
         }
-        if let Some(column) = relations().find_map(|columns| columns.alike(&first.value)) {
-            return Some(plain(column));
+        if let Some(found) = self.unqualified(|columns| columns.alike(&first.value)) {
+            return Some(found);
         }
         let lower = first.value.to_lowercase();
         let mut alike = self
             .aliases
             .iter()
-            .filter(|alias| alias.to_lowercase() == lower);
+            .filter(|(alias, _)| alias.to_lowercase() == lower);
         match (path.len(), alike.next()) {
-            (1, Some(alias)) => Some(Meaning::Alias(alias.clone())),
+            (1, Some((alias, _))) => Some(Meaning::Alias(alias.clone())),
             _ => None,
         }
+    }
+
+    /// A column of any of the relations.
+    fn unqualified<'a>(
+        &'a self,
+        find: impl Fn(&'a Columns) -> Option<&'a Column>,
+    ) -> Option<Meaning> {
+        let mut having = self.relations.iter().filter_map(|relation| {
+            let columns = relation.columns.as_deref()?;
+            Some((relation, find(columns)?))
+        });
+        let (relation, column) = having.next()?;
+        let only = having.next().is_none();
+        Some(Meaning::Column {
+            real: vec![column.name.clone()],
+            consumed: 1,
+            column: column.clone(),
+            relation: only.then(|| relation.name.clone()),
+        })
     }
 
     /// `relation.column...`, where the relation's own name may hold dots (`orders.v1.id`).
@@ -158,7 +196,8 @@ impl Scope {
                 return Some(Meaning::Column {
                     real: vec![relation.name.clone(), column.name.clone()],
                     consumed: consumed + 1,
-                    data_type: column.data_type.clone(),
+                    column: column.clone(),
+                    relation: Some(relation.name.clone()),
                 });
             }
         }
@@ -179,52 +218,9 @@ impl Scope {
     }
 }
 
-/// Writes the real names of nested fields into `path`, as far as the type is a struct.
-pub(super) fn resolve_fields(
-    path: &mut [Ident],
-    mut data_type: Option<DataType>,
-) -> Result<Option<DataType>> {
-    for ident in path {
-        let Some(DataType::Struct(_)) = &data_type else {
-            return Ok(None);
-        };
-        let (name, inner) = field_of(data_type.as_ref(), &ident.value, place_of(ident))?;
-        ident.value = name;
-        data_type = inner;
-    }
-    Ok(data_type)
-}
-
-/// The real name and type of a struct's field.
-pub(super) fn field_of(
-    data_type: Option<&DataType>,
-    wanted: &str,
-    place: Option<TextPosition>,
-) -> Result<(String, Option<DataType>)> {
-    let Some(DataType::Struct(fields)) = data_type else {
-        return Ok((wanted.to_owned(), None));
-    };
-    let lower = wanted.to_lowercase();
-    let found = fields
-        .iter()
-        .find(|field| field.name() == wanted)
-        .or_else(|| {
-            fields
-                .iter()
-                .find(|field| field.name().to_lowercase() == lower)
-        });
-    match found {
-        Some(field) => Ok((field.name().clone(), Some(field.data_type().clone()))),
-        None => {
-            let known = fields.iter().map(|field| field.name().as_str());
-            Err(unknown_column(wanted, known).with_position(place))
-        }
-    }
-}
-
 /// Where a name stands in the text.
 pub(super) fn place_of(ident: &Ident) -> Option<TextPosition> {
-    (ident.span.start.line > 0).then_some(TextPosition {
+    (ident.span.start.line > 0 && !is_resolved(ident)).then_some(TextPosition {
         line: ident.span.start.line,
         column: ident.span.start.column,
     })
@@ -233,4 +229,15 @@ pub(super) fn place_of(ident: &Ident) -> Option<TextPosition> {
 fn join(path: &[Ident]) -> String {
     let parts: Vec<&str> = path.iter().map(|ident| ident.value.as_str()).collect();
     parts.join(".")
+}
+
+/// A name as one of the select list or of `AS`.
+pub(super) fn named(name: String, data_type: Option<DataType>) -> Column {
+    Column {
+        name,
+        data_type,
+        hidden: false,
+        alternate: false,
+        drift: None,
+    }
 }

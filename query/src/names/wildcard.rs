@@ -9,8 +9,14 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::scope::{Column, Relation, Scope};
 
-/// Makes `*` leave out what is hidden, and one wildcard for each relation of several.
-pub(super) fn expand_wildcards(select: &mut Select, scope: &Scope, using: &HashSet<String>) {
+/// Makes `*` leave out what is hidden, and one wildcard for each relation of several. Where drifted
+/// columns take their alternates along (`carries`), those are let through.
+pub(super) fn expand_wildcards(
+    select: &mut Select,
+    scope: &Scope,
+    using: &HashSet<String>,
+    carries: bool,
+) {
     let mut projection = Vec::with_capacity(select.projection.len());
     for item in std::mem::take(&mut select.projection) {
         match item {
@@ -18,7 +24,7 @@ pub(super) fn expand_wildcards(select: &mut Select, scope: &Scope, using: &HashS
                 for (index, relation) in scope.relations.iter().enumerate() {
                     let mut options = options.clone();
                     let skip = if index == 0 { None } else { Some(using) };
-                    exclude(&mut options, relation, skip);
+                    exclude(&mut options, relation, skip, carries);
                     let name = ObjectName::from(vec![Ident::with_quote('"', &relation.name)]);
                     let kind = SelectItemQualifiedWildcardKind::ObjectName(name);
                     projection.push(SelectItem::QualifiedWildcard(kind, options));
@@ -26,14 +32,14 @@ pub(super) fn expand_wildcards(select: &mut Select, scope: &Scope, using: &HashS
             }
             SelectItem::Wildcard(mut options) => {
                 if let [relation] = scope.relations.as_slice() {
-                    exclude(&mut options, relation, None);
+                    exclude(&mut options, relation, None, carries);
                 }
                 projection.push(SelectItem::Wildcard(options));
             }
             SelectItem::QualifiedWildcard(kind, mut options) => {
                 match wildcard_relation(&kind, scope) {
                     Some(relation) => {
-                        exclude(&mut options, relation, None);
+                        exclude(&mut options, relation, None, carries);
                         let ident = Ident::with_quote('"', &relation.name);
                         let kind =
                             SelectItemQualifiedWildcardKind::ObjectName(ObjectName::from(vec![
@@ -55,7 +61,9 @@ fn exclude(
     options: &mut WildcardAdditionalOptions,
     relation: &Relation,
     using: Option<&HashSet<String>>,
+    carries: bool,
 ) {
+    let carries = carries && !changes_columns(options);
     let Some(columns) = &relation.columns else {
         return;
     };
@@ -68,7 +76,8 @@ fn exclude(
     let except = options.opt_except.take().is_some();
     for column in columns.list() {
         let joined = using.is_some_and(|using| using.contains(&column.name));
-        if (column.hidden || joined) && !names.contains(&column.name) {
+        let let_through = column.alternate && carries;
+        if (column.hidden && !let_through || joined) && !names.contains(&column.name) {
             names.push(column.name.clone());
         }
     }
@@ -115,7 +124,12 @@ pub(super) fn visible(relation: &Relation, options: &WildcardAdditionalOptions) 
 }
 
 fn plain(options: &WildcardAdditionalOptions) -> bool {
-    options.opt_ilike.is_none() && options.opt_replace.is_none() && options.opt_rename.is_none()
+    options.opt_ilike.is_none() && !changes_columns(options)
+}
+
+/// Whether a wildcard gives columns other values or names, or leaves some out.
+pub(super) fn changes_columns(options: &WildcardAdditionalOptions) -> bool {
+    options.opt_ilike.is_some() || options.opt_replace.is_some() || options.opt_rename.is_some()
 }
 
 pub(super) fn wildcard_relation<'a>(

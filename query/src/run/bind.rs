@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::names::{Columns, TableName, resolve_columns, resolve_tables};
 use crate::query::Inner;
 use crate::system;
-use crate::table::{AsOf, HIDDEN, OffsetMap, Rows, ScanCount, TopicTable, View};
+use crate::table::{AsOf, OffsetMap, Rows, ScanCount, TopicTable, View};
 
 /// A query's session: it knows exactly the tables that the query names.
 pub(crate) struct Bound {
@@ -49,7 +49,7 @@ pub(crate) async fn bind(inner: &Arc<Inner>, query: &mut QueryTree, seen: &Seen)
                 let view = look(inner, name, *version, seen, topics).await?;
                 let store = inner.sessions.store().clone();
                 let provider = TopicTable::new(view.clone(), Rows::Good, store);
-                let list = Columns::of_schema(&provider.schema(), HIDDEN);
+                let list = Columns::of_table(provider.columns());
                 columns.insert(in_tree.clone(), Arc::new(list));
                 counts.push(provider.count());
                 tables.push((in_tree.clone(), Arc::new(provider)));
@@ -57,13 +57,13 @@ pub(crate) async fn bind(inner: &Arc<Inner>, query: &mut QueryTree, seen: &Seen)
             }
             TableName::System(name) => {
                 let provider = system::table(inner, name).await?;
-                let list = Columns::of_schema(&provider.schema(), HIDDEN);
+                let list = Columns::of_schema(&provider.schema());
                 columns.insert(format!("system.{name}"), Arc::new(list));
                 system.push((name.clone(), provider));
             }
         }
     }
-    resolve_columns(query, &columns)?;
+    resolve_columns(query, &columns, inner.sessions.base())?;
     Ok(Bound {
         state: inner.sessions.session(tables, system)?,
         position: position(&views),

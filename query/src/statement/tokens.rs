@@ -127,14 +127,16 @@ impl Tokens {
     }
 
     /// After `FROM` and `JOIN`, makes one name of `orders-v1` and `logs.2026`: a dash or a number
-    /// can't follow a table there, and topics are named like that.
+    /// can't follow a table there, and topics are named like that. What begins with a number is
+    /// none: `substring(a FROM 2)`, `IS DISTINCT FROM 7`.
     pub(super) fn join_table_names(&mut self) {
         let mut joined: Vec<TokenWithSpan> = Vec::with_capacity(self.0.len());
         let mut rest = std::mem::take(&mut self.0).into_iter().peekable();
         while let Some(token) = rest.next() {
             let before_name = is_word(&token.token, "from") || is_word(&token.token, "join");
             joined.push(token);
-            if !before_name {
+            let word = |next: &TokenWithSpan| matches!(next.token, Token::Word(_));
+            if !before_name || !rest.peek().is_some_and(word) {
                 continue;
             }
             let mut run: Vec<TokenWithSpan> = Vec::new();

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use eddy_engine::commit::Since;
+use eddy_engine::schema::{KEY, KIND};
 use serde::Serialize;
 
 use super::rows::{COUNT, TEXT, batches, rfc3339, schema, time};
 use crate::error::Result;
 use crate::query::Inner;
-use crate::table::{DT, View};
+use crate::table::{DT, Source, View};
 
 /// The names after `system.`.
 pub(super) const NAMES: [&str; 6] = [
@@ -81,7 +82,7 @@ pub(crate) fn table_summary(view: &View) -> TableSummary {
         live_rows: view.live_rows(),
         files: count(view.files.len()),
         bytes: view.files.iter().map(|file| file.size).sum(),
-        columns: count(view.sql_schema().fields().len()),
+        columns: count(view.sql_columns().list().len()),
     }
 }
 
@@ -91,6 +92,9 @@ pub(crate) struct ColumnRow {
     pub(crate) table: String,
     pub(crate) position: u64,
     pub(crate) column: String,
+    /// The name in the files; null for what is made of others.
+    pub(crate) stored: Option<String>,
+    /// What it holds; `drifted` for the text of a key that has several columns.
     pub(crate) kind: Option<String>,
     pub(crate) key: Option<String>,
     #[serde(rename = "type")]
@@ -108,6 +112,7 @@ fn columns_schema() -> SchemaRef {
         ("table", TEXT),
         ("position", COUNT),
         ("column", TEXT),
+        ("stored", TEXT),
         ("kind", TEXT),
         ("key", TEXT),
         ("type", TEXT),
@@ -120,34 +125,40 @@ fn columns_schema() -> SchemaRef {
 
 /// The top-level columns of a view.
 pub(crate) fn table_columns(view: &View) -> Vec<ColumnRow> {
-    let identities = &view.schema;
     let history = columns_history(view);
-    view.sql_schema()
-        .fields()
-        .iter()
-        .zip(1_u64..)
-        .map(|(field, position)| {
-            let metadata = identities
-                .field_with_name(field.name())
-                .map(|field| field.metadata().clone())
-                .unwrap_or_default();
-            let history = history.get(field.name());
-            let version = |since: fn(&History) -> Option<Since>| Some(since(history?)?.version);
-            let moment = |since: fn(&History) -> Option<Since>| since(history?)?.time();
-            ColumnRow {
-                table: view.name.clone(),
-                position,
-                column: field.name().clone(),
-                kind: metadata.get("eddy.kind").cloned(),
-                key: metadata.get("eddy.key").cloned(),
-                data_type: type_text(field.data_type()),
-                since_version: version(|history| history.since),
-                since: moment(|history| history.since),
-                grown_version: version(|history| history.grown),
-                grown: moment(|history| history.grown),
-            }
-        })
-        .collect()
+    let columns = view.sql_columns();
+    let rows = columns.list().iter().zip(1_u64..);
+    rows.map(|(column, position)| {
+        let (stored, first) = match &column.source {
+            Source::Stored(name) => (Some(name.as_str()), Some(name)),
+            Source::Drifted(drifted) => (None, drifted.stored.first()),
+            Source::Day | Source::TextOf(_) => (None, None),
+        };
+        let metadata = |name| {
+            let field = view.schema.field_with_name(first?).ok()?;
+            field.metadata().get(name).cloned()
+        };
+        let history = stored.and_then(|name| history.get(name));
+        let version = |since: fn(&History) -> Option<Since>| Some(since(history?)?.version);
+        let moment = |since: fn(&History) -> Option<Since>| since(history?)?.time();
+        ColumnRow {
+            table: view.name.clone(),
+            position,
+            column: column.name.clone(),
+            stored: stored.map(str::to_owned),
+            kind: match column.source {
+                Source::Drifted(_) => Some("drifted".to_owned()),
+                _ => metadata(KIND),
+            },
+            key: metadata(KEY),
+            data_type: type_text(&column.data_type),
+            since_version: version(|history| history.since),
+            since: moment(|history| history.since),
+            grown_version: version(|history| history.grown),
+            grown: moment(|history| history.grown),
+        }
+    })
+    .collect()
 }
 
 /// When a column came, and when the youngest of those inside of it.

@@ -11,11 +11,15 @@
 //! reach DataFusion: planning time grows with the schema's width. Statistics of files stay here;
 //! DataFusion would collect them over all columns.
 
+mod columns;
+mod filters;
+mod leaves;
 mod live;
 mod provider;
 mod prune;
 mod view;
 
+pub(crate) use columns::{Source, SqlColumns};
 pub(crate) use provider::{ScanCount, TopicTable};
 pub(crate) use view::{AsOf, DT, HIDDEN, OffsetMap, Rows, View};
 

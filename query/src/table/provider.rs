@@ -13,8 +13,9 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, Pa
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, col, lit};
-use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr, expressions::Column};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, lit};
+use datafusion::physical_expr::expressions::{Column, Literal};
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::filter::FilterExec;
@@ -23,10 +24,15 @@ use datafusion::physical_plan::union::UnionExec;
 use eddy_engine::commit::DataFile;
 use object_store::ObjectMeta;
 
+use super::columns::{Source, SqlColumns, plain_type};
+use super::filters::{for_files, named};
+use super::leaves;
 use super::live::live_batches;
 use super::prune::{day_of, prune};
-use super::view::{AsOf, DT, KEY_TEXT, Rows, VALUE_TEXT, View, plain_type};
+use super::view::{AsOf, DT, Rows, View};
+use crate::error::Error;
 use crate::functions::utf8_text;
+use crate::logical::text_function;
 
 /// How much of a table a query's scans read.
 #[derive(Debug, Default)]
@@ -42,6 +48,7 @@ pub(crate) struct ScanCount {
 pub(crate) struct TopicTable {
     view: View,
     rows: Rows,
+    columns: Arc<SqlColumns>,
     schema: SchemaRef,
     store: ObjectStoreUrl,
     count: Arc<ScanCount>,
@@ -50,8 +57,10 @@ pub(crate) struct TopicTable {
 impl TopicTable {
     /// The table of `view`; its files are read from the store registered as `store`.
     pub(crate) fn new(view: View, rows: Rows, store: ObjectStoreUrl) -> Self {
+        let columns = Arc::new(SqlColumns::of(&view.schema));
         Self {
-            schema: view.sql_schema(),
+            schema: columns.schema(),
+            columns,
             view,
             rows,
             store,
@@ -64,17 +73,22 @@ impl TopicTable {
         Arc::clone(&self.count)
     }
 
+    /// Its columns.
+    pub(crate) fn columns(&self) -> &Arc<SqlColumns> {
+        &self.columns
+    }
+
     /// What every scan of this table is filtered by.
     fn own_filters(&self) -> Vec<Expr> {
         let mut filters = match self.rows {
-            Rows::Good => vec![col("_error").is_null()],
-            Rows::Dead => vec![col("_error").is_not_null()],
+            Rows::Good => vec![named("_error").is_null()],
+            Rows::Dead => vec![named("_error").is_not_null()],
         };
         if let AsOf::Offsets(offsets) = &self.view.as_of {
             let below = offsets.iter().map(|(partition, next)| {
-                col("_partition")
+                named("_partition")
                     .eq(lit(*partition))
-                    .and(col("_offset").lt(lit(*next)))
+                    .and(named("_offset").lt(lit(*next)))
             });
             filters.push(below.reduce(Expr::or).unwrap_or_else(|| lit(false)));
         }
@@ -153,25 +167,46 @@ impl TopicTable {
         output: &Schema,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let schema = input.schema();
-        let config = Arc::new(state.config_options().clone());
         let mut expressions = Vec::with_capacity(output.fields().len());
         for field in output.fields() {
-            let name = field.name().as_str();
-            let expr: Arc<dyn PhysicalExpr> = match bytes_of(name) {
-                Some(bytes) => Arc::new(ScalarFunctionExpr::try_new(
-                    utf8_text(),
-                    vec![Arc::new(Column::new_with_schema(bytes, &schema)?)],
-                    &schema,
-                    Arc::clone(&config),
-                )?),
-                None => Arc::new(Column::new_with_schema(name, &schema)?),
-            };
             expressions.push(ProjectionExpr {
-                expr,
-                alias: name.to_owned(),
+                expr: made_of(state, self.source(field.name())?, &schema)?,
+                alias: field.name().clone(),
             });
         }
         Ok(Arc::new(ProjectionExec::try_new(expressions, input)?))
+    }
+
+    fn source(&self, name: &str) -> Result<&Source> {
+        let column = self.columns.get(name);
+        Ok(&column
+            .ok_or_else(|| Error::internal(format!("the table has no column `{name}`")))?
+            .source)
+    }
+}
+
+/// A column of SQL over the stored columns of `schema`.
+fn made_of(state: &dyn Session, source: &Source, schema: &Schema) -> Result<Arc<dyn PhysicalExpr>> {
+    let stored = |name: &str| -> Result<Arc<dyn PhysicalExpr>> {
+        Ok(Arc::new(Column::new_with_schema(name, schema)?))
+    };
+    let call = |function, arguments| -> Result<Arc<dyn PhysicalExpr>> {
+        let config = Arc::new(state.config_options().clone());
+        let call = ScalarFunctionExpr::try_new(function, arguments, schema, config)?;
+        Ok(Arc::new(call))
+    };
+    match source {
+        Source::Stored(name) => stored(name),
+        Source::Day => stored(DT),
+        Source::TextOf(bytes) => call(utf8_text(), vec![stored(bytes)?]),
+        Source::Drifted(drifted) => {
+            let shapes = ScalarValue::Utf8(Some(drifted.shapes.clone()));
+            let mut arguments: Vec<Arc<dyn PhysicalExpr>> = vec![Arc::new(Literal::new(shapes))];
+            for name in &drifted.stored {
+                arguments.push(stored(name)?);
+            }
+            call(text_function(), arguments)
+        }
     }
 }
 
@@ -204,35 +239,33 @@ impl TableProvider for TopicTable {
             None => Arc::clone(&self.schema),
         };
         let own = self.own_filters();
-        // A filter on the text of key or value can't be given to files that have only bytes.
-        let pushed: Vec<Expr> = filters
-            .iter()
-            .filter(|filter| {
-                filter
-                    .column_refs()
-                    .iter()
-                    .all(|one| bytes_of(&one.name).is_none())
-            })
-            .chain(own.iter())
-            .cloned()
-            .collect();
+        let mut pushed = for_files(&self.view, &self.columns, filters)?;
+        pushed.extend(own.iter().cloned());
         let mut wanted: Vec<&str> = Vec::new();
         for field in output.fields() {
-            wanted.push(bytes_of(field.name()).unwrap_or(field.name()));
+            match self.source(field.name())? {
+                Source::Stored(name) => wanted.push(name),
+                Source::Day => {}
+                Source::TextOf(bytes) => wanted.push(bytes),
+                Source::Drifted(drifted) => {
+                    wanted.extend(drifted.stored.iter().map(String::as_str));
+                }
+            }
         }
         for filter in &pushed {
             wanted.extend(filter.column_refs().iter().map(|one| one.name.as_str()));
         }
         let (file_schema, narrow) = self.narrow(&wanted);
-        let all = DFSchema::try_from(Arc::clone(&narrow))?;
-        let physical = |exprs: &[Expr]| -> Result<Option<Arc<dyn PhysicalExpr>>> {
+        let physical = |exprs: &[Expr], schema: &SchemaRef| -> Result<Option<_>> {
+            let schema = DFSchema::try_from(Arc::clone(schema))?;
             let whole = datafusion::logical_expr::utils::conjunction(exprs.iter().cloned());
             whole
-                .map(|expr| state.create_physical_expr(expr, &all))
+                .map(|expr| state.create_physical_expr(expr, &schema))
                 .transpose()
         };
-        let predicate = physical(&pushed)?;
-        let files = prune(&self.view, predicate.as_ref(), &narrow);
+        let predicate = physical(&pushed, &narrow)?;
+        let (by_leaves, leaves) = leaves::flat(&pushed, &narrow)?;
+        let files = prune(&self.view, physical(&by_leaves, &leaves)?.as_ref(), &leaves);
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         self.count
             .files
@@ -245,8 +278,7 @@ impl TableProvider for TopicTable {
         if !files.is_empty() {
             inputs.push(self.lake_plan(state, &files, &file_schema, predicate));
         }
-        let live =
-            live_batches(&self.view, &file_schema, &narrow).map_err(crate::error::Error::from)?;
+        let live = live_batches(&self.view, &file_schema, &narrow).map_err(Error::from)?;
         if !live.is_empty() {
             let source = MemorySourceConfig::try_new_exec(&[live], Arc::clone(&narrow), None)?;
             inputs.push(source);
@@ -256,20 +288,11 @@ impl TableProvider for TopicTable {
             1 => inputs.swap_remove(0),
             _ => UnionExec::try_new(inputs)?,
         };
-        let plan: Arc<dyn ExecutionPlan> = match physical(&own)? {
+        let plan: Arc<dyn ExecutionPlan> = match physical(&own, &narrow)? {
             Some(own) => Arc::new(FilterExec::try_new(own, plan)?),
             None => plan,
         };
         self.project(state, plan, &output)
-    }
-}
-
-/// The binary column that a text column shows.
-fn bytes_of(name: &str) -> Option<&'static str> {
-    match name {
-        KEY_TEXT => Some("_key"),
-        VALUE_TEXT => Some("_value"),
-        _ => None,
     }
 }
 

@@ -14,8 +14,10 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use eddy_engine::commit::DataFile;
+use eddy_engine::write::STATS_COMPLETE;
 use serde_json::Value as Json;
 
+use super::leaves;
 use super::view::{DT, View};
 
 /// The files that may hold wanted rows, in the version's order. A predicate that can't be used
@@ -79,9 +81,7 @@ impl<'a> FileStatistics<'a> {
             if column.name == DT {
                 return ScalarValue::Utf8(day_of(file));
             }
-            stats
-                .get(which)
-                .and_then(|all| all.get(&column.name))
+            of_leaf(stats, which, &column.name)
                 .and_then(|value| scalar(value, data_type, up))
                 .or_else(|| ScalarValue::try_from(data_type).ok())
                 .unwrap_or(ScalarValue::Null)
@@ -104,13 +104,19 @@ impl PruningStatistics for FileStatistics<'_> {
     }
 
     fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
+        let field = self.schema.field_with_name(&column.name).ok()?;
         let counts: UInt64Array = self
             .files
             .iter()
             .zip(&self.parsed)
             .map(|(file, stats)| match column.name.as_str() {
                 DT => Some(if day_of(file).is_some() { 0 } else { file.rows }),
-                name => stats.get("nullCount")?.get(name)?.as_u64(),
+                name => match of_leaf(stats, "nullCount", name) {
+                    Some(count) => count.as_u64(),
+                    // A column that the file doesn't have.
+                    None if is_complete(stats) && !field.data_type().is_nested() => Some(file.rows),
+                    None => None,
+                },
             })
             .collect();
         Some(Arc::new(counts))
@@ -124,6 +130,17 @@ impl PruningStatistics for FileStatistics<'_> {
     fn contained(&self, _column: &Column, _values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
         None
     }
+}
+
+/// A leaf's entry in one of the parts of a file's statistics.
+fn of_leaf<'a>(stats: &'a Json, which: &str, column: &str) -> Option<&'a Json> {
+    let mut steps = leaves::path(column);
+    steps.try_fold(stats.get(which)?, |inside, name| inside.get(name))
+}
+
+/// Whether the statistics name every leaf that the file has, but for those in lists.
+fn is_complete(stats: &Json) -> bool {
+    stats.get(STATS_COMPLETE) == Some(&Json::Bool(true))
 }
 
 /// The value of `dt` of a file's rows.

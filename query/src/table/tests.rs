@@ -272,7 +272,8 @@ fn columns_say_since_when_they_are_there_and_when_they_last_grew() {
     assert_eq!(
         rows,
         [
-            column("a", Some(2), None),
+            column("a", None, None),
+            column("a__long", Some(2), None),
             column("a__string", Some(4), None),
             column("live", None, None),
             column("o", Some(2), Some(4)),

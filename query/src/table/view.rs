@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use eddy_engine::commit::DataFile;
 use eddy_engine::read::SchemaHistory;
 use eddy_engine::{Position, TablePath, TopicId};
+
+use super::columns::SqlColumns;
 
 /// The partition column.
 pub(crate) const DT: &str = "dt";
@@ -69,16 +71,10 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// The columns as SQL sees them: the files' columns, `dt`, and the text of key and value.
-    pub(crate) fn sql_schema(&self) -> SchemaRef {
-        let mut fields: Vec<FieldRef> = self.schema.fields().iter().map(plain).collect();
-        fields.push(Arc::new(Field::new(DT, DataType::Utf8, true)));
-        for (text, bytes) in [(KEY_TEXT, "_key"), (VALUE_TEXT, "_value")] {
-            if self.schema.column_with_name(bytes).is_some() {
-                fields.push(Arc::new(Field::new(text, DataType::Utf8, true)));
-            }
-        }
-        Arc::new(Schema::new(fields))
+    /// The columns as SQL sees them: what is stored, keys of several columns as one, `dt`, and the
+    /// text of key and value.
+    pub(crate) fn sql_columns(&self) -> SqlColumns {
+        SqlColumns::of(&self.schema)
     }
 
     /// How many live rows there are beyond the version's files.
@@ -95,24 +91,5 @@ impl View {
             *known = (*offset).max(*known);
         }
         offsets
-    }
-}
-
-/// The field without metadata at any level: DataFusion compares schemas with it, and file and
-/// live schemas differ there.
-fn plain(field: &FieldRef) -> FieldRef {
-    Arc::new(Field::new(
-        field.name(),
-        plain_type(field.data_type()),
-        true,
-    ))
-}
-
-/// A type without metadata at any level.
-pub(super) fn plain_type(data_type: &DataType) -> DataType {
-    match data_type {
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(plain).collect::<Fields>()),
-        DataType::List(element) => DataType::List(plain(element)),
-        other => other.clone(),
     }
 }
