@@ -40,7 +40,8 @@ pub(crate) enum Command {
     Replay(ReplayCommand),
     /// Is every offset of the topic accounted exactly once? Exits 1 if not.
     Verify(VerifyArgs),
-    /// A table's versions, files and positions, read from the lake itself.
+    /// A table's versions, files, positions and columns, read from the lake itself, and views of it
+    /// for other engines.
     Inspect(InspectArgs),
     /// The configuration file.
     #[command(subcommand)]
@@ -231,9 +232,27 @@ pub(crate) struct InspectArgs {
     /// The folder of the lake that holds the topic's table.
     #[arg(long, default_value = "topics")]
     pub(crate) topics_dir: String,
+    /// Print a view for another engine instead, with the columns that SQL shows here: keys of
+    /// several types as one column of text, and no rows with `_error`.
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    pub(crate) view: Option<Engine>,
+    /// The view's name [default: TABLE_view].
+    #[arg(long, requires = "view")]
+    pub(crate) view_name: Option<String>,
     /// The configuration file.
     #[arg(long, env = "EDDY_CONFIG", default_value = "eddy-data/eddy.toml")]
     pub(crate) config: PathBuf,
+}
+
+/// An engine that a view can be for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    /// DuckDB with its `delta` extension.
+    Duckdb,
+    /// Spark SQL with Delta Lake.
+    Spark,
+    /// Trino, where the table is registered under the topic's name.
+    Trino,
 }
 
 /// `eddy config`.

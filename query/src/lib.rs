@@ -16,6 +16,7 @@
 pub mod error;
 pub mod hooks;
 pub mod http;
+pub mod views;
 
 mod catalog;
 mod functions;

@@ -1,5 +1,5 @@
 //! `eddy inspect TABLE`: a table's columns with their history, versions, files and positions, read
-//! from the lake itself.
+//! from the lake itself; with `--view`, the text of a view for another engine.
 
 use std::process::ExitCode;
 
@@ -7,8 +7,10 @@ use anyhow::{Context, Result, bail};
 use eddy_engine::commit::TableLog;
 use eddy_engine::read::Snapshot;
 use eddy_engine::schema::columns;
+use eddy_engine::{Lake, TablePath};
+use eddy_query::views::{Dialect, create_view};
 
-use crate::cli::InspectArgs;
+use crate::cli::{Engine, InspectArgs};
 use crate::config::Config;
 use crate::{output, server};
 
@@ -20,6 +22,12 @@ pub(crate) async fn run(args: InspectArgs) -> Result<ExitCode> {
     let config = Config::load(&args.config)?;
     let lake = server::open_lake(&config).await?;
     let table = lake.table(&args.topics_dir, &args.table);
+    if let Some(engine) = args.view {
+        let name = args
+            .view_name
+            .unwrap_or_else(|| format!("{}_view", args.table));
+        return print_view(lake, table, engine, name).await;
+    }
     let looked = tokio::task::spawn_blocking(move || -> Result<_> {
         let Some(snapshot) = Snapshot::load(&lake, &table, None)? else {
             bail!("the lake has no table at `{table}`");
@@ -56,6 +64,34 @@ pub(crate) async fn run(args: InspectArgs) -> Result<ExitCode> {
         ))?;
     }
     print_columns(&snapshot)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The `CREATE VIEW` for an engine, and nothing else.
+async fn print_view(
+    lake: Lake,
+    table: TablePath,
+    engine: Engine,
+    name: String,
+) -> Result<ExitCode> {
+    let dialect = match engine {
+        Engine::Duckdb => Dialect::DuckDb,
+        Engine::Spark => Dialect::Spark,
+        Engine::Trino => Dialect::Trino,
+    };
+    let text = tokio::task::spawn_blocking(move || -> Result<_> {
+        let Some(snapshot) = Snapshot::load(&lake, &table, None)? else {
+            bail!("the lake has no table at `{table}`");
+        };
+        let url = lake.object_url(table.prefix())?;
+        let place = match url.to_file_path() {
+            Ok(path) => path.display().to_string(),
+            Err(()) => url.to_string(),
+        };
+        let source = dialect.source(table.topic(), &place);
+        Ok(create_view(dialect, &name, &source, &snapshot.schema))
+    });
+    output::line(text.await??.trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 

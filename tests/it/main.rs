@@ -26,3 +26,4 @@ mod proof;
 mod readers;
 mod replay;
 mod services;
+mod views;
