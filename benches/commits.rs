@@ -19,10 +19,10 @@
 #[allow(dead_code, reason = "what is on disk is another benchmark's question")]
 #[path = "load/disk.rs"]
 mod disk;
-#[expect(dead_code, reason = "only the wide events need digits")]
+#[allow(dead_code, reason = "only the wide events need digits")]
 #[path = "load/events.rs"]
 mod events;
-#[expect(dead_code, reason = "memory is another benchmark's question")]
+#[allow(dead_code, reason = "memory is another benchmark's question")]
 #[path = "load/usage.rs"]
 mod usage;
 
@@ -147,7 +147,7 @@ impl Feed {
             event(&mut self.random, offset.unsigned_abs(), &mut text);
             let partition = i32::try_from(partition).unwrap();
             let key = offset.to_string();
-            let record = disk::record(partition, offset, &key, &text);
+            let record = disk::record(partition, offset, Some(&key), &text);
             self.writer.append(&record).unwrap();
             self.offset += 1;
         }

@@ -23,7 +23,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use load::events::{Seeded, event};
-use load::services::{create_bucket, create_topic, lake, setting};
+use load::s3::{create_bucket, lake, setting};
+use load::services::create_topic;
 use load::worker::{Worker, wait_until};
 use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;

@@ -14,14 +14,15 @@
 )]
 #![allow(missing_docs)]
 
-#[expect(dead_code, reason = "only the engine's benchmark has wide events")]
+#[allow(dead_code, reason = "only the engine's benchmark has wide events")]
 mod load;
 
 use std::time::{Duration, Instant};
 
 use eddy_engine::read::Snapshot;
 use eddy_engine::{Clock, Lake, LakeOptions};
-use load::services::{create_bucket, create_topic, fill, lake, setting};
+use load::s3::{create_bucket, lake, setting};
+use load::services::{create_topic, fill};
 use load::worker::{Used, Worker, wait_until};
 
 const PARTITIONS: i32 = 4;

@@ -16,13 +16,18 @@ pub(crate) fn lake(runtime: &Runtime, folder: &Path) -> Lake {
 }
 
 /// A record without headers, a millisecond after the one before it.
-pub(crate) fn record<'a>(partition: i32, offset: i64, key: &'a str, value: &'a str) -> Record<'a> {
+pub(crate) fn record<'a>(
+    partition: i32,
+    offset: i64,
+    key: Option<&'a str>,
+    value: &'a str,
+) -> Record<'a> {
     Record {
         partition,
         offset,
         timestamp_ms: Some(1_764_000_000_000 + offset),
         timestamp_type: TimestampType::Create,
-        key: Some(key.as_bytes()),
+        key: key.map(str::as_bytes),
         value: Some(value.as_bytes()),
         headers: &[],
     }

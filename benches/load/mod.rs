@@ -2,5 +2,6 @@
 
 pub(crate) mod audit;
 pub(crate) mod events;
+pub(crate) mod s3;
 pub(crate) mod services;
 pub(crate) mod worker;

@@ -1,4 +1,4 @@
-//! The running services that `make bench` hands over in the environment, and a topic to fill.
+//! The running Kafka that `make bench` hands over in the environment, and a topic to fill.
 
 use std::time::Duration;
 
@@ -8,11 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::events::{Seeded, event};
-
-/// A setting that `make bench` exports.
-pub(crate) fn setting(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run `make bench`"))
-}
+use super::s3::setting;
 
 /// Makes `topic` with `partitions` partitions.
 pub(crate) fn create_topic(topic: &str, partitions: i32) {
@@ -64,33 +60,4 @@ pub(crate) fn fill(topic: &str, count: u64) -> u64 {
 
 fn full(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
-}
-
-/// Makes an empty bucket.
-pub(crate) fn create_bucket(bucket: &str) {
-    let output = std::process::Command::new(setting("EDDY_TEST_CONTROL"))
-        .args(["bucket", &setting("EDDY_TEST_S3_ENDPOINT")])
-        .args([
-            &setting("EDDY_TEST_S3_ACCESS_KEY"),
-            &setting("EDDY_TEST_S3_SECRET_KEY"),
-        ])
-        .arg(bucket)
-        .output()
-        .expect("the control script");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
-/// The `[lake]` tables of a configuration file for `bucket`.
-pub(crate) fn lake(bucket: &str) -> String {
-    format!(
-        "[lake]\nurl = \"s3://{bucket}/lake\"\n[lake.options]\naws_endpoint = \"{}\"\n\
-         aws_access_key_id = \"{}\"\naws_secret_access_key = \"{}\"\naws_region = \"us-east-1\"\n",
-        setting("EDDY_TEST_S3_ENDPOINT"),
-        setting("EDDY_TEST_S3_ACCESS_KEY"),
-        setting("EDDY_TEST_S3_SECRET_KEY"),
-    )
 }

@@ -34,6 +34,13 @@ impl Cpu {
     }
 }
 
+/// The CPU time of the calling thread.
+pub(crate) fn thread_cpu() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    let ran = text.split_whitespace().next().unwrap();
+    Duration::from_nanos(ran.parse().unwrap())
+}
+
 /// Peak resident memory of this process, in bytes.
 pub(crate) fn memory_max() -> u64 {
     memory("VmHWM:")

@@ -11,6 +11,7 @@ use std::sync::mpsc;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::clock::Clock;
@@ -19,8 +20,16 @@ use crate::path::TablePath;
 use crate::probe;
 use crate::read::LiveRows;
 
+mod compute;
 mod durable;
 mod open;
+
+use compute::Compute;
+
+/// Background commits that run at once. Each occupies a blocking thread of the runtime and waits
+/// for I/O that, on local disk, needs another one: a thousand tables that are due together would
+/// wait for each other for ever. More hide more of the store's latency; each encodes in memory.
+const COMMITS_AT_ONCE: usize = 16;
 
 /// Where the lake is and how to reach it; the `[lake]` table of the configuration.
 #[derive(Clone, Default)]
@@ -53,6 +62,8 @@ struct Inner {
     clock: Clock,
     live: LiveRows,
     runtime: Handle,
+    commits: Arc<Semaphore>,
+    compute: Compute,
 }
 
 impl Lake {
@@ -130,6 +141,8 @@ impl Lake {
             live: LiveRows::new(clock.clone()),
             clock,
             runtime,
+            commits: Arc::new(Semaphore::new(COMMITS_AT_ONCE)),
+            compute: Compute::default(),
         })))
     }
 
@@ -154,6 +167,17 @@ impl Lake {
             rx.recv()
         };
         answer.map_err(|_| Error::unavailable("the runtime is shutting down"))
+    }
+
+    /// Runs `work` on one of few threads, and waits for it.
+    ///
+    /// # Errors
+    /// `Internal` when `work` panicked.
+    pub(crate) fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        self.0.compute.run(work)
     }
 
     /// The lake's URL as configured.
@@ -189,6 +213,11 @@ impl Lake {
     /// The runtime that serves synchronous callers.
     pub fn runtime(&self) -> &Handle {
         &self.0.runtime
+    }
+
+    /// The places of background commits; a commit that finds none free waits for one.
+    pub(crate) fn commits(&self) -> &Arc<Semaphore> {
+        &self.0.commits
     }
 
     /// The table of `topic` under `topics_dir`.

@@ -5,7 +5,7 @@
 //! contains it has been the newest for a grace time: whoever reads an older snapshot meanwhile
 //! still finds the rows. What a writer drops vanishes at once: live rows are read-uncommitted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -49,16 +49,21 @@ impl LiveBatch {
     }
 }
 
+/// What an array takes beside its values: the array itself, its buffers' heads and what they are
+/// rounded up by. With a few rows to a batch it is most of the batch.
+const ARRAY_BYTES: usize = 448;
+
 /// The bytes of a batch in memory, without what its buffers hold for others.
 pub(crate) fn bytes_of(batch: &RecordBatch) -> usize {
     let arrays = batch.columns().iter();
-    arrays
+    let values: usize = arrays
         .map(|array| {
             // A size that Arrow can't tell is that of the whole buffers.
             let bytes = array.to_data().get_slice_memory_size();
             bytes.unwrap_or_else(|_| array.get_array_memory_size())
         })
-        .sum()
+        .sum();
+    values + ARRAY_BYTES * batch.schema_ref().flattened_fields().len()
 }
 
 /// The offsets `[lo, hi)` of one partition.
@@ -81,14 +86,30 @@ pub struct LiveRows(Arc<Shared>);
 struct Shared {
     clock: Clock,
     committed_bytes_max: AtomicUsize,
-    tables: RwLock<BTreeMap<TablePath, Vec<Entry>>>,
+    rows: RwLock<Rows>,
+}
+
+#[derive(Default)]
+struct Rows {
+    tables: BTreeMap<TablePath, Vec<Entry>>,
+    /// The commits whose rows are within their grace time, the oldest first: what is over is found
+    /// without a look at the rest, however many tables there are.
+    commits: VecDeque<CommittedRows>,
+    committed_bytes: usize,
 }
 
 struct Entry {
     live: Arc<LiveBatch>,
-    bytes: usize,
     /// When its commit became the newest version.
     committed_at: Option<Duration>,
+}
+
+/// The rows of one commit, which go together, so that no half of a cut is left.
+struct CommittedRows {
+    at: Duration,
+    table: TablePath,
+    batches: Vec<Arc<LiveBatch>>,
+    bytes: usize,
 }
 
 impl LiveRows {
@@ -97,7 +118,7 @@ impl LiveRows {
         Self(Arc::new(Shared {
             clock,
             committed_bytes_max: AtomicUsize::new(COMMITTED_BYTES),
-            tables: RwLock::new(BTreeMap::new()),
+            rows: RwLock::default(),
         }))
     }
 
@@ -105,13 +126,10 @@ impl LiveRows {
     /// joined with, and clip each to the offsets beyond the snapshot's positions.
     pub fn batches(&self, table: &TablePath) -> Vec<Arc<LiveBatch>> {
         let now = self.0.clock.monotonic();
-        let tables = self.0.tables.read().unwrap_or_else(PoisonError::into_inner);
-        tables.get(table).map_or_else(Vec::new, |entries| {
-            entries
-                .iter()
-                .filter(|entry| !entry.is_over(now))
-                .map(|entry| Arc::clone(&entry.live))
-                .collect()
+        let rows = self.0.rows.read().unwrap_or_else(PoisonError::into_inner);
+        rows.tables.get(table).map_or_else(Vec::new, |entries| {
+            let readable = entries.iter().filter(|entry| !entry.is_over(now));
+            readable.map(|entry| Arc::clone(&entry.live)).collect()
         })
     }
 
@@ -122,23 +140,16 @@ impl LiveRows {
 
     /// The tables that have live rows.
     pub fn tables(&self) -> Vec<TablePath> {
-        let tables = self.0.tables.read().unwrap_or_else(PoisonError::into_inner);
-        tables.keys().cloned().collect()
+        let rows = self.0.rows.read().unwrap_or_else(PoisonError::into_inner);
+        rows.tables.keys().cloned().collect()
     }
 
     /// Makes a batch readable.
     pub(crate) fn publish(&self, table: &TablePath, live: LiveBatch) -> Arc<LiveBatch> {
-        let bytes = live.bytes();
         let live = Arc::new(live);
-        let mut tables = self
-            .0
-            .tables
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        self.0.sweep(&mut tables);
-        tables.entry(table.clone()).or_default().push(Entry {
+        let mut rows = self.0.rows.write().unwrap_or_else(PoisonError::into_inner);
+        rows.tables.entry(table.clone()).or_default().push(Entry {
             live: Arc::clone(&live),
-            bytes,
             committed_at: None,
         });
         live
@@ -147,85 +158,76 @@ impl LiveRows {
     /// A version that contains these batches is the newest now: their grace time begins.
     pub(crate) fn committed(&self, table: &TablePath, batches: &[Arc<LiveBatch>]) {
         let now = self.0.clock.monotonic();
-        let mut tables = self
-            .0
-            .tables
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        for entry in tables.get_mut(table).into_iter().flatten() {
-            if batches.iter().any(|live| Arc::ptr_eq(live, &entry.live)) {
+        let mut rows = self.0.rows.write().unwrap_or_else(PoisonError::into_inner);
+        for entry in rows.tables.get_mut(table).into_iter().flatten() {
+            if holds(batches, &entry.live) {
                 entry.committed_at = Some(now);
             }
         }
-        self.0.sweep(&mut tables);
+        let bytes = batches.iter().map(|live| live.bytes()).sum();
+        rows.committed_bytes += bytes;
+        rows.commits.push_back(CommittedRows {
+            at: now,
+            table: table.clone(),
+            batches: batches.to_vec(),
+            bytes,
+        });
+        self.0.sweep(&mut rows);
     }
 
     /// These batches were dropped by their writer and vanish at once (E5).
     pub(crate) fn dropped(&self, table: &TablePath, batches: &[Arc<LiveBatch>]) {
-        let mut tables = self
-            .0
-            .tables
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(entries) = tables.get_mut(table) {
-            entries.retain(|entry| !batches.iter().any(|live| Arc::ptr_eq(live, &entry.live)));
-        }
-        self.0.sweep(&mut tables);
+        let mut rows = self.0.rows.write().unwrap_or_else(PoisonError::into_inner);
+        rows.remove(table, batches);
     }
 
     /// Forgets what is past its grace time.
     pub(crate) fn sweep(&self) {
-        let now = self.0.clock.monotonic();
-        let tables = self.0.tables.read().unwrap_or_else(PoisonError::into_inner);
-        let nothing = !tables.values().flatten().any(|entry| entry.is_over(now));
-        drop(tables);
+        let rows = self.0.rows.read().unwrap_or_else(PoisonError::into_inner);
+        let nothing = !self.0.is_over(&rows);
+        drop(rows);
         if nothing {
             return;
         }
-        let mut tables = self
-            .0
-            .tables
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        self.0.sweep(&mut tables);
+        let mut rows = self.0.rows.write().unwrap_or_else(PoisonError::into_inner);
+        self.0.sweep(&mut rows);
     }
 }
 
 impl Shared {
-    /// Removes what is past its grace time, then the oldest committed rows beyond the byte limit.
-    fn sweep(&self, tables: &mut BTreeMap<TablePath, Vec<Entry>>) {
+    /// Removes the commits that are past their grace time, and the oldest beyond the byte limit.
+    fn sweep(&self, rows: &mut Rows) {
+        while self.is_over(rows)
+            && let Some(commit) = rows.commits.pop_front()
+        {
+            rows.committed_bytes = rows.committed_bytes.saturating_sub(commit.bytes);
+            rows.remove(&commit.table, &commit.batches);
+        }
+    }
+
+    /// Whether the oldest commit's rows are to go.
+    fn is_over(&self, rows: &Rows) -> bool {
         let now = self.clock.monotonic();
         let most = self.committed_bytes_max.load(Ordering::Relaxed);
-        let mut committed: Vec<(Duration, usize)> = Vec::new();
-        for entries in tables.values_mut() {
-            entries.retain(|entry| !entry.is_over(now));
-            committed.extend(
-                entries
-                    .iter()
-                    .filter_map(|entry| Some((entry.committed_at?, entry.bytes))),
-            );
-        }
-        let mut bytes: usize = committed.iter().map(|(_, bytes)| bytes).sum();
-        if bytes > most {
-            committed.sort_unstable();
-            let mut newest_evicted = None;
-            for (at, size) in committed {
-                if bytes <= most {
-                    break;
-                }
-                bytes = bytes.saturating_sub(size);
-                newest_evicted = Some(at);
-            }
-            // A commit's batches go together, so that no half of a cut is left.
-            for entries in tables.values_mut() {
-                entries.retain(|entry| match entry.committed_at {
-                    Some(at) => newest_evicted.is_none_or(|evicted| at > evicted),
-                    None => true,
-                });
-            }
-        }
-        tables.retain(|_, entries| !entries.is_empty());
+        rows.commits.front().is_some_and(|oldest| {
+            now.saturating_sub(oldest.at) >= GRACE || rows.committed_bytes > most
+        })
     }
+}
+
+impl Rows {
+    fn remove(&mut self, table: &TablePath, batches: &[Arc<LiveBatch>]) {
+        if let Some(entries) = self.tables.get_mut(table) {
+            entries.retain(|entry| !holds(batches, &entry.live));
+            if entries.is_empty() {
+                self.tables.remove(table);
+            }
+        }
+    }
+}
+
+fn holds(batches: &[Arc<LiveBatch>], live: &Arc<LiveBatch>) -> bool {
+    batches.iter().any(|batch| Arc::ptr_eq(batch, live))
 }
 
 impl Entry {
@@ -245,7 +247,9 @@ impl fmt::Debug for LiveRows {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used, clippy::indexing_slicing)]
     use super::*;
+    use arrow::array::{ArrayRef, Int64Array};
     use arrow::datatypes::Schema;
     use object_store::path::Path;
 
@@ -269,6 +273,43 @@ mod tests {
         clock.advance(Duration::from_millis(1));
         assert_eq!(live.batches(&table).len(), 1);
         live.dropped(&table, &[second]);
-        assert!(live.batches(&table).is_empty() && live.tables().is_empty());
+        assert!(live.batches(&table).is_empty());
+        live.sweep();
+        assert!(live.tables().is_empty());
+    }
+
+    #[test]
+    fn p20_beyond_its_bytes_the_oldest_commit_goes_whole_and_uncommitted_rows_never() {
+        let live = LiveRows::new(Clock::manual(0));
+        let [first, second] = ["a", "b"].map(|name| TablePath::new(&Path::default(), "t", name));
+        let batches: Vec<_> = (0..5).map(|_| live.publish(&first, rows(100))).collect();
+        let other = live.publish(&second, rows(100));
+        let bytes = other.bytes();
+        live.keep_at_most(bytes * 3);
+        live.committed(&first, &batches[..2]);
+        live.committed(&second, &[other]);
+        assert_eq!(live.batches(&first).len() + live.batches(&second).len(), 6);
+        live.committed(&first, &batches[2..3]);
+        assert_eq!(
+            live.batches(&first).len(),
+            3,
+            "the first commit's two are gone"
+        );
+        live.keep_at_most(0);
+        live.sweep();
+        assert_eq!(
+            live.batches(&first).len(),
+            2,
+            "nothing holds them but their writer"
+        );
+        assert!(live.batches(&second).is_empty());
+    }
+
+    fn rows(count: i64) -> LiveBatch {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..count));
+        LiveBatch {
+            batches: vec![RecordBatch::try_from_iter([("n", numbers)]).expect("one column")],
+            ranges: Vec::new(),
+        }
     }
 }

@@ -53,11 +53,11 @@ impl Envelope {
             timestamp_types: Vec::new(),
             ingested_at: Vec::new(),
             errors: Vec::new(),
-            keys: BinaryBuilder::new(),
+            keys: BinaryBuilder::with_capacity(0, 0),
             header_ends: vec![0],
-            header_keys: StringBuilder::new(),
-            header_values: BinaryBuilder::new(),
-            values: BinaryBuilder::new(),
+            header_keys: StringBuilder::with_capacity(0, 0),
+            header_values: BinaryBuilder::with_capacity(0, 0),
+            values: BinaryBuilder::with_capacity(0, 0),
             bytes: 0,
         }
     }
@@ -127,8 +127,8 @@ impl Envelope {
         self.timestamps = Vec::new();
         self.timestamp_types = Vec::new();
         self.ingested_at = Vec::new();
-        self.keys = BinaryBuilder::new();
-        self.values = BinaryBuilder::new();
+        self.keys = BinaryBuilder::with_capacity(0, 0);
+        self.values = BinaryBuilder::with_capacity(0, 0);
     }
 
     fn timestamp_types(&mut self, rows: usize) -> ArrayRef {

@@ -55,8 +55,9 @@ impl TableWriter {
                 )));
             }
         }
-        let positions = self.positions_or_base(partitions)?;
+        let (positions, known) = self.positions_or_base(partitions)?;
         self.assignments += 1;
+        self.taken_over |= known;
         for (partition, position) in &positions {
             self.owned
                 .insert(*partition, Owned::new(self.assignments, *position));
@@ -104,20 +105,16 @@ impl TableWriter {
     /// The table's log as of now. While a commit is in flight its log is away, so another one is
     /// opened: to the commit it is just another writer.
     fn fresh_log(&mut self) -> Result<&mut TableLog> {
-        let log = match self.log.take() {
+        let (log, refreshed) = match self.log.take() {
             Some(mut log) => {
                 let refreshed = log.refresh();
-                let log = self.log.insert(log);
-                refreshed?;
-                log
+                (log, refreshed)
             }
-            None => {
-                let log = self.open_log()?;
-                self.log.insert(log)
-            }
+            None => (self.open_log()?, Ok(())),
         };
-        self.schema = log.schema();
-        Ok(log)
+        self.know(log.schema());
+        let log = self.log.insert(log);
+        refreshed.map(|()| log)
     }
 
     fn open_log(&self) -> Result<TableLog> {
@@ -129,10 +126,15 @@ impl TableWriter {
         })
     }
 
-    /// The table's positions, after storing the start of those that it does not know (P3).
-    fn positions_or_base(&mut self, partitions: &[(i32, Start)]) -> Result<Vec<(i32, Position)>> {
+    /// The table's positions, after storing the start of those that it does not know (P3); and
+    /// whether it knew one before.
+    fn positions_or_base(
+        &mut self,
+        partitions: &[(i32, Start)],
+    ) -> Result<(Vec<(i32, Position)>, bool)> {
         let topic_id = self.options.topic_id.clone();
         let mut id = self.lake.clock().new_id();
+        let mut known = None;
         for _ in 0..BASE_ATTEMPTS {
             let log = self.fresh_log()?;
             let mut positions = Vec::with_capacity(partitions.len());
@@ -149,8 +151,9 @@ impl TableWriter {
                     }),
                 }
             }
+            let known = *known.get_or_insert(!positions.is_empty());
             if moves.is_empty() {
-                return Ok(positions);
+                return Ok((positions, known));
             }
             let base = Cut {
                 id,

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+/// The longest that the first cut after a takeover waits: a worker that dies again and again gets
+/// on between its deaths, and what its predecessor left is committed soon.
+const TAKEOVER: Duration = Duration::from_secs(1);
+
 /// What makes a cut due. Whichever limit is reached first counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CutPolicy {
     /// The age of the oldest buffered row or progress. Longer makes fewer, larger files; shorter
-    /// leaves less to read again after a crash. Readers see the rows before the cut anyway.
+    /// leaves less to read again after a crash. Readers see the rows before the cut anyway. The
+    /// first cut after a takeover comes after a second at most.
     pub interval: Duration,
     /// The buffered bytes in memory (several times the bytes of the file).
     pub bytes: usize,
@@ -35,6 +40,8 @@ pub struct Pending {
     pub rows: usize,
     /// The memory budget asks this writer to cut.
     pub pressed: bool,
+    /// Nothing was committed yet since partitions were taken over that have a position.
+    pub taken_over: bool,
 }
 
 impl CutPolicy {
@@ -43,7 +50,12 @@ impl CutPolicy {
         let Some(age) = pending.age else {
             return false;
         };
-        age >= self.interval || self.is_full(pending) || (pending.pressed && pending.rows > 0)
+        let interval = if pending.taken_over {
+            self.interval.min(TAKEOVER)
+        } else {
+            self.interval
+        };
+        age >= interval || self.is_full(pending) || (pending.pressed && pending.rows > 0)
     }
 
     /// Whether as much is buffered as a cut takes at most.
@@ -68,12 +80,14 @@ mod tests {
             bytes: 99,
             rows: 9,
             pressed: false,
+            taken_over: false,
         };
         let full = Pending {
             age: None,
             bytes: 100,
             rows: 10,
             pressed: true,
+            taken_over: true,
         };
         assert!(!policy.is_due(&young));
         assert!(!policy.is_due(&full));
@@ -91,6 +105,15 @@ mod tests {
             age: old,
             rows: 0,
             ..young
+        }));
+        let taken_over = Pending {
+            taken_over: true,
+            ..young
+        };
+        assert!(policy.is_due(&taken_over), "after a second, not after ten");
+        assert!(!policy.is_due(&Pending {
+            age: Some(Duration::from_millis(999)),
+            ..taken_over
         }));
     }
 }

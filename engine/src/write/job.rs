@@ -1,9 +1,11 @@
 //! The background half of a writer: one cut from batches to a committed version.
 //!
 //! ```text
-//! decide types -> reserve columns -> rows by day -> encode -> journal -> upload -> commit
-//!                      (P11)                                   (P14)     (P13)    (P8, P9)
+//! decide types -> reserve columns -> rows by day -> journal -> (encode -> upload)* -> commit
+//!                      (P11)                        (P14)                 (P13)     (P8, P9)
 //! ```
+//!
+//! The files are in `files`; this file has the rest: the thread, its patience, the commit.
 //!
 //! A store that does not answer is asked again for as long as it takes, always for the same cut:
 //! while its outcome is open, nothing else may be planned in its place (P9). The task sees that by
@@ -14,22 +16,17 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel}
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
 use uuid::Uuid;
 
 use crate::budget::Held;
 use crate::commit::{Cut, DataFile, GRACE, Move, TableLog};
-use crate::encode::{Encoded, encode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault;
 use crate::lake::Lake;
-use crate::path::{TablePath, data_file};
+use crate::path::TablePath;
 use crate::read::live::LiveBatch;
-use crate::schema::{decide, envelope_schema, grow, project, union};
-use crate::write::day::{by_day, day_text};
 use crate::write::options::{Retry, Stall};
-use crate::write::upload::{forget_journals, upload, write_journal};
+use crate::write::upload::forget_journals;
 
 /// What a commit is to contain.
 pub(super) struct Plan {
@@ -61,7 +58,7 @@ pub(super) struct Finished {
 }
 
 impl Job {
-    /// Starts the commit on a background thread.
+    /// Starts the commit on a background thread, as soon as one of the lake's places is free.
     pub(super) fn start(lake: &Lake, log: TableLog, plan: Plan) -> Self {
         let (sender, finished) = channel();
         let (wanted, unwanted) = channel();
@@ -76,7 +73,17 @@ impl Job {
             journaled: false,
             unwanted,
         };
-        lake.runtime().spawn_blocking(move || run.finish(&sender));
+        let places = Arc::clone(lake.commits());
+        lake.runtime().spawn(async move {
+            // Nobody closes the places; if the runtime shuts down, `wait` finds the sender gone.
+            let Ok(place) = places.acquire_owned().await else {
+                return;
+            };
+            tokio::task::spawn_blocking(move || {
+                run.finish(&sender);
+                drop(place);
+            });
+        });
         Self {
             finished,
             _wanted: wanted,
@@ -107,13 +114,13 @@ impl Job {
 }
 
 /// A commit in flight, seen from its thread.
-struct Run {
-    lake: Lake,
-    log: TableLog,
-    plan: Plan,
+pub(super) struct Run {
+    pub(super) lake: Lake,
+    pub(super) log: TableLog,
+    pub(super) plan: Plan,
     stall: Arc<Mutex<Option<Stall>>>,
     /// The upload journal names files of this commit.
-    journaled: bool,
+    pub(super) journaled: bool,
     /// Disconnected when nobody waits for the commit any more.
     unwanted: Receiver<()>,
 }
@@ -143,8 +150,7 @@ impl Run {
     }
 
     fn commit(&mut self) -> Result<u64> {
-        let encoded = self.encode_files()?;
-        let files = self.upload_files(encoded)?;
+        let files = self.write_files()?;
         let cut = Cut {
             id: self.plan.id,
             files,
@@ -179,61 +185,6 @@ impl Run {
         );
     }
 
-    /// Encodes one file per day. Columns are reserved before, so that every file is written under
-    /// the names that won (P11).
-    fn encode_files(&mut self) -> Result<Vec<(String, Encoded)>> {
-        let batches: Vec<RecordBatch> = self
-            .plan
-            .live
-            .iter()
-            .flat_map(|live| live.batches.iter().cloned())
-            .collect();
-        if batches.is_empty() {
-            return Ok(Vec::new());
-        }
-        let batches = decide(&self.log.schema(), batches)?;
-        let discovered = columns(&batches);
-        let reserved = self.until_settled("reserve columns", |run| run.log.reserve(&discovered))?;
-        fault::point("before_encode");
-        let mut files = Vec::new();
-        for (day, batches) in by_day(&batches, self.lake.clock().now_us())? {
-            let file_schema = Arc::new(project(&reserved, &columns(&batches))?);
-            let path = data_file(&day_text(day), self.lake.clock().new_id());
-            files.push((path, encode(&batches, &file_schema)?));
-        }
-        Ok(files)
-    }
-
-    fn upload_files(&mut self, encoded: Vec<(String, Encoded)>) -> Result<Vec<DataFile>> {
-        if encoded.is_empty() {
-            return Ok(Vec::new());
-        }
-        fault::point("before_upload");
-        let names: Vec<String> = encoded.iter().map(|(path, _)| path.clone()).collect();
-        // The files are as old as their journal: whoever removes orphans goes by it (P14).
-        let begun_us = self.lake.clock().now_us();
-        self.until_settled("journal an upload", |run| {
-            let (lake, table) = (run.lake.clone(), run.plan.table.clone());
-            let (id, names) = (run.plan.id, names.clone());
-            let journal = async move { write_journal(&lake, &table, id, &names, begun_us).await };
-            run.lake.wait(journal)?
-        })?;
-        self.journaled = true;
-        let mut files = Vec::with_capacity(encoded.len());
-        for (path, file) in encoded {
-            let object = self.plan.table.object(&path);
-            self.until_settled("upload a file", |run| {
-                let (lake, object) = (run.lake.clone(), object.clone());
-                let bytes = file.bytes.clone();
-                let sent = async move { upload(&lake, &object, bytes).await };
-                run.lake.wait(sent)?
-            })?;
-            files.push(data_file_of(path, &file, begun_us));
-        }
-        fault::point("after_upload");
-        Ok(files)
-    }
-
     /// After half a day without a store the commit refuses files that may count as orphans by now
     /// (P14): then the rows are read again, which is no reason for the task to fail.
     fn too_old(&self, files: &[DataFile], error: Error) -> Error {
@@ -249,7 +200,7 @@ impl Run {
     }
 
     /// Repeats `attempt` while the store is unavailable, with doubled and jittered waits.
-    fn until_settled<T>(
+    pub(super) fn until_settled<T>(
         &mut self,
         what: &'static str,
         mut attempt: impl FnMut(&mut Self) -> Result<T>,
@@ -315,26 +266,4 @@ impl Run {
         // Nothing is ever sent: this ends with the time or with the writer's interest.
         let _ = self.unwanted.recv_timeout(half.saturating_add(jitter));
     }
-}
-
-fn data_file_of(path: String, file: &Encoded, begun_us: i64) -> DataFile {
-    let day = path
-        .split_once('/')
-        .and_then(|(folder, _)| folder.strip_prefix("dt="))
-        .map(ToOwned::to_owned);
-    DataFile {
-        path,
-        size: file.bytes.len() as u64,
-        modified_ms: begun_us.div_euclid(1_000),
-        partition_values: [("dt".to_owned(), day)].into(),
-        rows: file.rows,
-        stats_json: file.stats_json.clone(),
-    }
-}
-
-/// Every column of `batches`, under provisional names.
-fn columns(batches: &[RecordBatch]) -> Schema {
-    let envelope = envelope_schema();
-    let found = union(batches.iter().map(|batch| batch.schema_ref().as_ref()));
-    grow(&envelope, &found).unwrap_or(envelope)
 }

@@ -40,10 +40,12 @@ mod assign;
 mod buffer;
 mod cut;
 mod day;
+mod files;
 mod job;
 mod options;
 mod release;
 mod settle;
+mod standing;
 mod table;
 mod upload;
 

@@ -47,13 +47,14 @@ impl TableWriter {
             Some(own) if own.version() > log.version() => own,
             _ => log,
         };
-        self.schema = newest.schema();
+        self.know(newest.schema());
         self.log = Some(newest);
     }
 
     fn settle_committed(&mut self, flight: Flight) -> Vec<CommittedRange> {
         let table = &self.options.table;
         self.lake.live().committed(table, &flight.job.live);
+        self.taken_over = false;
         let mut committed = Vec::with_capacity(flight.moves.len());
         for moved in flight.moves {
             committed.push(CommittedRange {

@@ -4,11 +4,12 @@
 //! partitions up in `release`; this file has the steady state: append, publish, cut, poll.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 
-use crate::budget::Share;
+use crate::budget::{Share, Standing};
 use crate::commit::{Move, TableLog};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
@@ -20,6 +21,7 @@ use crate::write::cut::Pending;
 use crate::write::job::{Job, Plan};
 use crate::write::options::{CommittedRange, Stall, WriterOptions};
 use crate::write::settle::{Flight, FlightMove};
+use crate::write::standing::standing_bytes;
 
 /// Rows after which a batch is closed by itself: builders this small stay in the cache.
 const BATCH_ROWS: usize = 8_192;
@@ -46,7 +48,10 @@ pub struct TableWriter {
     pub(super) buffer: Buffer,
     pub(super) flight: Option<Flight>,
     pub(super) health: Health,
+    /// Nothing was committed yet since partitions were taken over that have a position.
+    pub(super) taken_over: bool,
     share: Share,
+    standing: Standing,
     paused: std::cell::Cell<bool>,
 }
 
@@ -62,9 +67,12 @@ impl TableWriter {
     pub(super) fn new(lake: &Lake, options: WriterOptions, log: TableLog) -> Self {
         let schema = log.schema();
         let shredder = new_shredder(&options, &schema);
+        let mut standing = Standing::new(&options.budget);
+        standing.set(standing_bytes(&schema));
         Self {
             lake: lake.clone(),
             share: options.budget.join(),
+            standing,
             options,
             log: Some(log),
             schema,
@@ -74,6 +82,7 @@ impl TableWriter {
             buffer: Buffer::default(),
             flight: None,
             health: Health::Good,
+            taken_over: false,
             paused: std::cell::Cell::new(false),
         }
     }
@@ -162,6 +171,7 @@ impl TableWriter {
             age: self.buffer.since.map(|since| now.saturating_sub(since)),
             bytes: self.buffer.bytes + self.shredder.bytes(),
             rows: self.buffer.rows + self.shredder.rows(),
+            taken_over: self.taken_over,
             pressed: self.options.budget.is_pressed() && self.share.is_largest(),
         }
     }
@@ -209,6 +219,7 @@ impl TableWriter {
     /// seek. Any other kind: the same, and the task should fail with it.
     pub fn poll(&mut self) -> Result<Vec<CommittedRange>> {
         self.lake.live().sweep();
+        self.report();
         self.wait_cut(Duration::ZERO)
     }
 
@@ -283,6 +294,14 @@ impl TableWriter {
         &self.options
     }
 
+    /// Takes over the table's columns as a log has them.
+    pub(super) fn know(&mut self, schema: SchemaRef) {
+        if !Arc::ptr_eq(&self.schema, &schema) {
+            self.standing.set(standing_bytes(&schema));
+            self.schema = schema;
+        }
+    }
+
     pub(super) fn check_good(&self) -> Result<()> {
         match self.health {
             Health::Good => Ok(()),
@@ -326,7 +345,9 @@ impl TableWriter {
     }
 
     pub(super) fn report(&self) {
-        self.share.set(self.buffer.bytes + self.shredder.bytes());
+        // Buffers that grow are up to twice as large as what is in them.
+        self.share
+            .set(self.buffer.bytes + 2 * self.shredder.bytes());
     }
 }
 
