@@ -14,6 +14,9 @@
 )]
 #![allow(missing_docs)]
 
+#[allow(dead_code, unused_imports, reason = "it has a test of its own")]
+#[path = "../src/allocator.rs"]
+mod allocator;
 #[path = "load/audit.rs"]
 mod audit;
 #[allow(dead_code, reason = "other benchmarks need the rest")]
@@ -34,9 +37,6 @@ use eddy_engine::read::Snapshot;
 use eddy_engine::write::{Start, TableWriter, WriterOptions};
 use eddy_engine::{Lake, TopicId};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const REAL: [(&str, &str); 3] = [
     (
         "audit logs",
@@ -56,6 +56,7 @@ const REAL: [(&str, &str); 3] = [
 const LOOK: usize = 10_000;
 
 fn main() {
+    allocator::start();
     let megabytes: usize = std::env::var("EDDY_BENCH_MB")
         .map_or(100, |text| text.parse().expect("EDDY_BENCH_MB is a number"));
     let folder = tempfile::tempdir().unwrap();

@@ -161,9 +161,10 @@ impl Consumer {
         self.consumer.context().lock().push_back(event);
     }
 
-    /// Reads what has been fetched, waiting up to `timeout` for a full batch.
-    pub(crate) fn read(&mut self, timeout: Duration) -> Batch<'_> {
-        self.queue.read(timeout)
+    /// Reads what has been fetched: waits up to `first` for a message, then up to `more` for a full
+    /// batch.
+    pub(crate) fn read(&mut self, first: Duration, more: Duration) -> Batch<'_> {
+        self.queue.read(first, more)
     }
 
     /// Takes over partitions, each read from its seat.

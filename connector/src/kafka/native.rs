@@ -1,8 +1,8 @@
 //! The calls of librdkafka that rust-rdkafka has no safe API for: batch reads from an own queue,
 //! topic ids, and a start that carries a leader epoch.
 //!
-//! The only file of the project with `unsafe`. Everything here owns what it allocates, hands out
-//! borrows that end before it frees, and knows nothing of tables or tasks.
+//! With the allocator's, the only file with `unsafe`. Everything here owns what it allocates, hands
+//! out borrows that end before it frees, and knows nothing of tables or tasks.
 
 #![expect(
     unsafe_code,
@@ -70,19 +70,20 @@ impl Queue {
         true
     }
 
-    /// Reads until the capacity is reached or `timeout` has passed.
-    pub(super) fn read(&mut self, timeout: Duration) -> Batch<'_> {
+    /// Waits up to `first` for a message, then up to `more` for as many as there is room for.
+    pub(super) fn read(&mut self, first: Duration, more: Duration) -> Batch<'_> {
         self.messages.clear();
-        // SAFETY: the vector has room for `capacity` pointers; librdkafka fills the first `count`
-        // of them with messages that become ours. The exclusive borrow keeps a second read away.
-        unsafe {
-            let count = sys::rd_kafka_consume_batch_queue(
-                self.queue.as_ptr(),
-                milliseconds(timeout),
-                self.messages.as_mut_ptr(),
-                self.messages.capacity(),
-            );
-            self.messages.set_len(usize::try_from(count).unwrap_or(0));
+        // A read of a batch waits for a full one, whatever there is; that of one message wakes.
+        for (timeout, most) in [(first, 1), (more, self.messages.capacity() - 1)] {
+            let room = self.messages.spare_capacity_mut().as_mut_ptr().cast();
+            let (queue, timeout) = (self.queue.as_ptr(), milliseconds(timeout));
+            // SAFETY: the vector has room for `most` more pointers; librdkafka fills `count` with
+            // messages that become ours. The exclusive borrow keeps a second read away.
+            unsafe {
+                let count = sys::rd_kafka_consume_batch_queue(queue, timeout, room, most);
+                let read = usize::try_from(count).unwrap_or(0);
+                self.messages.set_len(self.messages.len() + read);
+            }
         }
         Batch { queue: self }
     }

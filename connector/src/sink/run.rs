@@ -19,8 +19,12 @@ use crate::sink::take::{Scratch, take};
 use crate::sink::task::{Shared, TaskSettings};
 use crate::sink::topic::{LaneState, Slot};
 
-/// How long a read waits for a full batch; it bounds the time until records are seen.
+/// How long a read waits for a full batch once there is a record; it bounds the time until records
+/// are seen.
 const READ: Duration = Duration::from_millis(5);
+/// How long a read waits for the first record. It bounds the time until anything else is seen: a
+/// rebalance, a request to stop.
+const IDLE: Duration = Duration::from_millis(50);
 /// Between two publications of live rows.
 const PUBLISH: Duration = Duration::from_millis(150);
 /// Between two looks at the position of partitions that yielded nothing (P4).
@@ -101,7 +105,7 @@ impl<'a> Run<'a> {
             // `events` keeps the group alive; librdkafka stops fetching when its queue is full.
             self.clock.block(READ);
         } else {
-            self.read()?;
+            self.read(self.patience(now))?;
         }
         if now >= self.sample_at {
             self.sample_at = now + SAMPLE;
@@ -175,13 +179,24 @@ impl<'a> Run<'a> {
         self.held
     }
 
-    /// Reads one batch and hands its records to the writers.
-    fn read(&mut self) -> Result<()> {
+    /// How long nothing but a record needs this task: less while a commit is on its way, whose end
+    /// lets the next one begin, and before live rows are due.
+    fn patience(&self, now: Duration) -> Duration {
+        let mut writers = self.slots.values().filter_map(|slot| slot.writer.as_ref());
+        if writers.any(eddy_engine::write::TableWriter::in_flight) {
+            return READ;
+        }
+        self.publish_at.saturating_sub(now).clamp(READ, IDLE)
+    }
+
+    /// Reads one batch, waiting up to `first` for its first record, and hands its records to the
+    /// writers.
+    fn read(&mut self, first: Duration) -> Result<()> {
         let mut troubles = Vec::new();
         let Self {
             consumer, slots, ..
         } = self;
-        let batch = consumer.read(READ);
+        let batch = consumer.read(first, READ);
         if batch.len() == 0 {
             return Ok(());
         }

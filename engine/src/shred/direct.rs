@@ -63,7 +63,7 @@ impl Attempts {
         }
         let bytes = tree.bytes;
         self.touched.clear();
-        let done = std::str::from_utf8(text).is_ok() && {
+        let done = simdutf8::basic::from_utf8(text).is_ok() && {
             let mut direct = Direct {
                 tree,
                 attempts: self,

@@ -35,7 +35,7 @@ impl Tape {
         if u32::try_from(text.len()).is_err() {
             return fault("a text of 4 GiB or more", 0);
         }
-        if let Err(error) = std::str::from_utf8(text) {
+        if let Err(error) = simdutf8::compat::from_utf8(text) {
             return fault("invalid UTF-8", error.valid_up_to());
         }
         Parser {
