@@ -7,7 +7,7 @@
 //!
 //! A conditional update doesn't exist on local disk, a create-only put does everywhere. So a
 //! change is the next number, and the number is the fence: of two that want to change the same
-//! thing, one finds its number taken (P23).
+//! thing, one finds its number taken (P23). Objects that newer ones have long replaced go.
 
 mod register;
 
