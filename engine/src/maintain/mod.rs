@@ -51,7 +51,7 @@ pub use clean::Cleaned;
 pub use compact::Compacted;
 pub use erase::{Erasure, Matches, erase};
 pub use keeper::{Keeper, Kept};
-pub use pins::Pin;
+pub use pins::{PIN_LIFE, Pin, Pinned, pins};
 pub use policy::{Compaction, Policy, Retention};
 pub use receipt::{Receipt, receipts};
 pub use retain::Retired;

@@ -10,7 +10,7 @@ use super::{World, eager, noon_ms};
 use crate::commit::GRACE;
 use crate::error::ErrorKind;
 use crate::maintain::retain::retire;
-use crate::maintain::{Pin, Policy, Retention};
+use crate::maintain::{Pin, Policy, Retention, pins};
 use crate::read::retired::{record, rows_of};
 use crate::read::{Snapshot, retired};
 use crate::record::TopicId;
@@ -18,7 +18,7 @@ use crate::write::write_journal;
 
 impl World {
     /// The keys of every object whose key holds `part`.
-    fn keys(&self, part: &str) -> Vec<String> {
+    pub(super) fn keys(&self, part: &str) -> Vec<String> {
         let lake = self.lake.clone();
         let listed = self.lake.wait(async move {
             let root = lake.root().clone();
@@ -199,17 +199,81 @@ fn p16_a_pinned_version_and_what_it_reads_stays() {
     let pin = Pin::make(lake, &world.table(), pinned, id, "replay `a`").unwrap();
     world.pass(&eager()).unwrap();
     world.commits(&mut writer, 110..330, 1);
-    world.hours_later(8 * 24);
-    world.pass(&Policy::default()).unwrap();
+    let two_days = Policy {
+        history: Duration::from_hours(48),
+        ..Policy::default()
+    };
+    world.hours_later(3 * 24);
+    world.pass(&two_days).unwrap();
     assert_eq!(world.read_version(pinned).unwrap(), 110);
     pin.release(&world.lake).unwrap();
     world.hours_later(2);
-    world.pass(&Policy::default()).unwrap();
+    world.pass(&two_days).unwrap();
     assert!(world.read_version(pinned).is_err());
     let late = Pin::make(&world.lake, &world.table(), pinned, id, "replay `a`").unwrap_err();
     assert_eq!(late.kind(), ErrorKind::NotFound);
     assert!(world.keys("_eddy/pins").is_empty());
     assert_eq!(world.check().rows(), 330);
+}
+
+#[test]
+fn p16_a_pin_holds_as_long_as_it_is_renewed_and_a_week_after_a_crash() {
+    let world = World::in_memory();
+    let mut writer = world.writer(&[0]);
+    world.commits(&mut writer, 0..110, 1);
+    let (lake, table, pinned) = (&world.lake, world.table(), world.snapshot().version);
+    Pin::keep(lake, &table, pinned, "replay `a`").unwrap();
+    world.pass(&eager()).unwrap();
+    world.commits(&mut writer, 110..330, 1);
+    // Renewed every day, two weeks long; there is never more than one pin of an owner.
+    for _ in 0..14 {
+        world.hours_later(24);
+        Pin::keep(lake, &table, pinned, "replay `a`").unwrap();
+        Pin::keep(lake, &table, pinned, "replay `a`").unwrap();
+        world.pass(&Policy::default()).unwrap();
+        assert_eq!(pins(lake, &table).unwrap().len(), 1);
+        assert_eq!(world.read_version(pinned).unwrap(), 110);
+    }
+    // Its owner is dead: nobody renews it.
+    world.hours_later(6 * 24);
+    world.pass(&Policy::default()).unwrap();
+    assert_eq!(world.read_version(pinned).unwrap(), 110);
+    world.hours_later(2 * 24);
+    world.pass(&Policy::default()).unwrap();
+    assert!(world.read_version(pinned).is_err());
+    assert_eq!(pins(lake, &table).unwrap(), []);
+    assert!(world.keys("_eddy/pins").is_empty());
+    let late = Pin::keep(lake, &table, pinned, "replay `a`").unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn p16_an_owner_gives_up_its_own_pins_alone() {
+    let world = World::in_memory();
+    let mut writer = world.writer(&[0]);
+    world.commits(&mut writer, 0..2, 1);
+    let (lake, table, version) = (&world.lake, world.table(), world.snapshot().version);
+    for owner in ["a", "b"] {
+        Pin::keep(lake, &table, version, owner).unwrap();
+        Pin::keep(lake, &table, version - 1, owner).unwrap();
+    }
+    Pin::release_all(lake, &table, version, "a").unwrap();
+    Pin::release_all(lake, &table, version, "a").unwrap();
+    let mut left: Vec<(String, u64)> = pins(lake, &table)
+        .unwrap()
+        .into_iter()
+        .map(|pin| (pin.owner, pin.version))
+        .collect();
+    left.sort();
+    let named = |owner: &str, version| (owner.to_owned(), version);
+    assert_eq!(
+        left,
+        [
+            named("a", version - 1),
+            named("b", version - 1),
+            named("b", version)
+        ]
+    );
 }
 
 #[test]
