@@ -58,7 +58,8 @@ pub struct Erasure<'a> {
 }
 
 /// Erases the rows of `table` that are committed by now and match. Call again with the same id
-/// after an error: what was done is done.
+/// after an error: what was done is done. Once its receipt says that the newest version is free of
+/// the rows, the request is over: the receipt is answered and nothing more goes.
 ///
 /// # Errors
 /// `Unavailable` when the store does not answer, or others changed the table all the while;
@@ -70,13 +71,14 @@ pub fn erase(
     halt: &AtomicBool,
 ) -> Result<Receipt> {
     let mut looked = BTreeSet::new();
-    let mut begun = None;
+    let mut begun = false;
     for _ in 0..ROUNDS {
         let snapshot = Snapshot::load(lake, table, None)?
             .ok_or_else(|| Error::not_found(format!("there is no table `{}`", table.topic())))?;
-        if begun.is_none() {
-            begun = Some(receipt::begin(lake, table, erasure, snapshot.version)?);
+        if !begun && let Some(done) = receipt::begin(lake, table, erasure, snapshot.version)? {
+            return Ok(done);
         }
+        begun = true;
         let pending = snapshot
             .files
             .iter()

@@ -87,9 +87,10 @@ impl Keeper {
         let now = self.lake.clock().monotonic();
         let due = self.cleaning.get(table).is_none_or(|due| now >= *due);
         if due && !halt.load(Ordering::Relaxed) {
+            // First: pins don't hold what was erased, not even one that can't be read (P16).
+            receipt::complete(&self.lake, table)?;
             let pinned = pins::oldest(&self.lake, table)?;
             kept.cleaned = clean(&self.lake, table, policy.history(), pinned)?;
-            receipt::complete(&self.lake, table)?;
             self.cleaning.insert(table.clone(), now + CLEANING);
         }
         if snapshot.files.len() > HELD_FILES {

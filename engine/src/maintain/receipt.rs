@@ -15,15 +15,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Lake;
 use crate::maintain::clean::clean;
 use crate::maintain::erase::Erasure;
+use crate::maintain::uploads::Journals;
 use crate::path::TablePath;
-use crate::read::retired;
+use crate::read::{Snapshot, retired};
 use crate::state::Register;
 
 /// What no erasure in the lake reaches.
 const BEYOND: [&str; 4] = [
     "the records in Kafka, until its own retention or a tombstone removes them",
     "what was replayed or exported to other systems",
-    "copies of the lake, and versions that the bucket itself keeps of removed objects",
+    "copies of the lake, other tables that record the topic, and versions that the bucket itself \
+     keeps of removed objects",
     "rows that arrive after the erasure",
 ];
 
@@ -71,16 +73,17 @@ pub fn receipts(lake: &Lake, table: &TablePath) -> Result<Vec<Receipt>> {
     Ok(receipts)
 }
 
-/// Notes that the request was made, unless it is known already.
+/// Notes that the request was made, unless it is known already; answers the receipt of one whose
+/// rows are gone, which would not tell what goes from now on.
 pub(super) fn begin(
     lake: &Lake,
     table: &TablePath,
     erasure: &Erasure<'_>,
     version: u64,
-) -> Result<()> {
+) -> Result<Option<Receipt>> {
     let id = erasure.id.to_string();
-    if latest(lake, table, &id)?.is_some() {
-        return Ok(());
+    if let Some((_, known)) = latest(lake, table, &id)? {
+        return Ok(known.erased_us.is_some().then_some(known));
     }
     let receipt = Receipt {
         id,
@@ -94,7 +97,8 @@ pub(super) fn begin(
         removed_us: None,
         beyond: BEYOND.map(str::to_owned).to_vec(),
     };
-    put(lake, table, 0, &receipt)
+    put(lake, table, 0, &receipt)?;
+    Ok(None)
 }
 
 /// Notes what left the table, from the records made before each commit.
@@ -140,8 +144,22 @@ pub(super) fn complete(lake: &Lake, table: &TablePath) -> Result<u64> {
         return Ok(0);
     }
     clean(lake, table, GRACE, None)?;
+    let mut journals = Journals::read(lake)?;
+    journals.sweep(lake, table, Snapshot::load(lake, table, None)?.as_ref())?;
+    let oldest_us = journals.oldest_us(table);
     let mut completed = 0;
     for mut receipt in due {
+        // A compaction that read the rows before they went and lost has uploaded them once more.
+        // No commit takes files that are half as old as the grace time, so it gave up by then.
+        let read_before_us = receipt.erased_us.unwrap_or_default() + grace_us / 2;
+        if oldest_us.is_some_and(|oldest_us| oldest_us < read_before_us) {
+            tracing::info!(
+                topic = table.topic(),
+                erasure = %receipt.id,
+                "an upload that may hold erased rows is not settled yet"
+            );
+            continue;
+        }
         let left = still_there(lake, table, &receipt.files)?;
         if !left.is_empty() {
             tracing::warn!(

@@ -103,6 +103,13 @@ impl Journals {
             .collect()
     }
 
+    /// When the oldest upload of `table` that a journal names began, in microseconds since the Unix
+    /// epoch.
+    pub(super) fn oldest_us(&self, table: &TablePath) -> Option<i64> {
+        let journals = self.entries.get(table).into_iter().flatten();
+        journals.map(|journal| journal.started_us).min()
+    }
+
     /// The tables that journals name.
     pub(super) fn tables(&self) -> impl Iterator<Item = &TablePath> {
         self.entries.keys()

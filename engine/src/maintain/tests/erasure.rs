@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::maintain::{Erasure, Matches, Pin, Policy, Receipt, erase, receipts};
 use crate::read::retired;
 use crate::record::TopicId;
+use crate::testing::Step;
 
 /// The number of `n`, wherever the table has it.
 fn number(batch: &RecordBatch, row: usize) -> Option<i64> {
@@ -72,8 +73,13 @@ fn erased_rows_leave_the_table_at_once_and_the_store_after_the_grace_time() {
         (34, 10),
         "a file without rows is none"
     );
-    let again = world.erase(id, &when(|n| n % 10 == 3)).unwrap();
+    let again = world.erase(id, &when(|n| n % 10 == 5)).unwrap();
     assert_eq!(again, receipt, "the same request");
+    assert_eq!(
+        world.check().rows(),
+        34,
+        "what a receipt doesn't tell stays"
+    );
 
     // Each offset is a row or explained.
     let (lake, table, snapshot) = (world.lake.clone(), world.table(), world.snapshot());
@@ -138,4 +144,100 @@ fn a_condition_that_fails_or_answers_for_other_rows_changes_nothing() {
         .erase(world.lake.clock().new_id(), &when(|_| false))
         .unwrap();
     assert_eq!((nothing.rows, world.snapshot().version), (0, version));
+}
+
+#[test]
+fn a_receipt_is_complete_only_once_no_lost_rewrite_may_hold_the_rows() {
+    let world = World::in_memory();
+    let mut writer = world.writer(&[0]);
+    world.commits(&mut writer, 0..20, 2);
+    let compaction_dies = || {
+        world
+            .store
+            .script("_delta_log", vec![Step::FailBefore; 1_000]);
+        assert!(world.pass(&eager()).is_err());
+        world.store.script("_delta_log", []);
+    };
+    let removed_us = || {
+        receipts(&world.lake, &world.table())
+            .unwrap()
+            .remove(0)
+            .removed_us
+    };
+    let committed = world.keys("dt=");
+    compaction_dies();
+    let id = world.lake.clock().new_id();
+    assert_eq!(world.erase(id, &when(|n| n == 3)).unwrap().rows, 1);
+    // As one does that has read the files before the erasure.
+    world.hours_later(2);
+    compaction_dies();
+    assert_eq!(world.keys("_eddy/uploads").len(), 2);
+    let snapshot = world.snapshot();
+    let lost = |key: &String| !snapshot.files.iter().any(|file| key.ends_with(&file.path));
+    let mut lost: Vec<String> = world.keys("dt=").into_iter().filter(lost).collect();
+    lost.retain(|key| !committed.contains(key));
+    assert_eq!(lost.len(), 2, "{lost:?}");
+    world.hours_later(23);
+    world.pass(&Policy::default()).unwrap();
+    assert_eq!(world.keys("_eddy/uploads").len(), 1);
+    assert_eq!(removed_us(), None, "the younger upload may hold the row");
+    world.hours_later(2);
+    world.pass(&Policy::default()).unwrap();
+    assert!(world.keys("_eddy/uploads").is_empty());
+    assert!(removed_us().is_some());
+    let left = world.keys("dt=");
+    assert!(!lost.iter().any(|key| left.contains(key)), "{left:?}");
+}
+
+#[test]
+fn two_erasures_side_by_side_take_each_row_once() {
+    let world = World::in_memory();
+    let mut writer = world.writer(&[0]);
+    world.commits(&mut writer, 0..20, 5);
+    let others = std::cell::Cell::new(None);
+    let first = std::cell::Cell::new(true);
+    let matches = |batch: &RecordBatch| {
+        if first.replace(false) {
+            let id = world.lake.clock().new_id();
+            others.set(Some(world.erase(id, &when(|n| n == 1 || n == 19)).unwrap()));
+        }
+        when(|n| n == 1 || n == 2 || n == 9)(batch)
+    };
+    let receipt = world.erase(world.lake.clock().new_id(), &matches).unwrap();
+    assert_eq!((receipt.rows, others.take().unwrap().rows), (2, 2));
+    assert_eq!(world.check().rows(), 16);
+}
+
+#[test]
+fn an_erasure_that_dies_at_any_put_is_finished_by_the_same_request() {
+    for death in [Step::FailBefore, Step::LoseAnswer] {
+        let mut deaths = 0;
+        loop {
+            let world = World::in_memory();
+            let mut writer = world.writer(&[0]);
+            world.commits(&mut writer, 0..12, 6);
+            let id = world.lake.clock().new_id();
+            let matches = when(|n| n % 3 == 1);
+            let mut steps = vec![Step::Pass; deaths];
+            steps.push(death);
+            steps.extend(vec![Step::FailBefore; 1_000]);
+            world.store.script("", steps);
+            let died = world.erase(id, &matches);
+            world.store.script("", []);
+            let receipt = world.erase(id, &matches).unwrap();
+            assert_eq!(
+                (receipt.rows, receipt.files.len()),
+                (4, 2),
+                "{deaths} {death:?}"
+            );
+            assert_eq!(receipts(&world.lake, &world.table()).unwrap(), [receipt]);
+            assert_eq!(world.check().rows(), 8, "{deaths} {death:?}");
+            if died.is_ok() {
+                break;
+            }
+            deaths += 1;
+        }
+        // The request, the record, the uploads and their journals, the commit, the receipt.
+        assert!(deaths > 6, "{deaths} {death:?}");
+    }
 }
