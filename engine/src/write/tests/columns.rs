@@ -162,3 +162,25 @@ fn a_column_says_since_which_version_the_table_has_it() {
     // Batches are compared with schemas that know nothing of it.
     assert!(!format!("{:?}", snapshot.schema).contains("since"));
 }
+
+#[test]
+fn statistics_say_whether_they_name_all_leaves_of_a_file() {
+    let world = World::in_memory();
+    let (mut writer, _) = world.assigned(&[0]);
+    let mut next = 0;
+    let wide: Vec<String> = (0..40).map(|key| format!("\"k{key}\":1")).collect();
+    let wide = format!("{{{}}}", wide.join(","));
+    // What is in lists has no statistics either way.
+    for value in ["{\"a\":1,\"b\":{\"c\":\"x\"},\"l\":[1]}", &wide] {
+        next = append_values(&mut writer, 0, next, &[value]);
+        commit(&mut writer);
+    }
+    let mut complete = Vec::new();
+    for file in world.snapshot().files.iter() {
+        let stats: serde_json::Value = serde_json::from_str(&file.stats_json).unwrap();
+        let counted = stats["nullCount"]["b"]["c"].is_u64();
+        complete.push((counted, stats[crate::write::STATS_COMPLETE].as_bool()));
+    }
+    complete.sort_unstable();
+    assert_eq!(complete, [(false, Some(false)), (true, Some(true))]);
+}
