@@ -14,7 +14,7 @@ use crate::connect::system;
 use crate::connect::upkeep::Upkeep;
 use crate::error::{Error, Result};
 use crate::kafka::{Admin, KafkaConfig};
-use crate::sink::{ConnectorStatus, Discovery, TaskHandle, TaskSettings, TopicBoard};
+use crate::sink::{Asked, ConnectorStatus, Discovery, TaskHandle, TaskSettings, TopicBoard};
 
 /// What the connectors of one process share.
 #[derive(Debug, Clone)]
@@ -37,16 +37,20 @@ impl Default for WorkerOptions {
 
 /// The running connectors.
 pub struct Connectors {
-    running: Vec<Running>,
+    pub(super) lake: Lake,
+    pub(super) running: Vec<Running>,
     budget: Arc<Budget>,
     upkeep: Option<Upkeep>,
 }
 
-struct Running {
-    config: Arc<ConnectorConfig>,
+pub(super) struct Running {
+    pub(super) config: Arc<ConnectorConfig>,
+    pub(super) kafka: KafkaConfig,
     board: Arc<TopicBoard>,
     discovery: Discovery,
-    tasks: Arc<[TaskHandle]>,
+    pub(super) tasks: Arc<[TaskHandle]>,
+    /// The commits that somebody waits for.
+    pub(super) asked: Arc<Asked>,
 }
 
 impl Connectors {
@@ -65,6 +69,7 @@ impl Connectors {
         let budget = Budget::new(memory.writers);
         lake.live().keep_at_most(memory.committed);
         let mut started = Self {
+            lake: lake.clone(),
             running: Vec::new(),
             budget: Arc::clone(&budget),
             upkeep: None,
@@ -80,6 +85,7 @@ impl Connectors {
             let board = Arc::new(TopicBoard::default());
             let admin = Admin::new(&kafka, lake.clock().clone())?;
             let discovery = Discovery::start(admin, &config, &board, lake.clock().clone())?;
+            let asked = Arc::new(Asked::default());
             let mut tasks = Vec::new();
             for task in 0..config.tasks_max {
                 tasks.push(TaskHandle::start(TaskSettings {
@@ -89,15 +95,18 @@ impl Connectors {
                     lake: lake.clone(),
                     budget: Arc::clone(&budget),
                     board: Arc::clone(&board),
+                    asked: Arc::clone(&asked),
                     worker_id: options.worker_id.clone(),
                     queue_bytes: memory.queue,
                 })?);
             }
             started.running.push(Running {
                 config,
+                kafka,
                 board,
                 discovery,
                 tasks: tasks.into(),
+                asked,
             });
         }
         let owners = started.running.iter();

@@ -3,6 +3,7 @@
 mod config;
 mod connectors;
 mod memory;
+mod settled;
 mod system;
 mod upkeep;
 

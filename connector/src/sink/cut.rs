@@ -49,17 +49,18 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Starts the commits that are due. Everything in such a cut was fetched before the broker is
-    /// asked whether the topic is still the same one (P1).
+    /// Starts the commits that are due, or that somebody waits for. Everything in such a cut was
+    /// fetched before the broker is asked whether the topic is still the same one (P1).
     pub(super) fn cut_what_is_due(&mut self, now: Duration) -> Result<()> {
         let due: Vec<String> = self
             .slots
             .values()
             .filter(|slot| !slot.reset_due && now >= slot.retry_at)
             .filter(|slot| {
-                slot.writer
-                    .as_ref()
-                    .is_some_and(|w| w.due() && !w.in_flight())
+                let asked = || self.settings.asked.wants(&slot.name);
+                slot.writer.as_ref().is_some_and(|writer| {
+                    !writer.in_flight() && (writer.due() || writer.has_buffered() && asked())
+                })
             })
             .map(|slot| slot.name.clone())
             .collect();

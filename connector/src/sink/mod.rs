@@ -8,7 +8,7 @@
 //!                  -> cut (live rows, commits, the group's offsets, the end)
 //!                  -> take (a record to its writer)
 //!   topic (a writer and its partitions)   errors   lost
-//!   discovery (which topics)   orphans (partitions without a reader)   status
+//!   discovery (which topics)   orphans (partitions without a reader)   status   asked (commits)
 //! ```
 //!
 //! | what happens | what the task does |
@@ -22,6 +22,7 @@
 //! | the group leaves partitions without a reader | one member joins again |
 //! | it fails | says why, starts over with a growing wait |
 
+mod asked;
 mod cut;
 mod discovery;
 mod errors;
@@ -37,6 +38,7 @@ mod task;
 mod tests;
 mod topic;
 
+pub(crate) use asked::Asked;
 pub(crate) use discovery::{Discovery, TopicBoard};
 pub use status::{ConnectorStatus, PartitionState, PartitionStatus, TaskState, TaskStatus};
 pub(crate) use task::{TaskHandle, TaskSettings};

@@ -11,6 +11,7 @@ use eddy_engine::budget::Budget;
 use crate::connect::ConnectorConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::KafkaConfig;
+use crate::sink::asked::Asked;
 use crate::sink::discovery::{StopFlag, TopicBoard};
 use crate::sink::run::Run;
 use crate::sink::status::{TaskState, TaskStatus};
@@ -23,6 +24,7 @@ pub(crate) struct TaskSettings {
     pub(crate) lake: Lake,
     pub(crate) budget: Arc<Budget>,
     pub(crate) board: Arc<TopicBoard>,
+    pub(crate) asked: Arc<Asked>,
     pub(crate) worker_id: String,
     pub(crate) queue_bytes: usize,
 }

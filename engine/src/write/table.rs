@@ -244,6 +244,11 @@ impl TableWriter {
         }
     }
 
+    /// Whether a cut would commit anything: rows, or progress past what is no row.
+    pub fn has_buffered(&self) -> bool {
+        self.shredder.rows() > 0 || self.owned.values().any(Owned::has_buffered)
+    }
+
     /// Whether a commit is in flight.
     pub fn in_flight(&self) -> bool {
         self.flight.is_some()
