@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use eddy_engine::Clock;
+use eddy_engine::{Clock, TablePath};
 use object_store::ObjectStore;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -33,6 +33,9 @@ pub(crate) struct Commit {
 pub(crate) trait Tables: Send + Sync {
     /// The names of all tables.
     async fn list(&self) -> Result<Vec<String>>;
+
+    /// Where a listed table is.
+    fn path(&self, name: &str) -> Result<TablePath>;
 
     /// One consistent view of a table. With a version: its committed rows alone.
     async fn view(&self, name: &str, version: Option<u64>) -> Result<View>;

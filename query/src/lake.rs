@@ -39,16 +39,6 @@ impl LakeTables {
             paths: Mutex::new(BTreeMap::new()),
         }
     }
-
-    fn path(&self, name: &str) -> Result<TablePath> {
-        let paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
-        paths.get(name).cloned().ok_or_else(|| {
-            Error::new(
-                ErrorKind::UnknownTable,
-                format!("there is no table `{name}`"),
-            )
-        })
-    }
 }
 
 #[async_trait]
@@ -77,6 +67,16 @@ impl Tables for LakeTables {
         let names = paths.keys().cloned().collect();
         *self.paths.lock().unwrap_or_else(PoisonError::into_inner) = paths;
         Ok(names)
+    }
+
+    fn path(&self, name: &str) -> Result<TablePath> {
+        let paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
+        paths.get(name).cloned().ok_or_else(|| {
+            Error::new(
+                ErrorKind::UnknownTable,
+                format!("there is no table `{name}`"),
+            )
+        })
     }
 
     async fn view(&self, name: &str, version: Option<u64>) -> Result<View> {

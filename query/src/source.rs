@@ -18,15 +18,16 @@ use datafusion::sql::sqlparser::ast::{
     Ident, ObjectName, ObjectNamePart, Query as QueryTree, Select, SetExpr, TableAlias,
     TableFactor, VisitMut, VisitorMut,
 };
-use eddy_engine::TopicId;
+use eddy_engine::{TablePath, TopicId};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
 use self::shape::{check_shape, refused};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::IntoRequest;
+use crate::names::TableName;
 use crate::query::{Inner, Query, Request};
-use crate::run::{Pace, Seen, bind, execute, plan, rows};
+use crate::run::{Pace, Seen, bind, execute, plan, resolve, rows};
 use crate::statement::{Params, Statement, freeze_time, parse, parse_select, render};
 
 /// What a replay would send.
@@ -95,6 +96,28 @@ impl Query {
             Ok::<_, Error>(answer.batches)
         };
         futures::stream::once(start).try_flatten().boxed()
+    }
+
+    /// Every table that [`Query::source_rows`] of the same reads, each with its version.
+    ///
+    /// # Errors
+    /// `UnknownTable` when one is gone; otherwise as a query.
+    pub async fn source_tables(&self, select: &str, version: u64) -> Result<Vec<(TablePath, u64)>> {
+        let inner = &self.0;
+        let mut query = parse_select(select)?;
+        let tables = resolve(inner, &mut query).await?;
+        let mut read = Vec::with_capacity(tables.len());
+        for table in tables {
+            if let TableName::Topic {
+                name,
+                version: others,
+            } = table
+            {
+                let path = inner.catalog.tables().path(&name)?;
+                read.push((path, others.unwrap_or(version)));
+            }
+        }
+        Ok(read)
     }
 
     /// Takes `SELECT ... INTO destination ... WITH (...)` apart without running it. The query in

@@ -1,7 +1,7 @@
 //! All replays of a lake: asked for, listed, commanded; and taken up again when a process starts.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use eddy_engine::{Clock, Lake};
 use tokio::sync::Mutex;
@@ -11,7 +11,7 @@ use self::entry::{Entry, Prepared};
 use crate::cell::{Cell, FOLDER};
 use crate::destination::Destinations;
 use crate::error::{Error, ErrorKind, Result};
-use crate::job::{Event, Job, State};
+use crate::job::{Event, Job, State, transition};
 use crate::plan::Plan;
 use crate::request::{Options, Request};
 use crate::run::Tuning;
@@ -19,12 +19,14 @@ use crate::source::RowSource;
 use crate::store::Store;
 
 mod entry;
+mod pins;
 
 /// All replays of a lake. Cheap to clone.
 #[derive(Clone)]
 pub struct Jobs(Arc<Inner>);
 
 struct Inner {
+    lake: Lake,
     store: Store,
     clock: Clock,
     source: Arc<dyn RowSource>,
@@ -66,6 +68,7 @@ impl Jobs {
     ) -> Result<Self> {
         let clock = lake.clock().clone();
         let jobs = Self(Arc::new(Inner {
+            lake: lake.clone(),
             store: Store::new(&lake),
             worker: clock.new_id().to_string(),
             clock,
@@ -92,6 +95,7 @@ impl Jobs {
             }
         }
         drop(entries);
+        tokio::spawn(renewing(Arc::downgrade(&jobs.0)));
         Ok(jobs)
     }
 
@@ -134,7 +138,8 @@ impl Jobs {
             .unwrap_or_else(|| self.0.clock.new_id().to_string());
         let job = self.0.job(id.clone(), request, prepared);
         let (store, clock) = (self.0.store.clone(), self.0.clock.clone());
-        // This object is also the pin of its version (P16): it is written before the first read.
+        // The pin comes first (P16): a replay that is stored has what it reads.
+        self.0.pin(&job).await?;
         match Cell::create(store, clock, self.0.worker.clone(), job.clone()).await {
             Ok(cell) => {
                 let mut entries = self.0.entries.lock().await;
@@ -143,9 +148,8 @@ impl Jobs {
                 Ok(Started { job, is_new: true })
             }
             Err(error) if error.kind() == ErrorKind::Fenced => {
-                let Some(job) = self.same(&id, request).await? else {
-                    return Err(error);
-                };
+                self.0.unpin(&job).await;
+                let job = self.same(&id, request).await?.ok_or(error)?;
                 Ok(Started { job, is_new: false })
             }
             Err(error) => Err(error),
@@ -317,14 +321,37 @@ impl Jobs {
                 )));
             }
         }
-        let before = entry.cell.job().await.state;
+        let before = entry.cell.job().await;
+        if event == Event::Resume && transition(before.state, event).is_ok() {
+            self.0.pin(&before).await?;
+        }
         let job = entry.cell.apply(event, None).await?;
         match event {
-            Event::Resume if before != State::Running || lost => self.0.spawn(entry),
-            Event::Pause | Event::Cancel => entry.stop.cancel(),
+            Event::Resume if before.state != State::Running || lost => self.0.spawn(entry),
+            Event::Pause => entry.stop.cancel(),
+            Event::Cancel => {
+                entry.stop.cancel();
+                self.0.unpin(&job).await;
+            }
             _ => {}
         }
         Ok(job)
+    }
+}
+
+/// Looks after the pins of all replays until the last handle on them is gone.
+async fn renewing(jobs: Weak<Inner>) {
+    loop {
+        let Some(inner) = jobs.upgrade() else { return };
+        if let Err(error) = inner.renew().await {
+            tracing::warn!(%error, "the versions that replays read are pinned again later");
+        }
+        let (clock, stop) = (inner.clock.clone(), inner.stop.clone());
+        drop(inner);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = clock.sleep(pins::LOOK) => {}
+        }
     }
 }
 

@@ -48,4 +48,4 @@ pub use jobs::{Jobs, Started};
 pub use plan::Plan;
 pub use request::{OPTION_NAMES, Options, Request};
 pub use rest::router;
-pub use source::{After, PartitionCount, Pinned, RowSource, SourcePlan, Statement};
+pub use source::{After, PartitionCount, Pinned, PinnedTable, RowSource, SourcePlan, Statement};

@@ -30,6 +30,12 @@ pub trait RowSource: Send + Sync + 'static {
     /// `_partition`, `_offset`, `_timestamp`, `_timestamp_type`, `_key`, `_value`, `_headers`.
     fn rows(&self, pinned: &Pinned, after: After) -> BoxStream<'static, Result<RecordBatch>>;
 
+    /// Every table that the rows are made of, with the version that is read of it.
+    ///
+    /// # Errors
+    /// `NotFound` when a table is gone; `Invalid` as for a plan.
+    async fn tables(&self, pinned: &Pinned) -> Result<Vec<PinnedTable>>;
+
     /// Takes `SELECT ... INTO destination ... WITH (...)` apart, for `POST /api/v1/replays` with
     /// the whole statement.
     ///
@@ -50,6 +56,17 @@ pub struct Pinned {
     /// The table it reads.
     pub table: String,
     /// The table's version it reads.
+    pub version: u64,
+}
+
+/// A table as a replay reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinnedTable {
+    /// The folder of the lake that has the table.
+    pub topics_dir: String,
+    /// Its topic.
+    pub topic: String,
+    /// The version.
     pub version: u64,
 }
 

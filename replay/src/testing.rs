@@ -21,7 +21,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::destination::{Checked, Delivery, Destination, Kind, Landed, Outgoing};
 use crate::error::{Error, Result};
 use crate::request::Options;
-use crate::source::{After, PartitionCount, Pinned, RowSource, SourcePlan};
+use crate::source::{After, PartitionCount, Pinned, PinnedTable, RowSource, SourcePlan};
 
 /// One record as the lake holds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,6 +139,11 @@ impl RowSource for FakeSource {
                 })
                 .collect(),
         })
+    }
+
+    /// Its table is in no lake.
+    async fn tables(&self, _: &Pinned) -> Result<Vec<PinnedTable>> {
+        Ok(Vec::new())
     }
 
     fn rows(&self, pinned: &Pinned, after: After) -> BoxStream<'static, Result<RecordBatch>> {

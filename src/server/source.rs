@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use eddy_query::Query;
-use eddy_replay::{After, Error, PartitionCount, Pinned, RowSource, SourcePlan, Statement};
+use eddy_replay::{
+    After, Error, PartitionCount, Pinned, PinnedTable, RowSource, SourcePlan, Statement,
+};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
@@ -52,6 +54,17 @@ impl RowSource for Rows {
             .source_rows(&pinned.select, pinned.version, after)
             .map_err(refused)
             .boxed()
+    }
+
+    async fn tables(&self, pinned: &Pinned) -> Result<Vec<PinnedTable>, Error> {
+        let tables = self.0.source_tables(&pinned.select, pinned.version);
+        let tables = tables.await.map_err(refused)?.into_iter();
+        let tables = tables.map(|(path, version)| PinnedTable {
+            topics_dir: path.topics_dir().to_owned(),
+            topic: path.topic().to_owned(),
+            version,
+        });
+        Ok(tables.collect())
     }
 
     async fn statement(&self, sql: &str) -> Result<Statement, Error> {

@@ -25,5 +25,6 @@ mod outage;
 mod proof;
 mod readers;
 mod replay;
+mod replay_pins;
 mod services;
 mod views;

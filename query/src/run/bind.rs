@@ -73,7 +73,7 @@ pub(crate) async fn bind(inner: &Arc<Inner>, query: &mut QueryTree, seen: &Seen)
 }
 
 /// Writes the real names of tables into the tree; a name that isn't known yet is looked up anew.
-async fn resolve(inner: &Arc<Inner>, query: &mut QueryTree) -> Result<Vec<TableName>> {
+pub(crate) async fn resolve(inner: &Arc<Inner>, query: &mut QueryTree) -> Result<Vec<TableName>> {
     let mut known = Known {
         topics: inner.catalog.list(false).await?,
         system: system::names(inner),

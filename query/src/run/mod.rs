@@ -25,7 +25,7 @@ use futures::{StreamExt, TryStreamExt};
 use serde_json::Value as Json;
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use bind::{Bound, bind};
+pub(crate) use bind::{Bound, bind, resolve};
 
 pub(crate) use pool::Pool;
 pub(crate) use registry::{Registry, Seen};

@@ -118,6 +118,17 @@ fn p23_a_semi_join_reads_its_other_table_as_it_was_planned() {
         .unwrap();
     assert_eq!(plan.records, 1);
     assert!(plan.select.contains("wanted@"), "{}", plan.select);
+    let tables = world
+        .runtime
+        .block_on(world.query.source_tables(&plan.select, plan.version));
+    let tables: Vec<(String, u64)> = tables
+        .unwrap()
+        .into_iter()
+        .map(|(path, version)| (path.topic().to_owned(), version))
+        .collect();
+    let wanted = world.value("SELECT version FROM system.tables WHERE name = 'wanted'");
+    let wanted = ("wanted".to_owned(), wanted.as_u64().unwrap());
+    assert_eq!(tables, [("numbers".to_owned(), plan.version), wanted]);
     other.put(0, r#"{"n": 5}"#);
     other.commit();
     let rows = read(&world, &plan.select, plan.version, BTreeMap::new());

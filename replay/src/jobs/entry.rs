@@ -56,8 +56,9 @@ impl Inner {
         Entry::new(Cell::found(store, clock, self.worker.clone(), number, job))
     }
 
-    /// Starts a worker; it begins when the one before it has left.
-    pub(super) fn spawn(&self, entry: &mut Entry) {
+    /// Starts a worker; it begins when the one before it has left, and lets the version go at the
+    /// replay's end.
+    pub(super) fn spawn(self: &Arc<Self>, entry: &mut Entry) {
         entry.stop = self.stop.child_token();
         let worker = Worker {
             cell: entry.cell.clone(),
@@ -68,11 +69,16 @@ impl Inner {
             tuning: self.tuning,
         };
         let before = entry.task.take();
+        let (inner, cell) = (Arc::downgrade(self), Arc::clone(&entry.cell));
         entry.task = Some(tokio::spawn(async move {
             if let Some(before) = before {
                 let _ = before.await;
             }
             worker.run().await;
+            let job = cell.job().await;
+            if let Some(inner) = inner.upgrade().filter(|_| job.state.is_final()) {
+                inner.unpin(&job).await;
+            }
         }));
     }
 

@@ -10,12 +10,13 @@ use crate::destination::{Definition, Kind};
 use crate::testing::{Fake, FakeSource, Stored, lake, place};
 
 mod crash;
+mod pins;
 
 /// Longer than anything here takes; a test that waits for it has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 struct Room {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     lake: Lake,
     fake: Fake,
     records: Vec<Stored>,
@@ -29,7 +30,7 @@ impl Room {
             .flat_map(|partition| (0..records).map(move |n| Stored::full(partition, n * 3)))
             .collect();
         Self {
-            _folder: folder,
+            folder,
             lake,
             fake: Fake::new(),
             records,

@@ -9,7 +9,7 @@ use eddy_engine::Clock;
 
 use super::*;
 use crate::destination::{Destinations, Kind};
-use crate::source::{After, Pinned, RowSource, SourcePlan, Statement};
+use crate::source::{After, Pinned, PinnedTable, RowSource, SourcePlan, Statement};
 use crate::testing::{Fake, FakeSource, Stored, lake};
 
 /// A source that also takes whole statements.
@@ -19,6 +19,10 @@ struct Statements(FakeSource);
 impl RowSource for Statements {
     async fn plan(&self, select: &str, version: Option<u64>) -> Result<SourcePlan> {
         self.0.plan(select, version).await
+    }
+
+    async fn tables(&self, pinned: &Pinned) -> Result<Vec<PinnedTable>> {
+        self.0.tables(pinned).await
     }
 
     fn rows(
