@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use eddy_engine::{Clock, TablePath};
+use eddy_engine::{Clock, Lake, TablePath};
 use object_store::ObjectStore;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -45,6 +45,9 @@ pub(crate) trait Tables: Send + Sync {
 
     /// The store that the files of the views are in.
     fn store(&self) -> Arc<dyn ObjectStore>;
+
+    /// The lake, for what the engine does to it.
+    fn lake(&self) -> &Lake;
 
     /// Completes when there may be more to see.
     async fn changed(&self);

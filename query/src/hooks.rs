@@ -96,6 +96,17 @@ pub trait IntoHandler: Send + Sync {
     async fn drop_destination(&self, name: &str, if_exists: bool) -> Result<()>;
 }
 
+/// Who keeps tables up, and so erases from them.
+#[async_trait]
+pub trait TableKeeper: Send + Sync {
+    /// Commits what Kafka holds of a topic by now to its table, so that an erasure finds it.
+    ///
+    /// # Errors
+    /// `NotSupported` when another process keeps the table; `Unavailable` when not everything was
+    /// committed in time: call again.
+    async fn settle(&self, topics_dir: &str, topic: &str) -> Result<()>;
+}
+
 /// A table of the `system` schema.
 #[async_trait]
 pub trait SystemTable: Send + Sync {

@@ -132,6 +132,10 @@ impl Tables for LakeTables {
         Arc::clone(self.lake.store())
     }
 
+    fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
     async fn changed(&self) {
         self.lake.clock().sleep(LOOK_EVERY).await;
     }

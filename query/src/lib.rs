@@ -5,6 +5,8 @@
 //!                       |             names/      exact names, then ignoring case; what `*` means
 //!                       |             catalog     one consistent view of every table (P20, E4, E8)
 //!                       |             table/      our table provider: pruned files + live rows
+//!                       |             logical/    a key of several types as one column
+//!                       |             erase/      `DELETE`: the engine erases and gives a receipt
 //!                       v
 //!                  run: a thread pool of its own, memory pool, timeout, cancel --> Arrow batches
 //! ```
@@ -19,6 +21,7 @@ pub mod http;
 pub mod views;
 
 mod catalog;
+mod erase;
 mod functions;
 mod lake;
 mod logical;
@@ -35,7 +38,9 @@ mod table;
 mod testing;
 
 pub use error::{Error, ErrorKind, Result, TextPosition};
-pub use hooks::{CreateDestination, IntoAnswer, IntoHandler, IntoRequest, SystemTable};
+pub use hooks::{
+    CreateDestination, IntoAnswer, IntoHandler, IntoRequest, SystemTable, TableKeeper,
+};
 pub use query::{Answer, Query, QueryOptions, Request};
 pub use source::{PartitionRecords, SourcePlan};
 pub use statement::Params;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::catalog::{Catalog, Tables};
 use crate::error::{Error, Result};
-use crate::hooks::{IntoHandler, SystemTable, no_handler};
+use crate::hooks::{IntoHandler, SystemTable, TableKeeper, no_handler};
 use crate::run::{Pace, Pool, Registry};
 use crate::session::Sessions;
 use crate::statement::Params;
@@ -66,6 +66,8 @@ pub struct Request {
     pub timeout: Option<Duration>,
     /// At most this many rows.
     pub limit: Option<usize>,
+    /// A statement that erases is refused: the request may not have been meant (a link).
+    pub read_only: bool,
 }
 
 impl Request {
@@ -111,6 +113,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) options: QueryOptions,
     into: OnceLock<Arc<dyn IntoHandler>>,
+    keeper: OnceLock<Arc<dyn TableKeeper>>,
     system: RwLock<Vec<Arc<dyn SystemTable>>>,
 }
 
@@ -140,6 +143,7 @@ impl Query {
             clock,
             options,
             into: OnceLock::new(),
+            keeper: OnceLock::new(),
             system: RwLock::new(Vec::new()),
         })))
     }
@@ -148,6 +152,14 @@ impl Query {
     pub fn set_into_handler(&self, handler: Arc<dyn IntoHandler>) {
         if self.0.into.set(handler).is_err() {
             tracing::warn!("a second handler of `INTO` is ignored");
+        }
+    }
+
+    /// Says who keeps the tables of this process, and so erases from them; only the first call
+    /// counts.
+    pub fn set_table_keeper(&self, keeper: Arc<dyn TableKeeper>) {
+        if self.0.keeper.set(keeper).is_err() {
+            tracing::warn!("a second keeper of tables is ignored");
         }
     }
 
@@ -182,6 +194,11 @@ impl Inner {
     /// Who runs `INTO`.
     pub(crate) fn handler_of_into(&self) -> Result<Arc<dyn IntoHandler>, Error> {
         self.into.get().cloned().ok_or_else(no_handler)
+    }
+
+    /// Who erases; `None` in a process that keeps no table.
+    pub(crate) fn table_keeper(&self) -> Option<Arc<dyn TableKeeper>> {
+        self.keeper.get().cloned()
     }
 
     /// The system tables that others added.

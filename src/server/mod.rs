@@ -2,6 +2,7 @@
 
 mod http;
 mod into;
+mod keeper;
 mod source;
 mod system;
 mod worker_id;
@@ -58,6 +59,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     let connectors = if roles.contains(&Role::Worker) && !config.connectors.is_empty() {
         let connectors = Arc::new(start_connectors(config, &lake)?);
         system::register_connectors(&query, &connectors);
+        query.set_table_keeper(Arc::new(keeper::Keeper(Arc::clone(&connectors))));
         Some(connectors)
     } else {
         None

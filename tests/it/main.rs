@@ -16,6 +16,7 @@ mod architecture;
 mod compaction;
 mod dev;
 mod discovery;
+mod erasure;
 mod harness;
 mod kills;
 mod landing;

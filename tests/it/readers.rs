@@ -9,7 +9,7 @@ use crate::harness::process::{Eddy, Start};
 use crate::harness::python;
 use crate::proof::{every_record_is_there_once, orders};
 
-const READERS: [&str; 4] = ["duckdb_delta", "duckdb_parquet", "deltalake", "polars"];
+pub const READERS: [&str; 4] = ["duckdb_delta", "duckdb_parquet", "deltalake", "polars"];
 
 #[test]
 fn every_reader_agrees_before_and_after_growth_and_drift_on_local_disk() {

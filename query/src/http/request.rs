@@ -78,7 +78,9 @@ pub(super) fn of_get(headers: &HeaderMap, pairs: Vec<(String, String)>) -> Resul
     }
     let body = serde_json::from_value(Json::Object(object))
         .map_err(|error| Error::invalid(format!("the query string isn't understood: {error}")))?;
-    asked(body, headers)
+    let mut asked = asked(body, headers)?;
+    asked.request.read_only = true;
+    Ok(asked)
 }
 
 fn asked(body: Body, headers: &HeaderMap) -> Result<Asked> {
@@ -112,6 +114,7 @@ fn asked(body: Body, headers: &HeaderMap) -> Result<Asked> {
                 .map(|text| duration(&text))
                 .transpose()?,
             limit,
+            read_only: false,
         },
         format: match body.format {
             Some(name) => Format::of_name(&name)?,

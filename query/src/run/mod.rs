@@ -30,6 +30,7 @@ pub(crate) use bind::{Bound, bind, resolve};
 pub(crate) use pool::Pool;
 pub(crate) use registry::{Registry, Seen};
 
+use crate::erase;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::IntoRequest;
 use crate::query::{Answer, Inner, Request};
@@ -149,7 +150,8 @@ async fn live(
             Pace::Unlimited => None,
         };
         inner.registry.started(query_id);
-        let (answer_head, mut stream) = Box::pin(prepare(inner, &request, &waiting)).await?;
+        let (answer_head, mut stream) =
+            Box::pin(prepare(inner, query_id, &request, &waiting)).await?;
         if head.send(answer_head).is_err() {
             return Ok(());
         }
@@ -164,7 +166,15 @@ async fn live(
     tokio::select! {
         result = work => result,
         () = tx.closed() => Err(cancelled()),
-        () = inner.clock.sleep(limit), if pace == Pace::Limited => Err(late(limit, &waiting)),
+        () = inner.clock.sleep(limit), if pace == Pace::Limited => {
+            let late = late(limit, &waiting);
+            Err(match statement::parse(&request.sql, &request.params) {
+                Ok(Statement::Delete(delete)) => {
+                    late.with_hint(erase::again(delete.id.unwrap_or(query_id)))
+                }
+                _ => late,
+            })
+        }
     }
 }
 
@@ -191,6 +201,7 @@ type Rows = futures::stream::BoxStream<'static, Result<RecordBatch>>;
 
 async fn prepare(
     inner: &Arc<Inner>,
+    query_id: uuid::Uuid,
     request: &Request,
     waiting: &Arc<AtomicBool>,
 ) -> Result<(Head, Rows)> {
@@ -237,6 +248,13 @@ async fn prepare(
             ];
             one_row(columns)
         }
+        Statement::ExplainDelete(delete) => {
+            Ok(answered(erase::explain(inner, request, *delete).await?))
+        }
+        Statement::Delete(delete) => {
+            let erased = Box::pin(erase::run(inner, request, *delete, query_id)).await?;
+            Ok(answered(erased))
+        }
         Statement::CreateDestination(request) => {
             let name = request.name.clone();
             inner.handler_of_into()?.create_destination(request).await?;
@@ -264,11 +282,17 @@ fn one_row<const N: usize>(columns: [(&str, ArrayRef); N]) -> Result<(Head, Rows
     let batch = RecordBatch::try_from_iter_with_nullable(
         columns.map(|(name, column)| (name, column, true)),
     )?;
+    Ok(answered((batch.schema(), vec![batch])))
+}
+
+/// Rows that are there already.
+fn answered((schema, batches): (SchemaRef, Vec<RecordBatch>)) -> (Head, Rows) {
     let head = Head {
-        schema: batch.schema(),
+        schema,
         position: Json::Null,
     };
-    Ok((head, futures::stream::iter([Ok(batch)]).boxed()))
+    let batches = batches.into_iter().map(Ok);
+    (head, futures::stream::iter(batches).boxed())
 }
 
 /// The logical plan of a bound query.

@@ -27,8 +27,8 @@ pub(super) fn not_supported(statement: &str) -> Error {
         .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
         .collect();
     Error::not_supported(format!("not supported: `{}`", word.to_uppercase())).with_hint(
-        "Eddy answers queries, `SELECT ... INTO`, `EXPLAIN`, `SHOW TABLES`, `DESCRIBE` and \
-         `CREATE` or `DROP DESTINATION`",
+        "Eddy answers queries, `SELECT ... INTO`, `DELETE FROM`, `EXPLAIN`, `SHOW TABLES`, \
+         `DESCRIBE` and `CREATE` or `DROP DESTINATION`",
     )
 }
 

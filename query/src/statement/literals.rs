@@ -166,8 +166,8 @@ impl VisitorMut for Freeze {
             "random" | "uuid" | "gen_random_uuid" => {
                 return ControlFlow::Break(
                     Error::not_supported(format!(
-                        "not supported: `{name}()` in a replay, which must give the same rows \
-                         whenever it goes on"
+                        "not supported: `{name}()` here: a replay and an erasure must mean the \
+                         same rows whenever they go on"
                     ))
                     .with_position(position(
                         datafusion::sql::sqlparser::ast::Spanned::span(&*function),

@@ -9,6 +9,7 @@
 //! `names/`'s matter.
 
 mod check;
+mod delete;
 mod depth;
 mod destination;
 mod into;
@@ -23,6 +24,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use serde_json::Value as Json;
 
+pub(crate) use delete::Delete;
 pub(crate) use literals::{freeze_time, render};
 pub(crate) use options::check_known;
 
@@ -47,6 +49,10 @@ pub(crate) enum Statement {
         analyze: bool,
         verbose: bool,
     },
+    /// `DELETE FROM`: rows to be erased.
+    Delete(Box<Delete>),
+    /// What a `DELETE FROM` would erase.
+    ExplainDelete(Box<Delete>),
     /// `CREATE DESTINATION`.
     CreateDestination(CreateDestination),
     /// `DROP DESTINATION`.
@@ -119,6 +125,9 @@ fn classify(
 ) -> Result<Statement> {
     let (mut query, explain) = match tree {
         ast::Statement::Query(query) => (query, None),
+        ast::Statement::Delete(delete) => {
+            return Ok(Statement::Delete(classify_delete(delete, options, params)?));
+        }
         ast::Statement::Explain {
             statement,
             analyze,
@@ -128,9 +137,13 @@ fn classify(
             ..
         } => match *statement {
             ast::Statement::Query(query) => (query, Some((analyze, verbose))),
+            ast::Statement::Delete(delete) if !analyze => {
+                let delete = classify_delete(delete, options, params)?;
+                return Ok(Statement::ExplainDelete(delete));
+            }
             _ => {
                 return Err(Error::not_supported(
-                    "not supported: `EXPLAIN` of anything but a query",
+                    "not supported: `EXPLAIN` of anything but a query or a `DELETE`",
                 ));
             }
         },
@@ -151,8 +164,8 @@ fn classify(
         }))),
         (None, explain) => {
             if let Some(found) = options {
-                return Err(Error::invalid("`WITH (...)` is only for `SELECT ... INTO`")
-                    .with_position(Some(found.position)));
+                let only = "`WITH (...)` is only for `SELECT ... INTO` and `DELETE`";
+                return Err(Error::invalid(only).with_position(Some(found.position)));
             }
             Ok(match explain {
                 Some((analyze, verbose)) => Statement::Explain {
@@ -164,6 +177,18 @@ fn classify(
             })
         }
     }
+}
+
+fn classify_delete(
+    delete: ast::Delete,
+    options: Option<options::Trailing>,
+    params: &Params,
+) -> Result<Box<Delete>> {
+    let mut query = delete::query(delete)?;
+    bind_params(&mut query, params)?;
+    check::query(&mut query)?;
+    let options = options.map(|found| found.options).unwrap_or_default();
+    Ok(Box::new(Delete::new(query, options)?))
 }
 
 /// The one thing that sqlparser's own entry points don't do: parse one statement and no more.

@@ -1,4 +1,5 @@
-//! The trailing `WITH (name = value, ...)` of `SELECT ... INTO`, cut off before parsing.
+//! The trailing `WITH (name = value, ...)` of `SELECT ... INTO` and `DELETE`, cut off before
+//! parsing.
 //!
 //! sqlparser takes `FROM t WITH (...)` for table hints and DataFusion drops those: a replay that
 //! was meant to be throttled would run unthrottled.

@@ -56,7 +56,13 @@ fn into_and_its_options_are_taken_off() {
 
 /// Each with a part of what is said about it.
 const REFUSED: &[(&str, &str)] = &[
-    ("DELETE FROM t", "`DELETE`"),
+    ("DELETE FROM t", "without `WHERE`"),
+    ("DELETE FROM t WHERE a = 1 RETURNING a", "`RETURNING`"),
+    ("DELETE FROM t WHERE a = 1 LIMIT 1", "`LIMIT`"),
+    ("DELETE FROM t USING u WHERE t.a = u.a", "several tables"),
+    ("DELETE FROM t, u WHERE a = 1", "several tables"),
+    ("DELETE FROM t WHERE a = 1 WITH (id = 'x')", "no UUID"),
+    ("DELETE FROM t WHERE a = 1 WITH (rate = '1')", "`rate`"),
     ("insert into t values (1)", "`INSERT`"),
     ("UPDATE t SET a = 1", "`UPDATE`"),
     ("CREATE TABLE x AS SELECT 1", "`CREATE`"),
@@ -73,7 +79,8 @@ const REFUSED: &[(&str, &str)] = &[
         "EXPLAIN SELECT * INTO d FROM t",
         "`EXPLAIN` of `SELECT ... INTO`",
     ),
-    ("EXPLAIN DELETE FROM t", "`EXPLAIN`"),
+    ("EXPLAIN DELETE FROM t", "without `WHERE`"),
+    ("EXPLAIN ANALYZE DELETE FROM t WHERE a = 1", "`EXPLAIN`"),
     (
         "SELECT a INTO d FROM t UNION ALL SELECT a FROM t",
         "`INTO` in a subquery",
@@ -129,6 +136,25 @@ fn everything_else_is_refused_by_name() {
         "{error}"
     );
     assert_eq!(error.position().unwrap().column, 17);
+}
+
+#[test]
+fn a_delete_is_the_query_of_its_rows_with_an_id_and_a_reference() {
+    let list = Params::List(vec![json!("it's")]);
+    let id = "01a217ff-ece1-73cf-9359-8a2e13f07585";
+    let sql = format!("DELETE FROM a-b.c WHERE k = $1 WITH (reference = 'T-1', id = '{id}')");
+    let Ok(Statement::Delete(delete)) = parse(&sql, &list) else {
+        panic!("{sql}")
+    };
+    let text = delete.query.to_string();
+    assert_eq!(text, "SELECT 1 FROM \"a-b.c\" WHERE k = 'it''s'");
+    assert_eq!(delete.reference, "T-1");
+    assert_eq!(delete.id.map(|id| id.to_string()).as_deref(), Some(id));
+    for sql in ["DELETE FROM t WHERE true", "delete from t where a > 1;"] {
+        assert!(matches!(parsed(sql), Statement::Delete(_)), "{sql}");
+    }
+    let explained = parsed("EXPLAIN DELETE FROM t WHERE a = 1");
+    assert!(matches!(explained, Statement::ExplainDelete(_)));
 }
 
 #[test]

@@ -72,8 +72,9 @@ impl Tokens {
 
     /// Refuses, by name, what doesn't begin like a query.
     pub(super) fn refuse_other_statements(&self) -> Result<()> {
-        const ALLOWED: [&str; 9] = [
+        const ALLOWED: [&str; 10] = [
             "select", "with", "values", "explain", "describe", "desc", "show", "from", "table",
+            "delete",
         ];
         match self.0.first() {
             Some(TokenWithSpan {

@@ -15,8 +15,8 @@ use crate::query::Inner;
 use crate::table::{DT, Source, View};
 
 /// The names after `system.`.
-pub(super) const NAMES: [&str; 6] = [
-    "columns", "commits", "files", "offsets", "queries", "tables",
+pub(super) const NAMES: [&str; 7] = [
+    "columns", "commits", "erasures", "files", "offsets", "queries", "tables",
 ];
 
 /// The rows of one of [`NAMES`].
@@ -30,6 +30,7 @@ pub(super) async fn rows(
         "files" => of_views(inner, files_schema(), files).await?,
         "offsets" => of_views(inner, offsets_schema(), offsets).await?,
         "commits" => commits(inner).await?,
+        "erasures" => crate::erase::receipts(inner).await?,
         "queries" => queries(inner)?,
         _ => return Ok(None),
     }))
@@ -132,7 +133,7 @@ pub(crate) fn table_columns(view: &View) -> Vec<ColumnRow> {
         let (stored, first) = match &column.source {
             Source::Stored(name) => (Some(name.as_str()), Some(name)),
             Source::Drifted(drifted) => (None, drifted.stored.first()),
-            Source::Day | Source::TextOf(_) => (None, None),
+            Source::Day | Source::File | Source::TextOf(_) => (None, None),
         };
         let metadata = |name| {
             let field = view.schema.field_with_name(first?).ok()?;

@@ -4,7 +4,7 @@
 
 mod builtin;
 mod dead_letters;
-mod rows;
+pub(crate) mod rows;
 
 use std::sync::Arc;
 

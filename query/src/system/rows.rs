@@ -10,17 +10,17 @@ use serde::Serialize;
 use crate::error::Result;
 
 /// A text column.
-pub(super) const TEXT: DataType = DataType::Utf8;
+pub(crate) const TEXT: DataType = DataType::Utf8;
 /// A count.
-pub(super) const COUNT: DataType = DataType::Int64;
+pub(crate) const COUNT: DataType = DataType::Int64;
 
 /// A moment, written as RFC 3339.
-pub(super) fn time() -> DataType {
+pub(crate) fn time() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
 /// A schema of nullable columns.
-pub(super) fn schema<const N: usize>(columns: [(&str, DataType); N]) -> SchemaRef {
+pub(crate) fn schema<const N: usize>(columns: [(&str, DataType); N]) -> SchemaRef {
     let fields: Vec<Field> = columns
         .into_iter()
         .map(|(name, data_type)| Field::new(name, data_type, true))
@@ -29,7 +29,7 @@ pub(super) fn schema<const N: usize>(columns: [(&str, DataType); N]) -> SchemaRe
 }
 
 /// The rows as batches of that schema.
-pub(super) fn batches<T: Serialize>(schema: &SchemaRef, rows: &[T]) -> Result<Vec<RecordBatch>> {
+pub(crate) fn batches<T: Serialize>(schema: &SchemaRef, rows: &[T]) -> Result<Vec<RecordBatch>> {
     let mut decoder = ReaderBuilder::new(Arc::clone(schema)).build_decoder()?;
     let mut batches = Vec::new();
     for chunk in rows.chunks(1_000) {
@@ -40,7 +40,7 @@ pub(super) fn batches<T: Serialize>(schema: &SchemaRef, rows: &[T]) -> Result<Ve
 }
 
 /// Microseconds since the epoch as RFC 3339.
-pub(super) fn rfc3339(us: i64) -> Option<String> {
+pub(crate) fn rfc3339(us: i64) -> Option<String> {
     let moment = chrono::DateTime::from_timestamp_micros(us)?;
     Some(moment.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))
 }

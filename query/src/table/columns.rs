@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use eddy_engine::schema::logical;
 
-use super::view::{DT, HIDDEN, KEY_TEXT, VALUE_TEXT};
+use super::view::{DT, FILE, HIDDEN, KEY_TEXT, VALUE_TEXT};
 use crate::logical::{Alternate, Drift, Shape};
 
 /// One column in SQL.
@@ -31,6 +31,8 @@ pub(crate) enum Source {
     Stored(String),
     /// The day that the file is partitioned by.
     Day,
+    /// The file.
+    File,
     /// The text of a stored column of bytes.
     TextOf(&'static str),
     /// The text of several stored columns.
@@ -104,6 +106,20 @@ impl SqlColumns {
                 list.push(column(text, DataType::Utf8, Source::TextOf(bytes)));
             }
         }
+        Self::new(list)
+    }
+
+    /// The same with [`FILE`].
+    pub(crate) fn with_file(schema: &Schema) -> Self {
+        let mut list = Self::of(schema).list;
+        list.push(SqlColumn {
+            hidden: true,
+            ..column(FILE, DataType::Utf8, Source::File)
+        });
+        Self::new(list)
+    }
+
+    fn new(list: Vec<SqlColumn>) -> Self {
         let names = list.iter().enumerate();
         let by_name = names.map(|(at, one)| (one.name.clone(), at)).collect();
         Self { list, by_name }

@@ -42,7 +42,7 @@ fn in_stored(columns: &SqlColumns, filter: &Expr) -> Result<Option<Expr>> {
         Ok(Transformed::yes(match &found.source {
             Source::Stored(name) => named(name),
             Source::Day => named(DT),
-            Source::TextOf(_) => {
+            Source::TextOf(_) | Source::File => {
                 known = false;
                 expr
             }
@@ -60,7 +60,7 @@ fn in_stored(columns: &SqlColumns, filter: &Expr) -> Result<Option<Expr>> {
 }
 
 /// A column, whatever dots its name has.
-pub(super) fn named(name: &str) -> Expr {
+pub(crate) fn named(name: &str) -> Expr {
     Expr::Column(Column::from_name(name))
 }
 

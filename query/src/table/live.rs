@@ -17,7 +17,7 @@ use eddy_engine::schema::{KEY, KIND, bind};
 use super::view::View;
 
 /// The live rows of a view that the version's files don't hold (E8), with the columns `narrow`:
-/// those of `file_schema`, then `dt`.
+/// those of `file_schema`, then `dt`, then perhaps the file, which they have none of.
 pub(super) fn live_batches(
     view: &View,
     file_schema: &SchemaRef,
@@ -68,6 +68,9 @@ fn bound(
         columns.push(cast(column, field.data_type())?);
     }
     columns.push(days(batch));
+    if narrow.fields().len() > columns.len() {
+        columns.push(new_null_array(&DataType::Utf8, batch.num_rows()));
+    }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     Ok(RecordBatch::try_new_with_options(
         Arc::clone(narrow),

@@ -12,6 +12,7 @@
 //! DataFusion would collect them over all columns.
 
 mod columns;
+mod condition;
 mod filters;
 mod leaves;
 mod live;
@@ -20,8 +21,9 @@ mod prune;
 mod view;
 
 pub(crate) use columns::{Source, SqlColumns};
+pub(crate) use condition::Condition;
 pub(crate) use provider::{ScanCount, TopicTable};
-pub(crate) use view::{AsOf, DT, HIDDEN, OffsetMap, Rows, View};
+pub(crate) use view::{AsOf, DT, FILE, HIDDEN, OffsetMap, Rows, View};
 
 #[cfg(test)]
 mod tests;

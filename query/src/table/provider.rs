@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, Result, ScalarValue, Statistics, stats::Precision};
@@ -29,7 +29,7 @@ use super::filters::{for_files, named};
 use super::leaves;
 use super::live::live_batches;
 use super::prune::{day_of, prune};
-use super::view::{AsOf, DT, Rows, View};
+use super::view::{AsOf, DT, FILE, Rows, View};
 use crate::error::Error;
 use crate::functions::utf8_text;
 use crate::logical::text_function;
@@ -57,7 +57,10 @@ pub(crate) struct TopicTable {
 impl TopicTable {
     /// The table of `view`; its files are read from the store registered as `store`.
     pub(crate) fn new(view: View, rows: Rows, store: ObjectStoreUrl) -> Self {
-        let columns = Arc::new(SqlColumns::of(&view.schema));
+        let columns = Arc::new(match rows {
+            Rows::Good | Rows::Dead => SqlColumns::of(&view.schema),
+            Rows::All => SqlColumns::with_file(&view.schema),
+        });
         Self {
             schema: columns.schema(),
             columns,
@@ -83,6 +86,7 @@ impl TopicTable {
         let mut filters = match self.rows {
             Rows::Good => vec![named("_error").is_null()],
             Rows::Dead => vec![named("_error").is_not_null()],
+            Rows::All => Vec::new(),
         };
         if let AsOf::Offsets(offsets) = &self.view.as_of {
             let below = offsets.iter().map(|(partition, next)| {
@@ -95,20 +99,33 @@ impl TopicTable {
         filters
     }
 
-    /// The table's columns in files, then `dt`, narrowed to what a scan needs.
+    /// The columns whose value a file has as a whole.
+    fn whole(&self) -> Vec<FieldRef> {
+        let names: &[&str] = match self.rows {
+            Rows::Good | Rows::Dead => &[DT],
+            Rows::All => &[DT, FILE],
+        };
+        let text = |name: &&str| Arc::new(Field::new(*name, DataType::Utf8, true));
+        names.iter().map(text).collect()
+    }
+
+    /// The table's columns in files, then those of [`TopicTable::whole`], narrowed to what a scan
+    /// needs.
     fn narrow(&self, wanted: &[&str]) -> (SchemaRef, SchemaRef) {
         let named = |name: &str| wanted.contains(&name);
-        let fields: Vec<Field> = self
+        let fields: Vec<FieldRef> = self
             .view
             .schema
             .fields()
             .iter()
             .filter(|field| named(field.name()))
-            .map(|field| Field::new(field.name(), plain_type(field.data_type()), true))
+            .map(|field| {
+                let data_type = plain_type(field.data_type());
+                Arc::new(Field::new(field.name(), data_type, true))
+            })
             .collect();
         let file_schema = Arc::new(Schema::new(fields.clone()));
-        let mut all = fields;
-        all.push(Field::new(DT, DataType::Utf8, true));
+        let all: Vec<FieldRef> = fields.into_iter().chain(self.whole()).collect();
         (file_schema, Arc::new(Schema::new(all)))
     }
 
@@ -119,9 +136,8 @@ impl TopicTable {
         file_schema: &SchemaRef,
         predicate: Option<Arc<dyn PhysicalExpr>>,
     ) -> Arc<dyn ExecutionPlan> {
-        let dt = Arc::new(Field::new(DT, DataType::Utf8, true));
         let table_schema = TableSchema::builder(Arc::clone(file_schema))
-            .with_table_partition_cols(vec![dt])
+            .with_table_partition_cols(self.whole())
             .build();
         let options = state.config_options().execution.parquet.clone();
         let mut source = ParquetSource::new(table_schema)
@@ -141,16 +157,11 @@ impl TopicTable {
                 .fields()
                 .iter()
                 .cloned()
-                .chain([Arc::new(Field::new(DT, DataType::Utf8, true))])
+                .chain(self.whole())
                 .collect::<Vec<_>>(),
         ));
         statistics.num_rows = Precision::Inexact(usize::try_from(rows).unwrap_or(usize::MAX));
-        let group = FileGroup::new(
-            files
-                .iter()
-                .map(|file| partitioned(&self.view, file))
-                .collect(),
-        );
+        let group = FileGroup::new(files.iter().map(|file| self.partitioned(file)).collect());
         let groups = group.split_files(state.config().target_partitions().max(1));
         let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
             .with_file_groups(groups)
@@ -177,6 +188,22 @@ impl TopicTable {
         Ok(Arc::new(ProjectionExec::try_new(expressions, input)?))
     }
 
+    fn partitioned(&self, file: &DataFile) -> PartitionedFile {
+        let modified = chrono::DateTime::from_timestamp_millis(file.modified_ms);
+        let mut values = vec![ScalarValue::Utf8(day_of(file))];
+        if self.rows == Rows::All {
+            values.push(ScalarValue::Utf8(Some(file.path.clone())));
+        }
+        PartitionedFile::new_from_meta(ObjectMeta {
+            location: self.view.path.object(&file.path),
+            last_modified: modified.unwrap_or_default(),
+            size: file.size,
+            e_tag: None,
+            version: None,
+        })
+        .with_partition_values(values)
+    }
+
     fn source(&self, name: &str) -> Result<&Source> {
         let column = self.columns.get(name);
         Ok(&column
@@ -186,7 +213,11 @@ impl TopicTable {
 }
 
 /// A column of SQL over the stored columns of `schema`.
-fn made_of(state: &dyn Session, source: &Source, schema: &Schema) -> Result<Arc<dyn PhysicalExpr>> {
+pub(super) fn made_of(
+    state: &dyn Session,
+    source: &Source,
+    schema: &Schema,
+) -> Result<Arc<dyn PhysicalExpr>> {
     let stored = |name: &str| -> Result<Arc<dyn PhysicalExpr>> {
         Ok(Arc::new(Column::new_with_schema(name, schema)?))
     };
@@ -198,6 +229,7 @@ fn made_of(state: &dyn Session, source: &Source, schema: &Schema) -> Result<Arc<
     match source {
         Source::Stored(name) => stored(name),
         Source::Day => stored(DT),
+        Source::File => stored(FILE),
         Source::TextOf(bytes) => call(utf8_text(), vec![stored(bytes)?]),
         Source::Drifted(drifted) => {
             let shapes = ScalarValue::Utf8(Some(drifted.shapes.clone()));
@@ -245,7 +277,7 @@ impl TableProvider for TopicTable {
         for field in output.fields() {
             match self.source(field.name())? {
                 Source::Stored(name) => wanted.push(name),
-                Source::Day => {}
+                Source::Day | Source::File => {}
                 Source::TextOf(bytes) => wanted.push(bytes),
                 Source::Drifted(drifted) => {
                     wanted.extend(drifted.stored.iter().map(String::as_str));
@@ -265,7 +297,10 @@ impl TableProvider for TopicTable {
         };
         let predicate = physical(&pushed, &narrow)?;
         let (by_leaves, leaves) = leaves::flat(&pushed, &narrow)?;
-        let files = prune(&self.view, physical(&by_leaves, &leaves)?.as_ref(), &leaves);
+        let files = match physical(&by_leaves, &leaves)? {
+            Some(by_leaves) => prune(&self.view, by_leaves, &leaves),
+            None => self.view.files.iter().collect(),
+        };
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         self.count
             .files
@@ -294,16 +329,4 @@ impl TableProvider for TopicTable {
         };
         self.project(state, plan, &output)
     }
-}
-
-fn partitioned(view: &View, file: &DataFile) -> PartitionedFile {
-    let modified = chrono::DateTime::from_timestamp_millis(file.modified_ms).unwrap_or_default();
-    PartitionedFile::new_from_meta(ObjectMeta {
-        location: view.path.object(&file.path),
-        last_modified: modified,
-        size: file.size,
-        e_tag: None,
-        version: None,
-    })
-    .with_partition_values(vec![ScalarValue::Utf8(day_of(file))])
 }

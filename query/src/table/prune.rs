@@ -12,7 +12,7 @@ use chrono::DateTime;
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
 use eddy_engine::commit::DataFile;
 use eddy_engine::write::STATS_COMPLETE;
 use serde_json::Value as Json;
@@ -24,45 +24,61 @@ use super::view::{DT, View};
 /// for pruning keeps them all.
 pub(super) fn prune<'a>(
     view: &'a View,
-    predicate: Option<&Arc<dyn PhysicalExpr>>,
+    predicate: Arc<dyn PhysicalExpr>,
     schema: &SchemaRef,
 ) -> Vec<&'a Arc<DataFile>> {
-    let all = || view.files.iter().collect::<Vec<_>>();
-    let Some(predicate) = predicate else {
-        return all();
-    };
-    let Ok(pruning) = PruningPredicateBuilder::new()
-        .with_file_schema(Arc::clone(schema))
-        .try_build(Arc::clone(predicate))
-    else {
-        return all();
-    };
-    if pruning.always_true() {
-        return all();
+    let files: Vec<&DataFile> = view.files.iter().map(AsRef::as_ref).collect();
+    match Pruning::new(predicate, schema).and_then(|pruning| pruning.keep(&files)) {
+        Some(keep) => {
+            let files = view.files.iter().zip(keep);
+            files
+                .filter_map(|(file, keep)| keep.then_some(file))
+                .collect()
+        }
+        None => view.files.iter().collect(),
     }
-    let statistics = FileStatistics::read(&view.files, schema);
-    match pruning.prune(&statistics) {
-        Ok(keep) => view
-            .files
-            .iter()
-            .zip(keep)
-            .filter_map(|(file, keep)| keep.then_some(file))
-            .collect(),
-        Err(error) => {
-            tracing::debug!(table = view.name, %error, "files can't be pruned");
-            all()
+}
+
+/// A predicate made ready to leave files out.
+pub(super) struct Pruning {
+    predicate: PruningPredicate,
+    schema: SchemaRef,
+}
+
+impl Pruning {
+    /// `None` for a predicate that can't leave any file out.
+    pub(super) fn new(predicate: Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Option<Self> {
+        let predicate = PruningPredicateBuilder::new()
+            .with_file_schema(Arc::clone(schema))
+            .try_build(predicate)
+            .ok()?;
+        (!predicate.always_true()).then(|| Self {
+            predicate,
+            schema: Arc::clone(schema),
+        })
+    }
+
+    /// Whether each of `files` may hold a wanted row; `None` when it can't be told.
+    pub(super) fn keep(&self, files: &[&DataFile]) -> Option<Vec<bool>> {
+        let statistics = FileStatistics::read(files, &self.schema);
+        match self.predicate.prune(&statistics) {
+            Ok(keep) => Some(keep),
+            Err(error) => {
+                tracing::debug!(%error, "files can't be pruned");
+                None
+            }
         }
     }
 }
 
 struct FileStatistics<'a> {
-    files: &'a [Arc<DataFile>],
+    files: &'a [&'a DataFile],
     schema: &'a SchemaRef,
     parsed: Vec<Json>,
 }
 
 impl<'a> FileStatistics<'a> {
-    fn read(files: &'a [Arc<DataFile>], schema: &'a SchemaRef) -> Self {
+    fn read(files: &'a [&'a DataFile], schema: &'a SchemaRef) -> Self {
         let parsed = files
             .iter()
             .map(|file| serde_json::from_str(&file.stats_json).unwrap_or(Json::Null))

@@ -14,6 +14,9 @@ use super::columns::SqlColumns;
 /// The partition column.
 pub(crate) const DT: &str = "dt";
 
+/// The file of a row, null for a live one. No payload column's name has a control character.
+pub(crate) const FILE: &str = "\u{1}file";
+
 /// Columns that `*` leaves out: the record's bytes, and their text.
 pub(crate) const HIDDEN: &[&str] = &["_key", "_value", "_headers", KEY_TEXT, VALUE_TEXT];
 
@@ -42,6 +45,8 @@ pub(crate) enum Rows {
     Good,
     /// Those with `_error`: `system.dead_letters`.
     Dead,
+    /// All of them, with [`FILE`]: what an erasure may mean.
+    All,
 }
 
 /// One consistent view of one table; cheap to clone.
