@@ -23,7 +23,7 @@
 //! - **E5** After a revoke is acknowledged nothing of it stays buffered: committed within its
 //!   deadline, or dropped to be read again.
 //! - **E6** Only objects that our own log removed or our upload journal names are deleted, after a
-//!   grace time.
+//!   grace time; and with the last of their files the filters that tell of these.
 //! - **E7** Key, value, headers, timestamp and position come back as they were received.
 //! - **E8** An answer holds each record once: lake rows, and live rows beyond the lake snapshot's
 //!   positions.
@@ -34,6 +34,7 @@ pub mod commit;
 mod encode;
 pub mod error;
 pub mod fault;
+pub mod filter;
 pub mod lake;
 pub mod maintain;
 pub mod path;

@@ -35,9 +35,11 @@ const POINTS: [(&str, u32); 14] = [
 ];
 
 /// Those of compaction, which has to be due.
-const COMPACTION_POINTS: [(&str, u32); 2] = [
+const COMPACTION_POINTS: [(&str, u32); 4] = [
     ("before_compacted_upload", 2),
+    ("before_filters_upload", 2),
     ("after_compacted_upload", 2),
+    ("before_filters_merge", 1),
 ];
 
 #[test]

@@ -22,6 +22,7 @@ use object_store::path::Path;
 use crate::commit::{Actions, read_commit};
 use crate::error::Result;
 use crate::lake::Lake;
+use crate::maintain::packs::Packs;
 use crate::maintain::remove::remove;
 use crate::path::{LogFile, TablePath};
 use crate::read::Snapshot;
@@ -34,7 +35,7 @@ const STRETCH: usize = 256;
 pub struct Cleaned {
     /// Commit files and checkpoints.
     pub log_files: u64,
-    /// Data objects.
+    /// Data objects, and packs of filters that told of nothing else.
     pub objects: u64,
 }
 
@@ -87,6 +88,7 @@ pub(super) fn clean(
     }
     // The checkpoint's own commit stays, but what it removed is in no version from it on.
     done.objects += remove_objects(lake, table, &[oldest], &live)?;
+    done.objects += Packs::read(lake, table)?.remove_dead(lake, &live)?;
     note(table, oldest, &done);
     Ok(done)
 }

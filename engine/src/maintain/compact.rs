@@ -2,8 +2,8 @@
 //! changed (`dataChange = false`, invariant 4).
 //!
 //! ```text
-//! footers -> shapes -> merge in order -> encode, upload -> one version {removes, adds}
-//!                                        (P14)             (P9, P15)
+//! footers -> shapes -> merge in order -> encode, upload -> filters -> one version {removes, adds}
+//!                                        (P14)             (P14)      (P9, P15)
 //! ```
 //!
 //! A crash before the version leaves files that the upload journal names; after it, journals whose
@@ -20,7 +20,8 @@ use crate::fault;
 use crate::lake::Lake;
 use crate::maintain::input::{Input, look};
 use crate::maintain::merge::{Merge, Part, leaves};
-use crate::maintain::output::Output;
+use crate::maintain::output::{FileLimits, Output};
+use crate::maintain::packs;
 use crate::maintain::plan::Bin;
 use crate::path::TablePath;
 use crate::read::Snapshot;
@@ -65,8 +66,8 @@ impl Compacted {
 /// What a rewrite may use.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// The size of the files made.
-    pub(super) target_bytes: u64,
+    /// The files made.
+    pub(super) files: FileLimits,
     /// Decoded rows in memory.
     pub(super) memory_bytes: usize,
 }
@@ -115,7 +116,7 @@ fn rewrite(
     let Some(beside) = removes.first() else {
         return Ok(Compacted::default());
     };
-    let mut output = Output::new(lake, table, target, beside, limits.target_bytes, true)?;
+    let mut output = Output::new(lake, table, target, beside, limits.files, true);
     let mut merge = Merge::new(lake, table, inputs, target, limits.memory_bytes);
     while let Some(part) = merge.next()? {
         if halt.load(Ordering::Relaxed) {
@@ -129,11 +130,12 @@ fn rewrite(
         }
     }
     drop(merge);
-    let (files, journals) = output.finish()?;
+    let mut made = output.finish()?;
+    made.journals.extend(packs::put(lake, table, &made.filters));
     fault::point("after_compacted_upload");
     let cut = Cut {
         id: lake.clock().new_id(),
-        files,
+        files: made.files,
         moves: Vec::new(),
         rewrite: Some(Rewrite {
             removes,
@@ -143,7 +145,7 @@ fn rewrite(
         operation: "OPTIMIZE",
     };
     commit(lake, table, &cut)?;
-    forget_journals(lake, &journals);
+    forget_journals(lake, &made.journals);
     Ok(summary(&cut))
 }
 

@@ -9,11 +9,13 @@
 //!
 //! A compaction that moves rows meanwhile makes the commit fail or a new file appear; either way
 //! the rows are looked at where they are then. What holds a row besides its file goes with it: the
-//! bounds in old commits and checkpoints, bloom filters, files that a writer uploaded and never
-//! committed (their journal's sweep). Rows that are not committed yet are the caller's to commit
-//! first. Records of what left (`crate::read::retired`) hold offsets, never values.
+//! bounds in old commits and checkpoints, bloom filters in files and in packs, files that a writer
+//! uploaded and never committed (their journal's sweep). Rows that are not committed yet are the
+//! caller's to commit first. Records of what left (`crate::read::retired`) hold offsets, never
+//! values.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,8 +25,10 @@ use uuid::Uuid;
 
 use crate::commit::{Cut, DataFile, Rewrite, TableLog};
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::FileFilters;
 use crate::lake::Lake;
-use crate::maintain::output::Output;
+use crate::maintain::output::{FileLimits, Made, Output};
+use crate::maintain::packs;
 use crate::maintain::receipt::{self, Receipt};
 use crate::maintain::retain::commit_leaving;
 use crate::maintain::scan::{self, Scan};
@@ -174,7 +178,7 @@ fn rewrite(
     found: Vec<(Arc<DataFile>, BooleanArray)>,
 ) -> Result<()> {
     let id = lake.clock().new_id();
-    let (mut gone, mut files, mut journals) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut gone, mut made) = (Vec::new(), Made::default());
     for (file, rows) in &found {
         let scan = Scan::open(lake, table, snapshot, file)?;
         let mut output: Option<Output> = None;
@@ -191,21 +195,31 @@ fn rewrite(
             let target = batch.schema();
             let into = match output.take() {
                 Some(output) => output,
-                None => Output::new(lake, table, &target, file, u64::MAX, scan.is_sorted())?,
+                None => {
+                    let limits = FileLimits::of(u64::MAX);
+                    Output::new(lake, table, &target, file, limits, scan.is_sorted())
+                }
             };
             output.insert(into).write(&kept)?;
         }
         gone.push(erased);
         if let Some(output) = output {
-            let (made, named) = output.finish()?;
-            files.extend(made);
-            journals.extend(named);
+            let more = output.finish()?;
+            made.files.extend(more.files);
+            made.filters.extend(more.filters);
+            made.journals.extend(more.journals);
+        }
+        let held: usize = made.filters.iter().map(FileFilters::bytes).sum();
+        if held >= packs::HELD_BYTES {
+            let filters = mem::take(&mut made.filters);
+            made.journals.extend(packs::put(lake, table, &filters));
         }
     }
+    made.journals.extend(packs::put(lake, table, &made.filters));
     let removes = found.into_iter().map(|(file, _)| file).collect();
     let cut = Cut {
         id,
-        files,
+        files: made.files,
         moves: Vec::new(),
         rewrite: Some(Rewrite {
             removes,
@@ -215,7 +229,7 @@ fn rewrite(
         operation: "DELETE",
     };
     let version = commit_leaving(lake, table, &cut, &receipt::reason(erasure.id), gone)?;
-    forget_journals(lake, &journals);
+    forget_journals(lake, &made.journals);
     tracing::info!(
         topic = table.topic(),
         version,

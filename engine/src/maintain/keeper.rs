@@ -14,11 +14,14 @@ use crate::error::{ErrorKind, Result};
 use crate::lake::Lake;
 use crate::maintain::clean::{Cleaned, clean};
 use crate::maintain::compact::{Compacted, Limits, compact};
+use crate::maintain::output::FileLimits;
+use crate::maintain::packs::{HELD_BYTES, Packs};
 use crate::maintain::pins;
 use crate::maintain::plan::{Bin, bins};
 use crate::maintain::policy::{Compaction, Policy, Retention};
 use crate::maintain::receipt;
 use crate::maintain::retain::{Retired, expired, retire};
+use crate::maintain::unfiltered;
 use crate::maintain::uploads::Journals;
 use crate::path::TablePath;
 use crate::read::{Snapshot, SnapshotCache};
@@ -31,6 +34,9 @@ const MEMORY_MOST_BYTES: usize = 256 << 20;
 /// says about each of them.
 const HELD_FILES: usize = 2_000;
 
+/// Rewrites after which a table's filters are looked at: each makes a pack.
+const MANY_REWRITES: u64 = 16;
+
 /// Between two looks at a table's old versions: a listing of its log.
 const CLEANING: Duration = Duration::from_hours(1);
 
@@ -39,8 +45,10 @@ pub struct Keeper {
     lake: Lake,
     budget: Arc<Budget>,
     snapshots: SnapshotCache,
-    /// When each table's old versions are looked at next, on the monotonic clock.
+    /// When each table's old versions and filters are looked at next, on the monotonic clock.
     cleaning: BTreeMap<TablePath, Duration>,
+    /// Rewrites since a table's filters were looked at.
+    rewrites: BTreeMap<TablePath, u64>,
 }
 
 /// What one pass over a table did.
@@ -50,8 +58,21 @@ pub struct Kept {
     pub retired: Retired,
     /// What compaction did.
     pub compacted: Compacted,
+    /// What became of filters.
+    pub filtered: Filtered,
     /// What only old versions needed.
     pub cleaned: Cleaned,
+}
+
+/// What became of filters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Filtered {
+    /// Files that had none and got them.
+    pub files: usize,
+    /// Files that are still to get them.
+    pub left: usize,
+    /// Packs that were put together.
+    pub packs: usize,
 }
 
 impl Keeper {
@@ -62,6 +83,7 @@ impl Keeper {
             budget: Arc::clone(budget),
             snapshots: SnapshotCache::new(),
             cleaning: BTreeMap::new(),
+            rewrites: BTreeMap::new(),
         }
     }
 
@@ -86,6 +108,13 @@ impl Keeper {
         }
         let now = self.lake.clock().monotonic();
         let due = self.cleaning.get(table).is_none_or(|due| now >= *due);
+        if let Some(compaction) = &policy.compaction {
+            let rewrites = match due {
+                true => MANY_REWRITES,
+                false => kept.compacted.rewrites,
+            };
+            kept.filtered = self.filter_after(rewrites, table, compaction, halt);
+        }
         if due && !halt.load(Ordering::Relaxed) {
             // First: pins don't hold what was erased, not even one that can't be read (P16).
             receipt::complete(&self.lake, table)?;
@@ -189,7 +218,7 @@ impl Keeper {
             (self.budget.limit_bytes() / 8).clamp(MEMORY_LEAST_BYTES, MEMORY_MOST_BYTES);
         let held = self.budget.hold(memory_bytes);
         let limits = Limits {
-            target_bytes: policy.target_bytes,
+            files: FileLimits::of(policy.target_bytes),
             memory_bytes,
         };
         let begun = self.lake.clock().monotonic();
@@ -198,6 +227,57 @@ impl Keeper {
         let took = self.lake.clock().monotonic().saturating_sub(begun);
         note(table, &done, took);
         Ok(done)
+    }
+
+    /// Looks after the filters of a table once there were [`MANY_REWRITES`], `rewrites` more now.
+    /// What goes wrong with filters is no reason to leave other things undone.
+    fn filter_after(
+        &mut self,
+        rewrites: u64,
+        table: &TablePath,
+        policy: &Compaction,
+        halt: &AtomicBool,
+    ) -> Filtered {
+        let before = self.rewrites.get(table).copied().unwrap_or_default();
+        let mut rewrites = before.saturating_add(rewrites);
+        let mut done = Filtered::default();
+        if rewrites >= MANY_REWRITES && !self.budget.is_pressed() {
+            done = self.filter(table, policy, halt).unwrap_or_else(|error| {
+                tracing::warn!(topic = table.topic(), %error, "filters are looked after later");
+                Filtered::default()
+            });
+            // Some at a time, so that other tables get their turn.
+            let again = done.files > 0 && done.left > 0;
+            rewrites = if again { MANY_REWRITES } else { 0 };
+        }
+        self.rewrites.insert(table.clone(), rewrites);
+        done
+    }
+
+    /// Looks after the filters of a table: few packs, and none of its files without for long.
+    fn filter(
+        &self,
+        table: &TablePath,
+        policy: &Compaction,
+        halt: &AtomicBool,
+    ) -> Result<Filtered> {
+        // What compaction committed is in it, so that its filters are not taken for dead ones.
+        let Some(snapshot) = self.snapshots.newest(&self.lake, table)? else {
+            return Ok(Filtered::default());
+        };
+        let _held = self.budget.hold(HELD_BYTES);
+        let replaced = Journals::read(&self.lake)?.replaced(table);
+        let packs = Packs::read(&self.lake, table)?;
+        let live: BTreeSet<&str> = snapshot.files.iter().map(|f| f.path.as_str()).collect();
+        let now_ms = self.lake.clock().now_us() / 1_000;
+        let filtered = packs.files(&replaced);
+        let due = unfiltered::due(&snapshot.files, &filtered, policy, now_ms);
+        let files = unfiltered::add(&self.lake, table, &due, halt)?;
+        Ok(Filtered {
+            files,
+            left: due.len() - files,
+            packs: packs.merge(&self.lake, table, &live, &replaced)?,
+        })
     }
 
     /// The files that may not leave the table yet, because an upload journal names them: once they

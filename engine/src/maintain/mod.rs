@@ -5,6 +5,7 @@
 //! Keeper::pass (one table)
 //!   retain    whole files whose time is up leave the table                         P15, E1
 //!   compact   plan -> input -> merge -> output -> one version {removes, adds}      P15
+//!   filter    filters of files that have none, many packs of them become few      P14
 //!   clean     what only old versions need: log files, objects                      P10, P14, P16
 //!   erase     on request: rows leave the table, a day later the store               P16
 //! Keeper::sweep (the lake)
@@ -20,10 +21,13 @@
 //! | point | what is left | on recovery |
 //! |---|---|---|
 //! | `before_compacted_upload` | a journal | swept after the grace time |
-//! | `after_compacted_upload` | files that no version names, their journals | swept |
+//! | `before_filters_upload` | files that no version names, their journals | swept |
+//! | `after_compacted_upload` | the same and a pack of their filters | swept |
 //! | (the commit) | as in [`crate::commit`] | |
 //! | (committed) | journals whose files landed | swept at once |
 //! | (retired rows are recorded) | a record of rows that are all still there | counts for nothing |
+//! | `before_filters_merge` | packs as they were, a journal of what would replace them | swept |
+//! | (merged) | two packs of the same filters | the older ones go after the grace time |
 //! | (old objects are gone) | commits whose objects are gone | go with the next cleaning |
 
 mod clean;
@@ -34,6 +38,7 @@ mod input;
 mod keeper;
 mod merge;
 mod output;
+mod packs;
 mod pins;
 mod plan;
 mod policy;
@@ -45,12 +50,13 @@ mod scan;
 #[cfg(test)]
 mod tests;
 mod times;
+mod unfiltered;
 mod uploads;
 
 pub use clean::Cleaned;
 pub use compact::Compacted;
 pub use erase::{Erasure, Matches, erase};
-pub use keeper::{Keeper, Kept};
+pub use keeper::{Filtered, Keeper, Kept};
 pub use pins::{PIN_LIFE, Pin, Pinned, pins};
 pub use policy::{Compaction, Policy, Retention};
 pub use receipt::{Receipt, receipts};

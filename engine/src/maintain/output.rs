@@ -2,7 +2,8 @@
 //! journal before its first byte goes out (P14).
 //!
 //! The hot path writes fast, this writes beautifully: rows in order and declared so, denser
-//! compression, bloom filters on keys.
+//! compression, bloom filters on keys and ids. Beside them come the filters by which Eddy's own
+//! queries find what they look for without opening a file (`crate::filter`).
 
 use std::mem;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::commit::DataFile;
 use crate::encode::{ROW_GROUP_ROWS, delta_stats, properties};
 use crate::error::{Error, Result};
 use crate::fault;
+use crate::filter::{FileFilters, Gather, SAMPLE, choose};
 use crate::lake::Lake;
 use crate::path::{TablePath, sibling};
 use crate::write::{PART_BYTES, write_journal};
@@ -34,6 +36,9 @@ const ORDER: [&str; 3] = ["_timestamp", "_partition", "_offset"];
 
 /// Encoded bytes of a row group: what the rewrite holds until it is complete.
 const ROW_GROUP_BYTES: usize = 64 << 20;
+
+/// Decoded rows held back for the sake of a sample.
+const AHEAD_BYTES: usize = 32 << 20;
 
 /// Denser than the hot path's: what is written once here is read for years.
 const ZSTD_LEVEL: i32 = 3;
@@ -57,13 +62,44 @@ pub(super) struct Output {
     lake: Lake,
     table: TablePath,
     schema: SchemaRef,
-    properties: WriterProperties,
     /// A file of the same partition: the new ones lie beside it.
     beside: Arc<DataFile>,
-    target_bytes: u64,
+    limits: FileLimits,
+    sorted: bool,
+    /// Rows of the next file, until they are enough to tell what it holds.
+    ahead: Vec<RecordBatch>,
     open: Option<Open>,
-    done: Vec<DataFile>,
-    journals: Vec<Uuid>,
+    made: Made,
+}
+
+/// How large files become.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FileLimits {
+    /// Bytes after which a file ends.
+    pub(super) bytes: u64,
+    /// Rows of a row group.
+    pub(super) row_group_rows: usize,
+}
+
+impl FileLimits {
+    /// Files of about `bytes` bytes.
+    pub(super) fn of(bytes: u64) -> Self {
+        Self {
+            bytes,
+            row_group_rows: ROW_GROUP_ROWS,
+        }
+    }
+}
+
+/// What a rewrite made.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    /// The files.
+    pub(super) files: Vec<DataFile>,
+    /// Their filters.
+    pub(super) filters: Vec<FileFilters>,
+    /// The journals that name the files.
+    pub(super) journals: Vec<Uuid>,
 }
 
 /// A file that is being written.
@@ -71,33 +107,31 @@ struct Open {
     path: String,
     begun_us: i64,
     writer: ArrowWriter<Vec<u8>>,
+    filters: Gather,
     upload: BufWriter,
 }
 
 impl Output {
     /// Nothing is written yet. `sorted`: the rows will come in our order.
-    ///
-    /// # Errors
-    /// `Internal` for columns that Parquet can't hold.
     pub(super) fn new(
         lake: &Lake,
         table: &TablePath,
         schema: &SchemaRef,
         beside: &Arc<DataFile>,
-        target_bytes: u64,
+        limits: FileLimits,
         sorted: bool,
-    ) -> Result<Self> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             lake: lake.clone(),
             table: table.clone(),
-            properties: compacted(schema, sorted)?,
             schema: SchemaRef::clone(schema),
             beside: Arc::clone(beside),
-            target_bytes,
+            limits,
+            sorted,
+            ahead: Vec::new(),
             open: None,
-            done: Vec::new(),
-            journals: Vec::new(),
-        })
+            made: Made::default(),
+        }
     }
 
     /// Takes rows that follow those before.
@@ -105,13 +139,29 @@ impl Output {
     /// # Errors
     /// `Unavailable` when the store doesn't take them.
     pub(super) fn write(&mut self, rows: &RecordBatch) -> Result<()> {
-        let mut open = match self.open.take() {
-            Some(open) => open,
-            None => self.begin()?,
+        if self.open.is_some() {
+            return self.append(rows);
+        }
+        self.ahead.push(rows.clone());
+        let count: usize = self.ahead.iter().map(RecordBatch::num_rows).sum();
+        let bytes: usize = self
+            .ahead
+            .iter()
+            .map(RecordBatch::get_array_memory_size)
+            .sum();
+        if count >= SAMPLE || bytes >= AHEAD_BYTES {
+            self.begin()?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, rows: &RecordBatch) -> Result<()> {
+        let Some(mut open) = self.open.take() else {
+            return Err(Error::internal("a file is written before it is begun"));
         };
-        open.writer.write(rows)?;
+        open.write(rows, self.limits.row_group_rows.max(1))?;
         let written = open.writer.bytes_written() + open.writer.in_progress_size();
-        let full = u64::try_from(written).unwrap_or(u64::MAX) >= self.target_bytes;
+        let full = u64::try_from(written).unwrap_or(u64::MAX) >= self.limits.bytes;
         let open = if open.writer.inner_mut().len() >= PART_BYTES {
             self.send(open)?
         } else {
@@ -126,9 +176,14 @@ impl Output {
     /// # Errors
     /// As [`Output::write`].
     pub(super) fn close(&mut self) -> Result<()> {
+        // A file may be full before its first rows are all written; the rest begins another.
+        while !self.ahead.is_empty() {
+            self.begin()?;
+        }
         let Some(mut open) = self.open.take() else {
             return Ok(());
         };
+        open.end_row_group()?;
         let metadata = open.writer.finish()?;
         let size = u64::try_from(open.writer.bytes_written()).unwrap_or(0);
         let stats_json = delta_stats(&metadata);
@@ -139,7 +194,10 @@ impl Output {
                 Error::unavailable("the store did not complete an upload").with_source(error)
             })
         })??;
-        self.done.push(DataFile {
+        self.made
+            .filters
+            .push(open.filters.finish(open.path.clone()));
+        self.made.files.push(DataFile {
             path: open.path,
             size,
             modified_ms: open.begun_us.div_euclid(1_000),
@@ -150,34 +208,39 @@ impl Output {
         Ok(())
     }
 
-    /// The finished files, and the journals that name them.
+    /// The finished files, their filters, and the journals that name them.
     ///
     /// # Errors
     /// As [`Output::write`].
-    pub(super) fn finish(mut self) -> Result<(Vec<DataFile>, Vec<Uuid>)> {
+    pub(super) fn finish(mut self) -> Result<Made> {
         self.close()?;
-        Ok((self.done, self.journals))
+        Ok(self.made)
     }
 
-    fn begin(&mut self) -> Result<Open> {
+    /// Begins a file with the rows ahead: what they hold decides which columns have filters.
+    fn begin(&mut self) -> Result<()> {
+        let ahead = mem::take(&mut self.ahead);
         let (journal, begun_us) = (self.lake.clock().new_id(), self.lake.clock().now_us());
         let path = sibling(&self.beside.path, self.lake.clock().new_id());
         let (lake, table, files) = (self.lake.clone(), self.table.clone(), [path.clone()]);
         self.lake
             .wait(async move { write_journal(&lake, &table, journal, &files, begun_us).await })??;
-        self.journals.push(journal);
+        self.made.journals.push(journal);
         fault::point("before_compacted_upload");
+        let chosen = choose(&ahead);
         let options = ArrowWriterOptions::new()
-            .with_properties(self.properties.clone())
+            .with_properties(compacted(&self.schema, &chosen, self.sorted)?)
             .with_skip_arrow_metadata(true);
         let schema = SchemaRef::clone(&self.schema);
         let store = Arc::clone(self.lake.store());
-        Ok(Open {
+        self.open = Some(Open {
             writer: ArrowWriter::try_new_with_options(Vec::new(), schema, options)?,
             upload: BufWriter::with_capacity(store, self.table.object(&path), PART_BYTES),
+            filters: Gather::new(&chosen),
             path,
             begun_us,
-        })
+        });
+        ahead.iter().try_for_each(|rows| self.write(rows))
     }
 
     /// Passes what is encoded on to the store.
@@ -193,8 +256,35 @@ impl Output {
     }
 }
 
-/// What compacted files with the columns of `schema` are written with.
-fn compacted(schema: &Schema, sorted: bool) -> Result<WriterProperties> {
+impl Open {
+    /// Writes rows, row groups ending where [`FileLimits`] and [`ROW_GROUP_BYTES`] say.
+    fn write(&mut self, rows: &RecordBatch, row_group_rows: usize) -> Result<()> {
+        let mut at = 0;
+        while at < rows.num_rows() {
+            let room = row_group_rows.saturating_sub(self.writer.in_progress_rows());
+            if room == 0 || self.writer.in_progress_size() >= ROW_GROUP_BYTES {
+                self.end_row_group()?;
+                continue;
+            }
+            let some = rows.slice(at, room.min(rows.num_rows() - at));
+            self.writer.write(&some)?;
+            self.filters.add(&some);
+            at += some.num_rows();
+        }
+        Ok(())
+    }
+
+    fn end_row_group(&mut self) -> Result<()> {
+        if self.writer.in_progress_rows() > 0 {
+            self.writer.flush()?;
+            self.filters.end_row_group();
+        }
+        Ok(())
+    }
+}
+
+/// What compacted files with the columns of `schema` are written with; `chosen` have bloom filters.
+fn compacted(schema: &Schema, chosen: &[Vec<String>], sorted: bool) -> Result<WriterProperties> {
     let parquet_schema = ArrowSchemaConverter::new().convert(schema)?;
     let leaf = |name: &str| {
         let columns = parquet_schema.columns().iter();
@@ -213,16 +303,21 @@ fn compacted(schema: &Schema, sorted: bool) -> Result<WriterProperties> {
             })
         })
         .collect();
-    let keys = ColumnPath::from("_key");
     let most = u64::try_from(ROW_GROUP_ROWS).unwrap_or(u64::MAX);
-    Ok(properties(schema)?
+    let mut properties = properties(schema)?
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
-        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
-        .set_column_bloom_filter_fpp(keys.clone(), BLOOM_FALSE)
-        .set_column_bloom_filter_max_ndv(keys, most)
+        // Row groups end where their filters do, which is ours to say.
+        .set_max_row_group_row_count(None)
+        .set_max_row_group_bytes(None)
         .set_key_value_metadata(
             sorted.then(|| vec![KeyValue::new(SORTED.to_owned(), ORDER.join(","))]),
         )
-        .set_sorting_columns(order.filter(|_| sorted))
-        .build())
+        .set_sorting_columns(order.filter(|_| sorted));
+    for path in chosen {
+        let path = ColumnPath::from(path.clone());
+        properties = properties
+            .set_column_bloom_filter_fpp(path.clone(), BLOOM_FALSE)
+            .set_column_bloom_filter_max_ndv(path, most);
+    }
+    Ok(properties.build())
 }

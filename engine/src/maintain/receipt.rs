@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Lake;
 use crate::maintain::clean::clean;
 use crate::maintain::erase::Erasure;
+use crate::maintain::packs::Packs;
 use crate::maintain::uploads::Journals;
 use crate::path::TablePath;
 use crate::read::{Snapshot, retired};
@@ -48,6 +49,9 @@ pub struct Receipt {
     pub rows: u64,
     /// The files that held them, relative to the table.
     pub files: Vec<String>,
+    /// The packs of filters that told of these files, by their names in the table's folder of them.
+    #[serde(default)]
+    pub filters: Vec<String>,
     /// When the last object that held them was gone, in microseconds since the Unix epoch.
     pub removed_us: Option<i64>,
     /// What Eddy can't erase.
@@ -94,6 +98,7 @@ pub(super) fn begin(
         versions: Vec::new(),
         rows: 0,
         files: Vec::new(),
+        filters: Vec::new(),
         removed_us: None,
         beyond: BEYOND.map(str::to_owned).to_vec(),
     };
@@ -123,6 +128,8 @@ pub(super) fn commit(lake: &Lake, table: &TablePath, id: Uuid, log: &TableLog) -
         receipt.files.extend(record.paths().map(str::to_owned));
     }
     receipt.versions.sort_unstable();
+    let packs = forget_filters(lake, table, &receipt.files)?;
+    receipt.filters = packs.iter().map(Uuid::to_string).collect();
     receipt.erased_us = Some(lake.clock().now_us());
     put(lake, table, number + 1, &receipt)?;
     Ok(receipt)
@@ -145,7 +152,8 @@ pub(super) fn complete(lake: &Lake, table: &TablePath) -> Result<u64> {
     }
     clean(lake, table, GRACE, None)?;
     let mut journals = Journals::read(lake)?;
-    journals.sweep(lake, table, Snapshot::load(lake, table, None)?.as_ref())?;
+    let snapshot = Snapshot::load(lake, table, None)?;
+    journals.sweep(lake, table, snapshot.as_ref())?;
     let oldest_us = journals.oldest_us(table);
     let mut completed = 0;
     for mut receipt in due {
@@ -160,12 +168,15 @@ pub(super) fn complete(lake: &Lake, table: &TablePath) -> Result<u64> {
             );
             continue;
         }
+        // Filters that somebody was putting together meanwhile, which takes another grace time.
+        let filters = forget_filters(lake, table, &receipt.files)?;
         let left = still_there(lake, table, &receipt.files)?;
-        if !left.is_empty() {
+        if !left.is_empty() || !filters.is_empty() {
             tracing::warn!(
                 topic = table.topic(),
                 erasure = %receipt.id,
                 files = left.len(),
+                filters = filters.len(),
                 "erased rows are still in the store; the log has not been cleaned below them"
             );
             continue;
@@ -176,6 +187,14 @@ pub(super) fn complete(lake: &Lake, table: &TablePath) -> Result<u64> {
         completed += 1;
     }
     Ok(completed)
+}
+
+/// Sees to it that no pack of filters tells of `files` once the grace time has passed. Answers the
+/// packs that do so far.
+fn forget_filters(lake: &Lake, table: &TablePath, files: &[String]) -> Result<Vec<Uuid>> {
+    let files: BTreeSet<&str> = files.iter().map(String::as_str).collect();
+    let replaced = Journals::read(lake)?.replaced(table);
+    Packs::read(lake, table)?.forget(lake, table, &files, &replaced)
 }
 
 fn still_there(lake: &Lake, table: &TablePath, files: &[String]) -> Result<BTreeSet<String>> {

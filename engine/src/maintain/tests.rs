@@ -9,6 +9,7 @@
 mod compaction;
 mod end_of_rows;
 mod erasure;
+mod filters;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -6,6 +6,9 @@
 //! Its age decides: a commit refuses files half as old as [`GRACE`], so what is older and in no
 //! version will never be in one. For this to hold, a file leaves the table only when no journal
 //! names it any more: see [`Journals::names`].
+//!
+//! Packs of filters are named beside the files that they tell of, and go with them. A journal
+//! without files names packs that tell of files which are there, and those that they replace.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,12 +18,13 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use crate::commit::GRACE;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::maintain::remove::remove;
-use crate::path::{TablePath, upload_journals};
+use crate::path::{TablePath, filter_pack, upload_journals};
 use crate::read::Snapshot;
 
 /// Requests under way at once.
@@ -39,6 +43,8 @@ pub(super) struct Journal {
     location: Path,
     started_us: i64,
     files: Vec<String>,
+    filters: Vec<Uuid>,
+    replaced: Vec<Uuid>,
 }
 
 /// What is to be done about a journal.
@@ -50,6 +56,8 @@ enum Verdict {
     Landed,
     /// It is too old to become a commit; these files are in no version.
     Abandoned(Vec<String>),
+    /// It is so old that nobody reads by what its packs replace any more.
+    Replaced,
 }
 
 impl Journals {
@@ -88,9 +96,15 @@ impl Journals {
                     location,
                     started_us: text.started_us,
                     files: text.files,
+                    filters: ids(&text.filters),
+                    replaced: ids(&text.replaced),
                 };
                 journals.entries.entry(table).or_default().push(journal);
             }
+        }
+        // What replaced something may be replaced in turn.
+        for journals in journals.entries.values_mut() {
+            journals.sort_by_key(|journal| journal.started_us);
         }
         Ok(journals)
     }
@@ -103,11 +117,20 @@ impl Journals {
             .collect()
     }
 
-    /// When the oldest upload of `table` that a journal names began, in microseconds since the Unix
-    /// epoch.
+    /// When the oldest upload of data files of `table` that a journal names began, in microseconds
+    /// since the Unix epoch.
     pub(super) fn oldest_us(&self, table: &TablePath) -> Option<i64> {
         let journals = self.entries.get(table).into_iter().flatten();
-        journals.map(|journal| journal.started_us).min()
+        let with_files = journals.filter(|journal| !journal.files.is_empty());
+        with_files.map(|journal| journal.started_us).min()
+    }
+
+    /// The packs of `table` that others replace: they only wait to be removed.
+    pub(super) fn replaced(&self, table: &TablePath) -> BTreeSet<Uuid> {
+        let journals = self.entries.get(table).into_iter().flatten();
+        journals
+            .flat_map(|journal| journal.replaced.iter().copied())
+            .collect()
     }
 
     /// The tables that journals name.
@@ -144,9 +167,19 @@ impl Journals {
                         files = files.len(),
                         "removing what a writer uploaded and never committed"
                     );
-                    let objects = files.iter().map(|file| table.object(file)).collect();
+                    // Files whose filters it names have a journal of their own.
+                    let objects = match journal.filters.as_slice() {
+                        [] => files.iter().map(|file| table.object(file)).collect(),
+                        filters => packs(lake, table, filters),
+                    };
                     removed += remove(lake, objects)?;
                     // The journal last: until then the next sweep finds the rest.
+                    remove(lake, vec![journal.location])?;
+                }
+                Verdict::Replaced => {
+                    if all_there(lake, packs(lake, table, &journal.filters))? {
+                        removed += remove(lake, packs(lake, table, &journal.replaced))?;
+                    }
                     remove(lake, vec![journal.location])?;
                 }
             }
@@ -159,6 +192,29 @@ impl Journals {
     }
 }
 
+fn ids(texts: &[String]) -> Vec<Uuid> {
+    texts.iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+fn packs(lake: &Lake, table: &TablePath, ids: &[Uuid]) -> Vec<Path> {
+    let packs = ids.iter().map(|id| filter_pack(lake.root(), table, *id));
+    packs.collect()
+}
+
+fn all_there(lake: &Lake, objects: Vec<Path>) -> Result<bool> {
+    let store = Arc::clone(lake.store());
+    lake.wait(async move {
+        for object in objects {
+            match store.head(&object).await {
+                Ok(_) => {}
+                Err(StoreError::NotFound { .. }) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    })?
+}
+
 impl Journal {
     fn judge(&self, live: &BTreeSet<&str>, now_us: i64) -> Verdict {
         let gone = self
@@ -167,10 +223,12 @@ impl Journal {
             .filter(|file| !live.contains(file.as_str()));
         let gone: Vec<String> = gone.cloned().collect();
         let age_us = u128::try_from(now_us - self.started_us).unwrap_or(0);
-        if gone.is_empty() {
+        if gone.is_empty() && !self.files.is_empty() {
             Verdict::Landed
         } else if age_us <= GRACE.as_micros() {
             Verdict::Keep
+        } else if self.files.is_empty() {
+            Verdict::Replaced
         } else {
             Verdict::Abandoned(gone)
         }
@@ -182,6 +240,10 @@ struct Text {
     table: String,
     started_us: i64,
     files: Vec<String>,
+    #[serde(default)]
+    filters: Vec<String>,
+    #[serde(default)]
+    replaced: Vec<String>,
 }
 
 #[cfg(test)]
@@ -194,6 +256,8 @@ mod tests {
             location: Path::from("_eddy/uploads/a.json"),
             started_us: 0,
             files: vec!["a".to_owned(), "b".to_owned()],
+            filters: Vec::new(),
+            replaced: Vec::new(),
         };
         let grace_us = i64::try_from(GRACE.as_micros()).unwrap_or(i64::MAX);
         let both = BTreeSet::from(["a", "b", "c"]);
@@ -206,5 +270,11 @@ mod tests {
         ] {
             assert_eq!(journal.judge(live, now_us), verdict);
         }
+        let of_filters = Journal {
+            files: Vec::new(),
+            ..journal
+        };
+        assert_eq!(of_filters.judge(&both, grace_us), Verdict::Keep);
+        assert_eq!(of_filters.judge(&both, grace_us + 1), Verdict::Replaced);
     }
 }

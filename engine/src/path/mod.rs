@@ -5,6 +5,7 @@
 //! <lake>/<topics.dir>/<topic>/dt=2026-11-23/<uuid>.parquet
 //! <lake>/_eddy/uploads/<commit id>.json
 //! <lake>/_eddy/retired/<topics.dir>/<topic>/<commit id>.json
+//! <lake>/_eddy/filters/<topics.dir>/<topic>/<pack id>.filters
 //! <lake>/_eddy/pins/<topics.dir>/<topic>/<pin id>.json
 //! <lake>/_eddy/<register>/00000000000000000003.json
 //! ```
@@ -15,6 +16,7 @@ mod table;
 mod uploads;
 
 pub(crate) use escape::{escape, unescape};
+pub(crate) use state::{filter_pack, filter_pack_id, filter_packs};
 pub(crate) use state::{pin, pins, retired_object, retired_objects};
 pub(crate) use table::LogFile;
 pub use table::TablePath;

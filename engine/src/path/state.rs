@@ -25,6 +25,25 @@ pub(crate) fn pin(lake: &Path, table: &TablePath, id: Uuid) -> Path {
     pins(lake, table).join(format!("{id}.json"))
 }
 
+/// The folder of the packs of filters of `table`'s files.
+pub(crate) fn filter_packs(lake: &Path, table: &TablePath) -> Path {
+    of_table(lake, "filters", table)
+}
+
+/// The pack `id`.
+pub(crate) fn filter_pack(lake: &Path, table: &TablePath, id: Uuid) -> Path {
+    filter_packs(lake, table).join(format!("{id}.{FILTERS}"))
+}
+
+/// The id of the pack at `path`; `None` for anything else.
+pub(crate) fn filter_pack_id(path: &Path) -> Option<Uuid> {
+    let (id, kind) = path.filename()?.split_once('.')?;
+    id.parse().ok().filter(|_| kind == FILTERS)
+}
+
+/// What the names of packs end in.
+const FILTERS: &str = "filters";
+
 fn of_table(lake: &Path, kind: &str, table: &TablePath) -> Path {
     let folder = lake.clone().join("_eddy").join(kind);
     table

@@ -2,6 +2,7 @@
 //! and builders. Only with the feature `testing`.
 
 mod faulty;
+mod packs;
 mod rows;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::clock::Clock;
 use crate::lake::{Lake, LakeOptions};
 
 pub use faulty::{FaultyStore, Step};
+pub use packs::change_packs;
 pub use rows::rows_file;
 
 /// How often something random is tried: `usual` in CI, `soak` in `make soak`.

@@ -57,4 +57,4 @@ pub use cut::{CutPolicy, Pending};
 pub use options::{CommittedRange, Released, Retry, Stall, Start, WriterOptions};
 pub use table::TableWriter;
 
-pub(crate) use upload::{PART_BYTES, forget_journals, write_journal};
+pub(crate) use upload::{Named, PART_BYTES, forget_journals, write_journal, write_journal_of};

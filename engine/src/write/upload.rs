@@ -36,13 +36,51 @@ pub(crate) async fn write_journal(
     files: &[String],
     started_us: i64,
 ) -> Result<()> {
+    let named = Named {
+        files,
+        ..Named::default()
+    };
+    write_journal_of(lake, table, id, named, started_us).await
+}
+
+/// What a journal names of a table.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Named<'a> {
+    /// Data files that are about to be uploaded, or, when there are `filters`, whose filters are.
+    pub(crate) files: &'a [String],
+    /// Packs of filters that are about to be uploaded. They go if `files` never land; without any
+    /// they stay, since they tell of files that are there.
+    pub(crate) filters: &'a [Uuid],
+    /// Packs that `filters` replace: they go once the journal is old and `filters` are there.
+    pub(crate) replaced: &'a [Uuid],
+}
+
+/// As [`write_journal`], of anything that a journal names.
+///
+/// # Errors
+/// As the store's.
+pub(crate) async fn write_journal_of(
+    lake: &Lake,
+    table: &TablePath,
+    id: Uuid,
+    named: Named<'_>,
+    started_us: i64,
+) -> Result<()> {
     let path = upload_journal(lake.root(), id);
-    let text = json!({
+    let mut text = json!({
         "table": table.prefix().as_ref(),
         "started_us": started_us,
-        "files": files,
-    })
-    .to_string();
+        "files": named.files,
+    });
+    for (key, packs) in [("filters", named.filters), ("replaced", named.replaced)] {
+        if !packs.is_empty()
+            && let Some(text) = text.as_object_mut()
+        {
+            let packs: Vec<String> = packs.iter().map(Uuid::to_string).collect();
+            text.insert(key.to_owned(), packs.into());
+        }
+    }
+    let text = text.to_string();
     let put = lake
         .store()
         .put_opts(&path, PutPayload::from(text), PutMode::Create.into())

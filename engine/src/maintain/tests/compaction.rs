@@ -12,6 +12,7 @@ use crate::commit::TableLog;
 use crate::error::ErrorKind;
 use crate::maintain::compact::{Limits, commit, compact};
 use crate::maintain::identify::{identify, with_identities};
+use crate::maintain::output::FileLimits;
 use crate::maintain::plan::bins;
 use crate::schema::bind;
 use crate::schema::rebuild::{Json, rebuild};
@@ -143,7 +144,7 @@ fn over_its_memory_a_rewrite_makes_more_files_and_each_is_in_order() {
     )
     .remove(0);
     let limits = Limits {
-        target_bytes: policy.target_bytes,
+        files: FileLimits::of(policy.target_bytes),
         memory_bytes: 1,
     };
     let halt = std::sync::atomic::AtomicBool::new(false);
@@ -177,7 +178,7 @@ fn p15_of_two_rewrites_of_one_file_the_second_is_abandoned() {
     )
     .remove(0);
     let limits = Limits {
-        target_bytes: policy.target_bytes,
+        files: FileLimits::of(policy.target_bytes),
         memory_bytes: 1 << 20,
     };
     let halt = std::sync::atomic::AtomicBool::new(false);

@@ -366,9 +366,9 @@ fn a_death_in_the_middle_of_a_rewrite_leaves_only_what_the_journal_names() {
     assert!(world.pass(&eager()).is_err());
     world.store.script("_delta_log", []);
     assert_eq!(world.keys("dt=").len(), 11);
-    assert_eq!(world.keys("_eddy/uploads").len(), 1);
+    assert_eq!(world.keys("_eddy/uploads").len(), 2, "and their filters");
     world.hours_later(25);
-    assert_eq!(world.keeper().sweep().unwrap(), 1);
+    assert_eq!(world.keeper().sweep().unwrap(), 2);
     assert_eq!(world.keys("dt=").len(), 10);
     assert_eq!(world.check().rows(), 20);
     world.pass(&eager()).unwrap();

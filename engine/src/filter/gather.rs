@@ -1,0 +1,223 @@
+//! The filters of one file, gathered row group by row group while its rows go by.
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+
+use crate::filter::bloom::Bloom;
+use crate::filter::choose::column;
+use crate::filter::hash;
+use crate::filter::words::Texts;
+
+/// What a filter tells of: the words of all text, or the values of a column.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Of {
+    /// The words of keys, values and headers.
+    Words,
+    /// A column, by its names from the root.
+    Column(Vec<String>),
+}
+
+/// The filters of one row group.
+pub(crate) type RowGroup = Vec<(Of, Bloom)>;
+
+/// The filters of one file.
+#[derive(Debug, Clone)]
+pub(crate) struct FileFilters {
+    /// Relative to the table.
+    pub(crate) path: String,
+    /// One of each row group.
+    pub(crate) row_groups: Vec<RowGroup>,
+}
+
+impl FileFilters {
+    /// What they take up.
+    pub(crate) fn bytes(&self) -> usize {
+        let filters = self.row_groups.iter().flatten();
+        filters.map(|(_, bloom)| size_of_val(bloom.blocks())).sum()
+    }
+}
+
+/// 2^n blocks of a column's filter while it is gathered: half a MiB, enough for all values of a row
+/// group to be different.
+const COLUMN_BITS: u8 = 14;
+
+/// Hashes that are held as they are before a filter is begun: small row groups need no large one.
+const FEW: usize = 8_192;
+
+/// The same of words: 4 MiB, enough for three million different ones.
+const WORDS_BITS: u8 = 17;
+
+/// One in so many values that aren't there looks as if it were.
+const FALSE_MOST: f64 = 0.01;
+
+/// A filter that is wrong more often saves too little for its size and is not kept.
+const FALSE_USELESS: f64 = 0.2;
+
+/// Words that were met last, so that keys and words which come all the time cost next to nothing.
+const RECENT: u64 = 4_096;
+
+/// Gathers the filters of a file. What holds values of a type that it doesn't know, and so can't
+/// deny any, gets no filter.
+pub(crate) struct Gather {
+    columns: Vec<(Vec<String>, Option<Growing>)>,
+    words: Option<Growing>,
+    recent: Vec<u64>,
+    done: Vec<RowGroup>,
+}
+
+impl Gather {
+    /// Filters of the columns `paths`, and of words.
+    pub(crate) fn new(paths: &[Vec<String>]) -> Self {
+        let columns = paths
+            .iter()
+            .map(|path| (path.clone(), Some(Growing::new(COLUMN_BITS))));
+        Self {
+            columns: columns.collect(),
+            words: Some(Growing::new(WORDS_BITS)),
+            recent: none_recent(),
+            done: Vec::new(),
+        }
+    }
+
+    /// Takes rows of the row group that is being written.
+    pub(crate) fn add(&mut self, rows: &RecordBatch) {
+        for (path, filter) in &mut self.columns {
+            let known = match (column(rows, path), filter.as_mut()) {
+                (Some(values), Some(bloom)) => insert_all(values, bloom),
+                (column, _) => column.is_none(),
+            };
+            if !known {
+                *filter = None;
+            }
+        }
+        match Texts::of(rows) {
+            Some(texts) => self.add_words(&texts, rows.num_rows()),
+            None => self.words = None,
+        }
+    }
+
+    fn add_words(&mut self, texts: &Texts<'_>, rows: usize) {
+        let Some(words) = &mut self.words else {
+            return;
+        };
+        for row in 0..rows {
+            texts.each_word(row, |word| {
+                let hash = hash::of_bytes(word);
+                match self.recent.get_mut(recent_place(hash)) {
+                    Some(recent) if *recent == hash => {}
+                    recent => {
+                        if let Some(recent) = recent {
+                            *recent = hash;
+                        }
+                        words.insert(hash);
+                    }
+                }
+                true
+            });
+        }
+    }
+
+    /// The row group is complete.
+    pub(crate) fn end_row_group(&mut self) {
+        self.recent = none_recent();
+        let columns = self.columns.iter_mut().map(|(path, filter)| {
+            let bloom = filter.replace(Growing::new(COLUMN_BITS));
+            (Of::Column(path.clone()), bloom)
+        });
+        let words = self.words.replace(Growing::new(WORDS_BITS));
+        let filters = columns.chain([(Of::Words, words)]);
+        let folded = filters.filter_map(|(of, bloom)| Some((of, bloom?.finish())));
+        let useful = folded.filter(|(_, bloom)| bloom.false_share() < FALSE_USELESS);
+        self.done.push(useful.collect());
+    }
+
+    /// The filters of the file, whose row groups are all complete.
+    pub(crate) fn finish(self, path: String) -> FileFilters {
+        FileFilters {
+            path,
+            row_groups: self.done,
+        }
+    }
+}
+
+/// The values of a row group, on their way into a filter.
+struct Growing {
+    /// 2^n blocks of the filter, once it is begun.
+    bits: u8,
+    few: Vec<u64>,
+    many: Option<Bloom>,
+}
+
+impl Growing {
+    fn new(bits: u8) -> Self {
+        Self {
+            bits,
+            few: Vec::new(),
+            many: None,
+        }
+    }
+
+    fn insert(&mut self, hash: u64) {
+        if let Some(bloom) = &mut self.many {
+            bloom.insert(hash);
+            return;
+        }
+        self.few.push(hash);
+        if self.few.len() >= FEW {
+            self.many = Some(self.begun(self.bits));
+        }
+    }
+
+    fn begun(&mut self, bits: u8) -> Bloom {
+        let mut bloom = Bloom::new(bits);
+        let few = std::mem::take(&mut self.few);
+        few.into_iter().for_each(|hash| bloom.insert(hash));
+        bloom
+    }
+
+    fn finish(mut self) -> Bloom {
+        let bloom = match self.many.take() {
+            Some(bloom) => bloom,
+            None => {
+                // Eight values a block are more room than they need.
+                let blocks = (self.few.len() / 8).next_power_of_two();
+                let bits = u8::try_from(blocks.trailing_zeros()).unwrap_or(self.bits);
+                self.begun(bits.min(self.bits))
+            }
+        };
+        bloom.folded(FALSE_MOST)
+    }
+}
+
+/// Where a hash is kept among the recent ones: by its upper bits.
+fn recent_place(hash: u64) -> usize {
+    usize::try_from(hash >> 52).unwrap_or_default()
+}
+
+/// No word yet: each place has a hash that belongs to another.
+fn none_recent() -> Vec<u64> {
+    (0..RECENT).map(|place| !(place << 52)).collect()
+}
+
+/// Whether it knows the type of `values`.
+fn insert_all(values: &ArrayRef, bloom: &mut Growing) -> bool {
+    if let Some(texts) = values.as_string_opt::<i32>() {
+        for text in texts.iter().flatten() {
+            bloom.insert(hash::of_bytes(text.as_bytes()));
+        }
+    } else if let Some(bytes) = values.as_binary_opt::<i32>() {
+        for value in bytes.iter().flatten() {
+            bloom.insert(hash::of_bytes(value));
+        }
+    } else if let Some(numbers) = values.as_primitive_opt::<Int64Type>() {
+        for number in numbers.iter().flatten() {
+            bloom.insert(hash::of_long(number));
+        }
+    } else {
+        return false;
+    }
+    true
+}

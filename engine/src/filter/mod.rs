@@ -1,0 +1,40 @@
+//! Filters: what tells a query which row groups can't hold what it looks for, without opening their
+//! files.
+//!
+//! ```text
+//! rows of a file --choose--> id columns --gather--> a bloom per row group and column, one of words
+//!                                                      | pack: those of many files in one object
+//! WHERE id = 'x' AND search('word') --Wanted--> Filters --a small range of each pack--> row groups
+//! ```
+//!
+//! Only compaction and its like write filters (`crate::maintain`): on the hot path they would cost
+//! too much. They may say yes to what isn't there, never no to what is, and what has no filter, or
+//! a broken one, is read as if there were none: they can only cost or save time. So they are not in
+//! the table's log; a pack names the files that it tells of, and files never change (E2).
+
+mod hash;
+mod words;
+
+mod bloom;
+mod choose;
+mod gather;
+
+mod pack;
+
+mod ask;
+mod known;
+mod sections;
+mod wanted;
+
+pub use ask::{Filters, Verdict};
+pub use gather::Of;
+pub use wanted::{Probe, Wanted};
+pub use words::{Texts, each_word};
+
+pub(crate) use bloom::BLOCK_BYTES;
+pub(crate) use choose::{SAMPLE, choose};
+pub(crate) use gather::{FileFilters, Gather};
+pub(crate) use pack::{
+    Footer, Listed, MAGIC, Member, PackedFile, build, list, part, put as put_pack, read_footer,
+    section,
+};
