@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use eddy_engine::filter::Filters;
 use eddy_engine::{Clock, Lake, TablePath};
 use object_store::ObjectStore;
 
@@ -48,6 +49,9 @@ pub(crate) trait Tables: Send + Sync {
 
     /// The lake, for what the engine does to it.
     fn lake(&self) -> &Lake;
+
+    /// The filters of these files.
+    fn filters(&self) -> Arc<Filters>;
 
     /// Completes when there may be more to see.
     async fn changed(&self);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat};
 use eddy_engine::commit::TableLog;
+use eddy_engine::filter::Filters;
 use eddy_engine::read::{Snapshot, SnapshotCache, consistent, tables};
 use eddy_engine::{Lake, TablePath, schema};
 use object_store::ObjectStore;
@@ -27,13 +28,15 @@ const HISTORY_MAX: usize = 1_000;
 pub(crate) struct LakeTables {
     lake: Lake,
     cache: Arc<SnapshotCache>,
+    filters: Arc<Filters>,
     paths: Mutex<BTreeMap<String, TablePath>>,
 }
 
 impl LakeTables {
-    /// The tables of `lake`.
-    pub(crate) fn new(lake: Lake) -> Self {
+    /// The tables of `lake`, with so many bytes of their filters in memory.
+    pub(crate) fn new(lake: Lake, filter_bytes: usize) -> Self {
         Self {
+            filters: Arc::new(Filters::new(&lake, filter_bytes)),
             lake,
             cache: Arc::new(SnapshotCache::new()),
             paths: Mutex::new(BTreeMap::new()),
@@ -134,6 +137,10 @@ impl Tables for LakeTables {
 
     fn lake(&self) -> &Lake {
         &self.lake
+    }
+
+    fn filters(&self) -> Arc<Filters> {
+        Arc::clone(&self.filters)
     }
 
     async fn changed(&self) {

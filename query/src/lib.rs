@@ -29,6 +29,7 @@ mod names;
 mod nearest;
 mod query;
 mod run;
+mod search;
 mod session;
 mod source;
 mod statement;

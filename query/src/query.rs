@@ -17,6 +17,7 @@ use crate::hooks::{IntoHandler, SystemTable, TableKeeper, no_handler};
 use crate::run::{Pace, Pool, Registry};
 use crate::session::Sessions;
 use crate::statement::Params;
+use crate::table::Origin;
 
 /// What queries may use.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct QueryOptions {
     pub waiting_max: usize,
     /// How long a query may take unless its request says less.
     pub timeout: Duration,
+    /// Memory for filters, in bytes; with less they are read from the store more often.
+    pub filter_bytes: usize,
 }
 
 impl Default for QueryOptions {
@@ -47,6 +50,7 @@ impl Default for QueryOptions {
             running_max: 8,
             waiting_max: 64,
             timeout: Duration::from_secs(300),
+            filter_bytes: 64 << 20,
         }
     }
 }
@@ -124,7 +128,7 @@ impl Query {
     /// `Internal` when the threads or the spill folder can't be had.
     pub fn new(lake: Lake, options: QueryOptions) -> Result<Self> {
         let clock = lake.clock().clone();
-        let tables = crate::lake::LakeTables::new(lake);
+        let tables = crate::lake::LakeTables::new(lake, options.filter_bytes);
         Self::over(Arc::new(tables), clock, options)
     }
 
@@ -191,6 +195,14 @@ impl Query {
 }
 
 impl Inner {
+    /// Where scans read from.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            store: self.sessions.store().clone(),
+            filters: self.catalog.tables().filters(),
+        }
+    }
+
     /// Who runs `INTO`.
     pub(crate) fn handler_of_into(&self) -> Result<Arc<dyn IntoHandler>, Error> {
         self.into.get().cloned().ok_or_else(no_handler)

@@ -19,6 +19,7 @@ use crate::error::Result;
 use crate::functions::{byte_length, utf8_text};
 use crate::logical;
 use crate::query::QueryOptions;
+use crate::search;
 
 const CATALOG: &str = "eddy";
 const PUBLIC: &str = "public";
@@ -47,6 +48,7 @@ impl Sessions {
         for function in logical::functions() {
             context.register_udf(function);
         }
+        context.register_udf(search::function().as_ref().clone());
         Ok(Self {
             base: context.state(),
             store: url,

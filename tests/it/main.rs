@@ -21,6 +21,7 @@ mod harness;
 mod kills;
 mod landing;
 mod long_log;
+mod needle;
 mod odd_input;
 mod outage;
 mod proof;

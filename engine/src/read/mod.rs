@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod answer;
 pub mod clip;
+mod counting;
 mod fetch;
 pub mod live;
 pub mod retired;
@@ -11,6 +12,7 @@ mod tables;
 
 pub use accounts::{Account, accounts};
 pub use answer::{Answer, consistent};
+pub use counting::{CountingStore, ReadCount};
 pub use live::{LiveBatch, LiveRange, LiveRows};
 pub use retired::{RetiredRanges, retired};
 pub use snapshot::{SchemaHistory, Snapshot, SnapshotCache};

@@ -200,8 +200,7 @@ fn keeper(inner: &Inner, table: &str) -> Result<Arc<dyn TableKeeper>> {
 
 /// A session in which the query's table is `view`, all of its rows.
 fn bind(inner: &Inner, query: &mut QueryTree, table: &str, view: &View) -> Result<SessionState> {
-    let store = inner.sessions.store().clone();
-    let provider = TopicTable::new(view.clone(), Rows::All, store);
+    let provider = TopicTable::new(view.clone(), Rows::All, inner.origin());
     let columns = Arc::new(Columns::of_table(provider.columns()));
     let columns = std::iter::once((table.to_owned(), columns)).collect();
     resolve_columns(query, &columns, inner.sessions.base())?;

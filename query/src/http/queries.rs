@@ -30,6 +30,7 @@ pub(super) async fn list(State(query): State<Query>) -> Json<Value> {
                 "started_at": moment(listed.started_us),
                 "ended_at": listed.ended_us.and_then(moment),
                 "rows": listed.rows,
+                "reads": listed.reads,
                 "error": listed.error,
             })
         })

@@ -17,6 +17,7 @@ use super::derived::{carries, companions, first_select, is_grouped, output};
 use super::paths::{Path, follow, is_path};
 use super::place::{Place, Several};
 use super::scope::{Columns, Relation, Scope, named};
+use super::search::expand_search;
 use super::selected::{grouped_by, name_fields};
 use super::using::resolve_using;
 use super::wildcard::{expand_wildcards, last_name, part};
@@ -155,6 +156,11 @@ impl VisitorMut for Resolver<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        if let Expr::Function(function) = expr
+            && let Err(error) = expand_search(function, &self.scopes)
+        {
+            return ControlFlow::Break(error);
+        }
         if self.after_grouping.contains(&place(expr)) {
             self.grouped += 1;
         }

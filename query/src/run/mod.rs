@@ -17,7 +17,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
-use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use datafusion::prelude::SQLOptions;
 use datafusion::sql::parser::Statement as PlanStatement;
 use datafusion::sql::sqlparser::ast::{Query as QueryTree, Statement as Tree};
@@ -35,7 +35,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::IntoRequest;
 use crate::query::{Answer, Inner, Request};
 use crate::source;
-use crate::statement::{self, Statement};
+use crate::statement::{self, Into, Statement};
+use crate::table::{Reads, ScanCount};
 
 /// Batches that wait for a slow client; few, because each may be large.
 const BATCHES_AHEAD: usize = 2;
@@ -150,16 +151,19 @@ async fn live(
             Pace::Unlimited => None,
         };
         inner.registry.started(query_id);
-        let (answer_head, mut stream) =
-            Box::pin(prepare(inner, query_id, &request, &waiting)).await?;
-        if head.send(answer_head).is_err() {
+        let prepared = Box::pin(prepare(inner, query_id, &request, &waiting)).await?;
+        if head.send(prepared.head).is_err() {
             return Ok(());
         }
+        let mut stream = prepared.rows;
         while let Some(batch) = stream.try_next().await? {
             inner.registry.rows(query_id, batch.num_rows());
             if tx.send(Item::Batch(batch)).await.is_err() {
                 return Err(cancelled());
             }
+        }
+        if let Some(scans) = prepared.scans {
+            inner.registry.reads(query_id, scans.reads());
         }
         Ok(())
     });
@@ -199,12 +203,34 @@ fn late(limit: Duration, waiting: &AtomicBool) -> Error {
 
 type Rows = futures::stream::BoxStream<'static, Result<RecordBatch>>;
 
+/// An answer that is about to be given.
+struct Prepared {
+    head: Head,
+    rows: Rows,
+    /// `None` for statements that read nothing.
+    scans: Option<Scans>,
+}
+
+/// The scans behind an answer.
+#[derive(Clone)]
+struct Scans {
+    counts: Vec<Arc<ScanCount>>,
+    plan: Arc<dyn ExecutionPlan>,
+}
+
+impl Scans {
+    /// What they read so far.
+    fn reads(&self) -> Reads {
+        Reads::of(&self.counts, self.plan.as_ref())
+    }
+}
+
 async fn prepare(
     inner: &Arc<Inner>,
     query_id: uuid::Uuid,
     request: &Request,
     waiting: &Arc<AtomicBool>,
-) -> Result<(Head, Rows)> {
+) -> Result<Prepared> {
     let seen = Seen::of(request, waiting)?;
     match statement::parse(&request.sql, &request.params)? {
         Statement::Select(mut query) => {
@@ -223,31 +249,14 @@ async fn prepare(
             let plan = LogicalPlanBuilder::from(plan)
                 .explain(verbose, analyze)?
                 .build()?;
-            stream(&bound, &plan).await
+            let prepared = stream(&bound, &plan).await?;
+            Ok(if analyze {
+                with_reads(prepared)
+            } else {
+                prepared
+            })
         }
-        Statement::Into(into) => {
-            let handler = inner.handler_of_into()?;
-            statement::check_known(&into.options, handler.option_names())?;
-            let select = source::freeze(inner, into.query, &into.options).await?;
-            let answer = handler
-                .start(IntoRequest {
-                    select,
-                    destination: into.destination,
-                    options: into.options,
-                    text: request.sql.clone(),
-                })
-                .await?;
-            let columns: [(&str, ArrayRef); 4] = [
-                (
-                    "replay_id",
-                    Arc::new(StringArray::from(vec![answer.replay_id])),
-                ),
-                ("state", Arc::new(StringArray::from(vec![answer.state]))),
-                ("records", Arc::new(UInt64Array::from(vec![answer.records]))),
-                ("bytes", Arc::new(UInt64Array::from(vec![answer.bytes]))),
-            ];
-            one_row(columns)
-        }
+        Statement::Into(statement) => into(inner, request, *statement).await,
         Statement::ExplainDelete(delete) => {
             Ok(answered(erase::explain(inner, request, *delete).await?))
         }
@@ -268,7 +277,49 @@ async fn prepare(
     }
 }
 
-fn done(name: &str, state: &str) -> Result<(Head, Rows)> {
+/// Hands a `SELECT ... INTO` over, and answers what became of it.
+async fn into(inner: &Arc<Inner>, request: &Request, statement: Into) -> Result<Prepared> {
+    let handler = inner.handler_of_into()?;
+    statement::check_known(&statement.options, handler.option_names())?;
+    let select = source::freeze(inner, statement.query, &statement.options).await?;
+    let answer = handler
+        .start(IntoRequest {
+            select,
+            destination: statement.destination,
+            options: statement.options,
+            text: request.sql.clone(),
+        })
+        .await?;
+    let columns: [(&str, ArrayRef); 4] = [
+        (
+            "replay_id",
+            Arc::new(StringArray::from(vec![answer.replay_id])),
+        ),
+        ("state", Arc::new(StringArray::from(vec![answer.state]))),
+        ("records", Arc::new(UInt64Array::from(vec![answer.records]))),
+        ("bytes", Arc::new(UInt64Array::from(vec![answer.bytes]))),
+    ];
+    one_row(columns)
+}
+
+/// Adds a row to an `EXPLAIN ANALYZE` that says what was read.
+fn with_reads(prepared: Prepared) -> Prepared {
+    let (schema, scans) = (Arc::clone(&prepared.head.schema), prepared.scans.clone());
+    let last = futures::stream::once(async move {
+        let reads = scans.map(|scans| scans.reads()).unwrap_or_default();
+        let columns: [ArrayRef; 2] = [
+            Arc::new(StringArray::from(vec!["Reads"])),
+            Arc::new(StringArray::from(vec![reads.to_string()])),
+        ];
+        Ok(RecordBatch::try_new(schema, columns.to_vec())?)
+    });
+    Prepared {
+        rows: prepared.rows.chain(last).boxed(),
+        ..prepared
+    }
+}
+
+fn done(name: &str, state: &str) -> Result<Prepared> {
     one_row([
         (
             "destination",
@@ -278,7 +329,7 @@ fn done(name: &str, state: &str) -> Result<(Head, Rows)> {
     ])
 }
 
-fn one_row<const N: usize>(columns: [(&str, ArrayRef); N]) -> Result<(Head, Rows)> {
+fn one_row<const N: usize>(columns: [(&str, ArrayRef); N]) -> Result<Prepared> {
     let batch = RecordBatch::try_from_iter_with_nullable(
         columns.map(|(name, column)| (name, column, true)),
     )?;
@@ -286,13 +337,17 @@ fn one_row<const N: usize>(columns: [(&str, ArrayRef); N]) -> Result<(Head, Rows
 }
 
 /// Rows that are there already.
-fn answered((schema, batches): (SchemaRef, Vec<RecordBatch>)) -> (Head, Rows) {
+fn answered((schema, batches): (SchemaRef, Vec<RecordBatch>)) -> Prepared {
     let head = Head {
         schema,
         position: Json::Null,
     };
-    let batches = batches.into_iter().map(Ok);
-    (head, futures::stream::iter(batches).boxed())
+    let rows = futures::stream::iter(batches.into_iter().map(Ok)).boxed();
+    Prepared {
+        head,
+        rows,
+        scans: None,
+    }
 }
 
 /// The logical plan of a bound query.
@@ -326,11 +381,19 @@ fn limited(plan: LogicalPlan, limit: Option<usize>) -> Result<LogicalPlan> {
     }
 }
 
-async fn stream(bound: &Bound, plan: &LogicalPlan) -> Result<(Head, Rows)> {
-    let batches = rows(&bound.state, plan).await?;
+async fn stream(bound: &Bound, plan: &LogicalPlan) -> Result<Prepared> {
+    let physical = bound.state.create_physical_plan(plan).await?;
+    let batches = execute_stream(Arc::clone(&physical), bound.state.task_ctx())?;
     let head = Head {
         schema: batches.schema(),
         position: bound.position.clone(),
     };
-    Ok((head, batches.map_err(Error::from).boxed()))
+    Ok(Prepared {
+        head,
+        rows: batches.map_err(Error::from).boxed(),
+        scans: Some(Scans {
+            counts: bound.counts.clone(),
+            plan: physical,
+        }),
+    })
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::moment::{AsOfRequest, OffsetsOf};
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::Request;
+use crate::table::Reads;
 
 /// Ended queries that are remembered.
 const ENDED_MAX: usize = 200;
@@ -26,6 +27,8 @@ pub(crate) struct Listed {
     pub(crate) started_us: i64,
     pub(crate) ended_us: Option<i64>,
     pub(crate) rows: u64,
+    /// What was read for it; known at its end.
+    pub(crate) reads: Option<Reads>,
     pub(crate) error: Option<String>,
 }
 
@@ -89,6 +92,7 @@ impl Registry {
             started_us: now_us,
             ended_us: None,
             rows: 0,
+            reads: None,
             error: None,
         };
         all.insert(
@@ -122,6 +126,12 @@ impl Registry {
     pub(super) fn rows(&self, query_id: Uuid, rows: usize) {
         if let Some(entry) = self.lock().get_mut(&query_id) {
             entry.listed.rows += u64::try_from(rows).unwrap_or(0);
+        }
+    }
+
+    pub(super) fn reads(&self, query_id: Uuid, reads: Reads) {
+        if let Some(entry) = self.lock().get_mut(&query_id) {
+            entry.listed.reads = Some(reads);
         }
     }
 

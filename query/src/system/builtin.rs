@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::rows::{COUNT, TEXT, batches, rfc3339, schema, time};
 use crate::error::Result;
 use crate::query::Inner;
-use crate::table::{DT, Source, View};
+use crate::table::{DT, Reads, Source, View};
 
 /// The names after `system.`.
 pub(super) const NAMES: [&str; 7] = [
@@ -316,6 +316,9 @@ struct QueryRow {
     started_at: Option<String>,
     ended_at: Option<String>,
     rows: u64,
+    /// What was read: null until its end.
+    #[serde(flatten)]
+    reads: Option<Reads>,
     error: Option<String>,
 }
 
@@ -327,6 +330,13 @@ fn queries(inner: &Arc<Inner>) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         ("started_at", time()),
         ("ended_at", time()),
         ("rows", COUNT),
+        ("files", COUNT),
+        ("files_total", COUNT),
+        ("row_groups", COUNT),
+        ("requests", COUNT),
+        ("bytes", COUNT),
+        ("filter_requests", COUNT),
+        ("filter_bytes", COUNT),
         ("error", TEXT),
     ]);
     let rows: Vec<QueryRow> = inner
@@ -340,6 +350,7 @@ fn queries(inner: &Arc<Inner>) -> Result<(SchemaRef, Vec<RecordBatch>)> {
             started_at: rfc3339(listed.started_us),
             ended_at: listed.ended_us.and_then(rfc3339),
             rows: listed.rows,
+            reads: listed.reads,
             error: listed.error,
         })
         .collect();

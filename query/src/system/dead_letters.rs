@@ -28,11 +28,7 @@ pub(super) async fn table(inner: &Arc<Inner>) -> Result<Arc<dyn TableProvider>> 
             schema: envelope(&view.schema),
             ..view
         };
-        parts.push(TopicTable::new(
-            view,
-            Rows::Dead,
-            inner.sessions.store().clone(),
-        ));
+        parts.push(TopicTable::new(view, Rows::Dead, inner.origin()));
     }
     let schema = parts
         .first()

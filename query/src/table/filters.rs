@@ -10,6 +10,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, lit};
 
 use super::columns::{Source, SqlColumns, plain_type};
+use super::needle::on_key_bytes;
 use super::view::{DT, View};
 use crate::logical::{loosen, text_function};
 
@@ -17,7 +18,8 @@ use crate::logical::{loosen, text_function};
 pub(super) fn for_files(view: &View, columns: &SqlColumns, filters: &[Expr]) -> Result<Vec<Expr>> {
     let mut asked = Vec::with_capacity(filters.len());
     for filter in filters {
-        let Some(filter) = in_stored(columns, filter)? else {
+        let stored = in_stored(columns, filter)?;
+        let Some(filter) = stored.or_else(|| on_key_bytes(filter)) else {
             continue;
         };
         let schema = DFSchema::try_from(types(view, &filter))?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! View (one version's files + live batches beyond its positions)
-//!   files --prune by dt, statistics, offsets--> DataSourceExec(ParquetSource, narrow schema) --+
+//!   files --prune: dt, statistics, filters--> DataSourceExec(ParquetSource, narrow schema) --+
 //!   live batches --bind by identity--> DataSourceExec(memory) --------------+--> union
 //!                                                  --> filter (`_error`, `as_of`) --> projection
 //! ```
@@ -13,16 +13,19 @@
 
 mod columns;
 mod condition;
+mod count;
 mod filters;
 mod leaves;
 mod live;
+mod needle;
 mod provider;
 mod prune;
 mod view;
 
 pub(crate) use columns::{Source, SqlColumns};
 pub(crate) use condition::Condition;
-pub(crate) use provider::{ScanCount, TopicTable};
+pub(crate) use count::{Reads, ScanCount};
+pub(crate) use provider::{Origin, TopicTable};
 pub(crate) use view::{AsOf, DT, FILE, HIDDEN, OffsetMap, Rows, View};
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! The table provider: which files, which columns, and how lake and live rows become one plan.
+//! The table provider: which files, which row groups of them, which columns, and how lake and live
+//! rows become one plan.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
@@ -9,6 +9,9 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, Result, ScalarValue, Statistics, stats::Precision};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::physical_plan::parquet::{
+    CachedParquetFileReaderFactory, ParquetAccessPlan, RowGroupAccess,
+};
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -22,26 +25,21 @@ use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::union::UnionExec;
 use eddy_engine::commit::DataFile;
+use eddy_engine::filter::{Filters, Verdict};
+use eddy_engine::read::CountingStore;
 use object_store::ObjectMeta;
 
 use super::columns::{Source, SqlColumns, plain_type};
+use super::count::ScanCount;
 use super::filters::{for_files, named};
 use super::leaves;
 use super::live::live_batches;
+use super::needle;
 use super::prune::{day_of, prune};
 use super::view::{AsOf, DT, FILE, Rows, View};
 use crate::error::Error;
 use crate::functions::utf8_text;
 use crate::logical::text_function;
-
-/// How much of a table a query's scans read.
-#[derive(Debug, Default)]
-pub(crate) struct ScanCount {
-    /// Files that were read.
-    pub(crate) files: AtomicU64,
-    /// Files that the table's version has.
-    pub(crate) files_total: AtomicU64,
-}
 
 /// A topic's table, or its dead letters.
 #[derive(Debug)]
@@ -50,13 +48,25 @@ pub(crate) struct TopicTable {
     rows: Rows,
     columns: Arc<SqlColumns>,
     schema: SchemaRef,
-    store: ObjectStoreUrl,
+    lake: Origin,
     count: Arc<ScanCount>,
 }
 
+/// Where a table's files and filters are read from.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    /// The name under which the store is registered.
+    pub(crate) store: ObjectStoreUrl,
+    /// What filters say.
+    pub(crate) filters: Arc<Filters>,
+}
+
+/// A file that a scan reads, and which row groups of it; `None`: as DataFusion finds.
+type Chosen<'a> = (&'a Arc<DataFile>, Option<Vec<bool>>);
+
 impl TopicTable {
-    /// The table of `view`; its files are read from the store registered as `store`.
-    pub(crate) fn new(view: View, rows: Rows, store: ObjectStoreUrl) -> Self {
+    /// The table of `view`, whose files are in `lake`.
+    pub(crate) fn new(view: View, rows: Rows, lake: Origin) -> Self {
         let columns = Arc::new(match rows {
             Rows::Good | Rows::Dead => SqlColumns::of(&view.schema),
             Rows::All => SqlColumns::with_file(&view.schema),
@@ -66,7 +76,7 @@ impl TopicTable {
             columns,
             view,
             rows,
-            store,
+            lake,
             count: Arc::default(),
         }
     }
@@ -132,10 +142,10 @@ impl TopicTable {
     fn lake_plan(
         &self,
         state: &dyn Session,
-        files: &[&Arc<DataFile>],
+        files: Vec<Chosen<'_>>,
         file_schema: &SchemaRef,
         predicate: Option<Arc<dyn PhysicalExpr>>,
-    ) -> Arc<dyn ExecutionPlan> {
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let table_schema = TableSchema::builder(Arc::clone(file_schema))
             .with_table_partition_cols(self.whole())
             .build();
@@ -151,7 +161,13 @@ impl TopicTable {
         if let Some(predicate) = predicate {
             source = source.with_predicate(predicate);
         }
-        let rows: u64 = files.iter().map(|file| file.rows).sum();
+        let runtime = state.runtime_env();
+        let store = runtime.object_store(&self.lake.store)?;
+        let store = CountingStore::new(store, Arc::clone(&self.count.reads));
+        let footers = runtime.cache_manager.get_file_metadata_cache();
+        let readers = CachedParquetFileReaderFactory::new(Arc::new(store), footers);
+        source = source.with_parquet_file_reader_factory(Arc::new(readers));
+        let rows: u64 = files.iter().map(|(file, _)| file.rows).sum();
         let mut statistics = Statistics::new_unknown(&Schema::new(
             file_schema
                 .fields()
@@ -161,13 +177,33 @@ impl TopicTable {
                 .collect::<Vec<_>>(),
         ));
         statistics.num_rows = Precision::Inexact(usize::try_from(rows).unwrap_or(usize::MAX));
-        let group = FileGroup::new(files.iter().map(|file| self.partitioned(file)).collect());
+        let files = files.into_iter();
+        let group = FileGroup::new(files.map(|file| self.partitioned(file)).collect());
         let groups = group.split_files(state.config().target_partitions().max(1));
-        let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
+        let config = FileScanConfigBuilder::new(self.lake.store.clone(), Arc::new(source))
             .with_file_groups(groups)
             .with_statistics(statistics)
             .build();
-        DataSourceExec::from_data_source(config)
+        Ok(DataSourceExec::from_data_source(config))
+    }
+
+    /// The files that may hold rows which meet all of `filters`, by what filters say of `files`.
+    async fn ask_filters<'a>(
+        &self,
+        files: Vec<&'a Arc<DataFile>>,
+        filters: &[Expr],
+    ) -> Vec<Chosen<'a>> {
+        let wanted = needle::wanted(filters);
+        let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+        let (table, version) = (&self.view.path, self.view.version);
+        let asked = self.lake.filters.ask(table, version, &paths, &wanted);
+        let verdict = asked.await;
+        self.count.asked(&verdict);
+        let Verdict { row_groups, .. } = verdict;
+        let chosen = files.into_iter().zip(row_groups);
+        chosen
+            .filter(|(_, groups)| groups.as_ref().is_none_or(|groups| groups.contains(&true)))
+            .collect()
     }
 
     /// From the narrow columns to exactly what the scan was asked for.
@@ -188,20 +224,28 @@ impl TopicTable {
         Ok(Arc::new(ProjectionExec::try_new(expressions, input)?))
     }
 
-    fn partitioned(&self, file: &DataFile) -> PartitionedFile {
+    fn partitioned(&self, (file, row_groups): Chosen<'_>) -> PartitionedFile {
         let modified = chrono::DateTime::from_timestamp_millis(file.modified_ms);
         let mut values = vec![ScalarValue::Utf8(day_of(file))];
         if self.rows == Rows::All {
             values.push(ScalarValue::Utf8(Some(file.path.clone())));
         }
-        PartitionedFile::new_from_meta(ObjectMeta {
+        let partitioned = PartitionedFile::new_from_meta(ObjectMeta {
             location: self.view.path.object(&file.path),
             last_modified: modified.unwrap_or_default(),
             size: file.size,
             e_tag: None,
             version: None,
         })
-        .with_partition_values(values)
+        .with_partition_values(values);
+        let Some(row_groups) = row_groups.filter(|groups| groups.contains(&false)) else {
+            return partitioned;
+        };
+        let access = row_groups.into_iter().map(|wanted| match wanted {
+            true => RowGroupAccess::Scan,
+            false => RowGroupAccess::Skip,
+        });
+        partitioned.with_extension(ParquetAccessPlan::new(access.collect()))
     }
 
     fn source(&self, name: &str) -> Result<&Source> {
@@ -301,17 +345,12 @@ impl TableProvider for TopicTable {
             Some(by_leaves) => prune(&self.view, by_leaves, &leaves),
             None => self.view.files.iter().collect(),
         };
-        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        self.count
-            .files
-            .fetch_add(count(files.len()), Ordering::Relaxed);
-        self.count
-            .files_total
-            .fetch_add(count(self.view.files.len()), Ordering::Relaxed);
+        let files = self.ask_filters(files, &pushed).await;
+        self.count.planned(files.len(), self.view.files.len());
 
         let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
         if !files.is_empty() {
-            inputs.push(self.lake_plan(state, &files, &file_schema, predicate));
+            inputs.push(self.lake_plan(state, files, &file_schema, predicate)?);
         }
         let live = live_batches(&self.view, &file_schema, &narrow).map_err(Error::from)?;
         if !live.is_empty() {

@@ -15,7 +15,7 @@ use arrow::compute::concat_batches;
 use arrow::json::LineDelimitedWriter;
 use eddy_engine::testing::disk_lake;
 use eddy_engine::write::{Start, TableWriter, WriterOptions};
-use eddy_engine::{Clock, Lake, Record, TimestampType, TopicId};
+use eddy_engine::{Clock, Header, Lake, Record, TimestampType, TopicId};
 use futures::TryStreamExt;
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -34,7 +34,8 @@ pub(crate) struct World {
     pub(crate) query: Query,
     pub(crate) lake: Lake,
     pub(crate) runtime: Runtime,
-    _folder: TempDir,
+    /// Where the lake is.
+    pub(crate) folder: TempDir,
 }
 
 impl World {
@@ -55,7 +56,7 @@ impl World {
             query,
             lake,
             runtime,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -133,15 +134,37 @@ impl Topic {
     }
 
     pub(crate) fn put_at(&mut self, partition: i32, time_ms: i64, value: Option<&[u8]>) {
+        self.append(partition, time_ms, Some(b"key"), value, &[]);
+    }
+
+    /// A record with a key of its own, and headers.
+    pub(crate) fn put_keyed(
+        &mut self,
+        time_ms: i64,
+        key: &[u8],
+        value: &str,
+        headers: &[Header<'_>],
+    ) {
+        self.append(0, time_ms, Some(key), Some(value.as_bytes()), headers);
+    }
+
+    fn append(
+        &mut self,
+        partition: i32,
+        time_ms: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[Header<'_>],
+    ) {
         let next = &mut self.next[usize::try_from(partition).unwrap()];
         let record = Record {
             partition,
             offset: *next,
             timestamp_ms: Some(time_ms + *next),
             timestamp_type: TimestampType::Create,
-            key: Some(b"key"),
+            key,
             value,
-            headers: &[],
+            headers,
         };
         self.writer.append(&record).unwrap();
         *next += 1;
