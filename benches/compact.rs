@@ -93,8 +93,7 @@ fn open(runtime: &Runtime, folder: &Path) -> Lake {
     }
     let bucket = format!("bench-{}", Clock::system().new_id());
     s3::create_bucket(&bucket);
-    let options = s3::options(&bucket);
-    runtime.block_on(async { Lake::open(&options, Clock::system()).unwrap() })
+    runtime.block_on(s3::open(&bucket))
 }
 
 /// What the compactions did together, and what they took.

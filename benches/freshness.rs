@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use load::events::{Seeded, event};
 use load::s3::{create_bucket, lake, setting};
-use load::services::create_topic;
+use load::services::{create_topic, free_port};
 use load::worker::{Worker, wait_until};
 use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;
@@ -164,12 +164,4 @@ fn configuration(topic: &str, port: u16) -> String {
         lake(topic),
         setting("EDDY_TEST_KAFKA"),
     )
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }

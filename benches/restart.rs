@@ -48,9 +48,7 @@ fn measure(name: &str, rounds: usize, keys: &str) {
     create_topic(&topic, PARTITIONS);
     create_bucket(&topic);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let lake = runtime
-        .block_on(async { Lake::open(&s3::options(&topic), Clock::system()) })
-        .unwrap();
+    let lake = runtime.block_on(s3::open(&topic));
     let stop = Arc::new(AtomicBool::new(false));
     let producing = thread::spawn({
         let (topic, stop) = (topic.clone(), Arc::clone(&stop));

@@ -20,8 +20,8 @@ mod load;
 use std::time::{Duration, Instant};
 
 use eddy_engine::read::Snapshot;
-use eddy_engine::{Clock, Lake, LakeOptions};
-use load::s3::{create_bucket, lake, setting};
+use eddy_engine::{Clock, Lake};
+use load::s3::{self, create_bucket, lake, setting};
 use load::services::{create_topic, fill};
 use load::worker::{Used, Worker, wait_until};
 
@@ -40,7 +40,7 @@ fn main() {
     let bytes = fill(&topic, records);
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let lake = runtime.block_on(open_lake(&topic));
+    let lake = runtime.block_on(s3::open(&topic));
     let start = Instant::now();
     let worker = Worker::start(folder.path(), &configuration(&topic));
     wait_until(Duration::from_secs(600), &worker.log, || {
@@ -76,24 +76,6 @@ fn configuration(topic: &str) -> String {
         lake(topic),
         setting("EDDY_TEST_KAFKA"),
     )
-}
-
-async fn open_lake(bucket: &str) -> Lake {
-    let endpoint = setting("EDDY_TEST_S3_ENDPOINT");
-    let options = [
-        ("aws_endpoint", endpoint),
-        ("aws_access_key_id", setting("EDDY_TEST_S3_ACCESS_KEY")),
-        ("aws_secret_access_key", setting("EDDY_TEST_S3_SECRET_KEY")),
-        ("aws_region", "us-east-1".to_owned()),
-    ];
-    let options = LakeOptions {
-        url: format!("s3://{bucket}/lake"),
-        options: options
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect(),
-    };
-    Lake::open(&options, Clock::system()).unwrap()
 }
 
 /// Offsets accounted by the table, which a bench's topic has from 0 on without gaps.

@@ -27,7 +27,8 @@ impl Seeded {
         b'0' + u8::try_from(self.below(10)).unwrap()
     }
 
-    fn id(&mut self, out: &mut String, length: usize) {
+    /// Appends so many letters and digits.
+    pub(crate) fn id(&mut self, out: &mut String, length: usize) {
         const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
         for _ in 0..length {
             out.push(char::from(

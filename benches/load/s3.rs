@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use eddy_engine::LakeOptions;
+use eddy_engine::read::Snapshot;
+use eddy_engine::{Clock, Lake, LakeOptions};
 
 /// A setting that `make bench` exports.
 pub(crate) fn setting(name: &str) -> String {
@@ -51,4 +52,19 @@ pub(crate) fn options(bucket: &str) -> LakeOptions {
         url: format!("s3://{bucket}/lake"),
         options: BTreeMap::from(options),
     }
+}
+
+/// Opens the lake in `bucket`; within a runtime.
+pub(crate) async fn open(bucket: &str) -> Lake {
+    Lake::open(&options(bucket), Clock::system()).unwrap()
+}
+
+/// The files of the newest version of a topic's table, and the rows in them.
+pub(crate) fn table_files(lake: &Lake, topic: &str) -> (usize, u64) {
+    let table = lake.table("topics", topic);
+    let snapshot = Snapshot::load(lake, &table, None).unwrap();
+    snapshot.map_or((0, 0), |snapshot| {
+        let rows = snapshot.files.iter().map(|file| file.rows).sum();
+        (snapshot.files.len(), rows)
+    })
 }

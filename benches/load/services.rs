@@ -17,6 +17,8 @@ pub(crate) fn create_topic(topic: &str, partitions: i32) {
         .create()
         .unwrap();
     let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+    // Records of long ago are the broker's to remove otherwise.
+    let topic = topic.set("retention.ms", "-1");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -60,4 +62,13 @@ pub(crate) fn fill(topic: &str, count: u64) -> u64 {
 
 fn full(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
