@@ -140,27 +140,34 @@ impl Column {
         }
     }
 
-    /// Takes back the value of the last row, `row`, if the column has one.
-    pub(super) fn take_back(&mut self, row: usize) {
-        if self.len <= row {
+    /// The rows that are filled in.
+    #[inline]
+    pub(super) fn rows(&self) -> usize {
+        self.len
+    }
+
+    /// Takes back the last value, if one came since the column had `rows` rows.
+    pub(super) fn take_back(&mut self, rows: usize) {
+        if self.len <= rows {
             return;
         }
         self.valid -= 1;
         // A column without values is left out of its batch, so nothing of it may stay.
-        let row = if self.valid == 0 { 0 } else { row };
-        self.len = row;
-        self.nulls.truncate(row);
+        let rows = if self.valid == 0 { 0 } else { rows };
+        self.len = rows;
+        self.nulls.truncate(rows);
         match &mut self.values {
-            Values::Boolean(values) => values.truncate(row),
-            Values::Long(values) => values.truncate(row),
-            Values::Double(values) => values.truncate(row),
-            Values::Decimal(values) => values.truncate(row),
+            Values::Boolean(values) => values.truncate(rows),
+            Values::Long(values) => values.truncate(rows),
+            Values::Double(values) => values.truncate(rows),
+            Values::Decimal(values) => values.truncate(rows),
             Values::Text { offsets, bytes } => {
-                offsets.truncate(row + 1);
+                offsets.truncate(rows + 1);
                 bytes.truncate(offsets.last().map_or(0, |end| *end as usize));
             }
-            // Lists are never touched by what is taken back; structs have nulls alone.
-            Values::List { .. } | Values::Object(_) | Values::Members(_) => {}
+            Values::List { offsets, .. } => offsets.truncate(rows + 1),
+            // Structs have nulls alone.
+            Values::Object(_) | Values::Members(_) => {}
         }
     }
 

@@ -1,12 +1,14 @@
 //! The quick way of a record into the columns: parsed and appended in one pass, for records whose
 //! keys all have columns already and whose values are of the usual kinds.
 //!
-//! Whatever is unusual (a new key, a key twice, a value for which there is no column, a list, half
-//! a surrogate pair, anything that isn't JSON) ends the attempt: what the record has appended is
-//! taken back, and `json.rs` and `walk.rs` do it over. So this decides nothing and refuses nothing;
-//! it may only do what they would have done.
+//! Whatever is unusual (a new key, a key twice, a value for which there is no column, a list of
+//! several kinds, half a surrogate pair, anything that isn't JSON) ends the attempt: what the
+//! record has appended is taken back, and `json.rs` and `walk.rs` do it over. So this decides
+//! nothing and refuses nothing; it may only do what they would have done.
 
-use super::column::Values;
+mod list;
+
+use super::column::{Column, Values};
 use super::number;
 use super::tape::Token;
 use super::text::{plain_end, same, surrogates, unescape};
@@ -25,7 +27,8 @@ const FAILURE: u32 = 3;
 /// What attempts use again, and whether they are worth it.
 #[derive(Debug)]
 pub(super) struct Attempts {
-    touched: Vec<u32>,
+    /// Columns that the record has appended to and the rows that they had before, in order.
+    touched: Vec<(u32, usize)>,
     /// Counts the objects walked.
     stamp: u64,
     /// Successes that are not outweighed by failures.
@@ -78,10 +81,8 @@ impl Attempts {
             return true;
         }
         tree.bytes = bytes;
-        for &column in &self.touched {
-            if let Some(column) = tree.columns.get_mut(column as usize) {
-                column.take_back(row);
-            }
+        for &(column, rows) in self.touched.iter().rev() {
+            tree.take_back(column, rows);
         }
         self.credit = self.credit.saturating_sub(FAILURE);
         if self.credit == 0 {
@@ -196,19 +197,10 @@ impl<'a> Direct<'a> {
         match self.peek() {
             b'"' => self.string(place),
             b'-' | b'0'..=b'9' => self.number(place),
-            b'{' => {
-                let column = self.column(place, Kind::Object)?;
-                self.at += 1;
-                let found = self.tree.columns.get_mut(column as usize)?;
-                let Values::Object(object) = found.values else {
-                    return None;
-                };
-                found.begin(self.row);
-                self.attempts.touched.push(column);
-                self.object(object)
-            }
-            b't' => self.boolean(place, b"true"),
-            b'f' => self.boolean(place, b"false"),
+            b'{' => self.object_into(self.column(place, Kind::Object)?),
+            b'[' => self.list(place),
+            b't' => self.boolean_into(self.column(place, Kind::Boolean)?, b"true"),
+            b'f' => self.boolean_into(self.column(place, Kind::Boolean)?, b"false"),
             b'n' => self.word(b"null"),
             _ => None,
         }
@@ -221,6 +213,23 @@ impl<'a> Direct<'a> {
             Some((Token::Text, column)) => column,
             _ => self.column(place, Kind::String)?,
         };
+        self.text_into(column)
+    }
+
+    #[inline]
+    fn object_into(&mut self, column: u32) -> Option<()> {
+        self.at += 1;
+        let row = self.row;
+        let found = self.touch(column)?;
+        let Values::Object(object) = found.values else {
+            return None;
+        };
+        found.begin(row);
+        self.object(object)
+    }
+
+    #[inline]
+    fn text_into(&mut self, column: u32) -> Option<()> {
         let start = self.at + 1;
         let mut end = plain_end(self.text, start);
         let plain = self.text.get(end) == Some(&b'"');
@@ -232,12 +241,12 @@ impl<'a> Direct<'a> {
             return None;
         }
         self.at = end + 1;
-        let found = self.tree.columns.get_mut(column as usize)?;
-        self.attempts.touched.push(column);
+        let row = self.row;
+        let found = self.touch(column)?;
         if plain {
-            found.push_text(self.row, |bytes| bytes.extend_from_slice(text));
+            found.push_text(row, |bytes| bytes.extend_from_slice(text));
         } else {
-            found.push_text(self.row, |bytes| unescape(text, bytes));
+            found.push_text(row, |bytes| unescape(text, bytes));
         }
         self.tree.bytes += text.len() + 4;
         Some(())
@@ -266,9 +275,25 @@ impl<'a> Direct<'a> {
         }
     }
 
-    /// Integers of up to 18 digits, and decimals without an exponent.
     #[inline]
     fn number(&mut self, place: u32) -> Option<()> {
+        let (text, whole) = self.number_text()?;
+        if !whole {
+            let (value, column) = (number::double(text)?, self.column(place, Kind::Double)?);
+            return self.push_double(column, value);
+        }
+        let value = number::integer(text)?;
+        let column = self.tree.integers(place, 0, || number::is_exact(value));
+        match self.tree.columns.get(column as usize)?.values {
+            Values::Long(_) => self.push_long(column, value),
+            _ => self.push_double(column, value as f64),
+        }
+    }
+
+    /// The text of an integer of up to 18 digits, or of a decimal without an exponent; and whether
+    /// it is an integer.
+    #[inline]
+    fn number_text(&mut self) -> Option<(&'a [u8], bool)> {
         let start = self.at;
         self.at += usize::from(self.peek() == b'-');
         let first = self.at;
@@ -290,38 +315,38 @@ impl<'a> Direct<'a> {
         if matches!(self.peek(), b'e' | b'E') {
             return None;
         }
-        let text = self.text.get(start..self.at)?;
+        Some((self.text.get(start..self.at)?, whole))
+    }
+
+    #[inline]
+    fn push_long(&mut self, column: u32, value: i64) -> Option<()> {
+        let row = self.row;
+        self.touch(column)?.push_long(row, value);
         self.tree.bytes += 8;
-        if !whole {
-            let (value, column) = (number::double(text)?, self.column(place, Kind::Double)?);
-            return self.push_double(column, value);
-        }
-        let value = number::integer(text)?;
-        let column = self.tree.integers(place, 0, || number::is_exact(value));
-        let found = self.tree.columns.get_mut(column as usize)?;
-        if matches!(found.values, Values::Long(_)) {
-            found.push_long(self.row, value);
-            self.attempts.touched.push(column);
-            return Some(());
-        }
-        self.push_double(column, value as f64)
+        Some(())
     }
 
     fn push_double(&mut self, column: u32, value: f64) -> Option<()> {
-        let found = self.tree.columns.get_mut(column as usize)?;
-        found.push_double(self.row, value);
-        self.attempts.touched.push(column);
+        let row = self.row;
+        self.touch(column)?.push_double(row, value);
+        self.tree.bytes += 8;
         Some(())
     }
 
-    fn boolean(&mut self, place: u32, word: &[u8]) -> Option<()> {
+    fn boolean_into(&mut self, column: u32, word: &[u8]) -> Option<()> {
         self.word(word)?;
-        let column = self.column(place, Kind::Boolean)?;
-        let found = self.tree.columns.get_mut(column as usize)?;
-        found.push_boolean(self.row, word == b"true");
-        self.attempts.touched.push(column);
+        let row = self.row;
+        self.touch(column)?.push_boolean(row, word == b"true");
         self.tree.bytes += 1;
         Some(())
+    }
+
+    /// The column, which is about to get a value that may have to be taken back.
+    #[inline]
+    fn touch(&mut self, column: u32) -> Option<&mut Column> {
+        let found = self.tree.columns.get_mut(column as usize)?;
+        self.attempts.touched.push((column, found.rows()));
+        Some(found)
     }
 
     /// The place's column for plain values of a kind.

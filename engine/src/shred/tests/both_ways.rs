@@ -101,3 +101,33 @@ fn real_events_become_the_same_columns_either_way() {
         assert_agree(&texts, 40);
     }
 }
+
+#[test]
+fn lists_become_the_same_columns_either_way_and_leave_nothing_behind() {
+    let texts = [
+        r#"{"l":["a","b"],"o":[{"x":1,"y":["p"]},{"x":2}]}"#,
+        r#"{"l":[],"o":[]}"#,
+        r#"{"l":["c",null]}"#,
+        r#"{"l":["c","d"],"o":[{"x":1,"y":["p","q"]},{"x":2,"y":[]},{}]}"#,
+        r#"{"l":["c","d"],"o":[{"x":1,"y":["p","q"]},{"x":2,"y":["r",3]}]}"#,
+        r#"{"l":["c","d"],"o":[{"x":1,"y":["p","q"]},{"x":"s"}]}"#,
+        r#"{"o":[{"x":1,"y":["p","q"]},{"x":1,"x":2}]}"#,
+        r#"{"l":["c","d"],"o":[{"x":1,"y":["p","q"]}"#,
+        r#"{"l":["c" "d"]}"#,
+        r#"{"l":["c",]}"#,
+        r#"{"l":[,"c"]}"#,
+        r#"{"l":["\ud83d\ude80","\u00e9"],"l2":["\ud83d"]}"#,
+        r#"{"l":[["a"]]}"#,
+        r#"{"n":[1,2,-3],"d":[1.5,2],"b":[true,false]}"#,
+        r#"{"n":[1,2.5],"d":[9007199254740993],"b":[true,"x"]}"#,
+        r#"{"n":[ 1 , 2 ],"d":[ 1.5 ],"b":[ ]}"#,
+        r#"{"n":7,"l":"text"}"#,
+        r#"{"n":[01],"d":[1e5]}"#,
+    ];
+    let texts: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    for rows in 1..8 {
+        assert_agree(&texts, rows);
+        let reversed: Vec<Vec<u8>> = texts.iter().rev().cloned().collect();
+        assert_agree(&reversed, rows);
+    }
+}
