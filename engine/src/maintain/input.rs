@@ -13,10 +13,10 @@ use parquet::file::statistics::Statistics;
 use crate::commit::DataFile;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
-use crate::maintain::identify::identify;
 use crate::maintain::output::is_sorted;
 use crate::path::TablePath;
 use crate::read::Fetch;
+use crate::schema::identify;
 
 /// Requests under way at once.
 const AT_ONCE: usize = 16;

@@ -33,7 +33,6 @@
 mod clean;
 mod compact;
 mod erase;
-mod identify;
 mod input;
 mod keeper;
 mod merge;

@@ -6,8 +6,7 @@ use arrow::datatypes::{Int32Type, Int64Type, SchemaRef, TimestampMicrosecondType
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 use crate::error::{Error, Result};
-use crate::maintain::identify::with_identities;
-use crate::schema::bind;
+use crate::schema::{bind, with_identities};
 
 /// The order of compacted rows: by time, then as Kafka has them. Rows without a time come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -14,12 +14,11 @@ use crate::commit::DataFile;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::maintain::erase::Erasure;
-use crate::maintain::identify::with_identities;
 use crate::maintain::input::{Input, fetch, look};
 use crate::path::TablePath;
 use crate::read::Snapshot;
 use crate::read::retired::Gone;
-use crate::schema::{PARTITION_COLUMN, bind};
+use crate::schema::{PARTITION_COLUMN, bind, with_identities};
 
 /// Rows of a batch; few, since a wide table's nulls take room too.
 const BATCH_ROWS: usize = 1_024;

@@ -26,6 +26,7 @@ mod columns;
 mod decide;
 mod envelope;
 mod grow;
+mod identify;
 mod kind;
 mod logical;
 mod names;
@@ -47,6 +48,7 @@ pub use project::project;
 
 pub(crate) use bind::bind_array;
 pub(crate) use envelope::header_fields;
+pub(crate) use identify::{identify, with_identities};
 pub(crate) use kind::{Step, element_field, list_element, member_field, payload_field};
 pub(crate) use kind::{rescued_field, step};
 pub(crate) use names::Names;

@@ -11,11 +11,10 @@ use super::{World, eager};
 use crate::commit::TableLog;
 use crate::error::ErrorKind;
 use crate::maintain::compact::{Limits, commit, compact};
-use crate::maintain::identify::{identify, with_identities};
 use crate::maintain::output::FileLimits;
 use crate::maintain::plan::bins;
-use crate::schema::bind;
 use crate::schema::rebuild::{Json, rebuild};
+use crate::schema::{bind, identify, with_identities};
 use crate::testing::Step;
 
 impl World {

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// `Data` when the file has a column that the table doesn't have so.
-pub(super) fn identify(file: &Schema, reserved: &Schema) -> Result<Schema> {
+pub(crate) fn identify(file: &Schema, reserved: &Schema) -> Result<Schema> {
     Ok(Schema::new(fields(file.fields(), reserved.fields())?))
 }
 
@@ -62,7 +62,7 @@ fn unknown(field: &FieldRef) -> Error {
 ///
 /// # Errors
 /// `Internal` when `identified` was not made from the file's columns.
-pub(super) fn with_identities(batch: &RecordBatch, identified: &SchemaRef) -> Result<RecordBatch> {
+pub(crate) fn with_identities(batch: &RecordBatch, identified: &SchemaRef) -> Result<RecordBatch> {
     let columns: Result<Vec<ArrayRef>> = batch
         .columns()
         .iter()
