@@ -31,6 +31,7 @@
 pub mod budget;
 pub mod clock;
 pub mod commit;
+pub mod elide;
 mod encode;
 pub mod error;
 pub mod fault;

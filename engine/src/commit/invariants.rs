@@ -86,7 +86,7 @@ pub fn check(lake: &Lake, table: &TablePath) -> Result<Report> {
     );
     check_sizes(lake, table, &sizes)?;
     for rewritten in &walk.rewrites {
-        rows::check_rewrite(lake, table, rewritten)?;
+        rows::check_rewrite(lake, table, rewritten, &newest.schema)?;
     }
     let mut report = Report {
         version: newest.version,

@@ -39,6 +39,7 @@ use parquet::file::writer::SerializedFileWriter;
 
 use crate::error::{Error, Result};
 use crate::read::live::bytes_of;
+use crate::schema::VALUE;
 use chunk::{Chunk, Press};
 use pieces::{Unit, Units};
 
@@ -50,7 +51,7 @@ pub(crate) use stats::delta_stats;
 const ROW_GROUP_BYTES: usize = 512 << 20;
 
 /// The original bytes: unique, and bounds of a blob prune nothing.
-const OPAQUE: &str = "_value";
+const OPAQUE: &str = VALUE;
 
 /// A finished file, not yet uploaded.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 
 use crate::error::Result;
+use crate::schema::{VALUE, VALUE_SHAPE};
 
 /// The bytes after which a column's dictionary falls back to plain values. A column of 20,000 ids
 /// still fits.
@@ -43,10 +44,15 @@ pub(crate) fn properties(file_schema: &Schema) -> Result<WriterPropertiesBuilder
             }
             // The original bytes are unique: a dictionary only costs, and bounds of a blob prune
             // nothing, so pages do without them.
-            _ if root == Some("_value") => {
+            _ if root == Some(VALUE) => {
                 builder = builder
                     .set_column_dictionary_enabled(path.clone(), false)
                     .set_column_statistics_enabled(path.clone(), EnabledStatistics::Chunk);
+            }
+            // Nobody looks for a shape.
+            _ if root == Some(VALUE_SHAPE) => {
+                builder =
+                    builder.set_column_statistics_enabled(path.clone(), EnabledStatistics::Chunk);
             }
             Type::BYTE_ARRAY if root == Some("_key") => {
                 builder = builder

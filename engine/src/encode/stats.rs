@@ -15,7 +15,7 @@ use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescriptor;
 use serde_json::{Map, Value, json};
 
-use crate::schema::ENVELOPE;
+use crate::schema::{ENVELOPE, VALUE_SHAPE};
 
 /// Payload leaves with statistics, in the file's order; Delta's own default. More make the log
 /// larger and every reader's planning slower.
@@ -36,7 +36,9 @@ pub(crate) fn delta_stats(metadata: &ParquetMetaData) -> String {
     for (index, column) in schema.columns().iter().enumerate() {
         let path = column.path().parts();
         // Envelope columns always have statistics: positions and times are what pruning lives on.
-        let envelope = path.len() == 1 && ENVELOPE.contains(&path.concat().as_str());
+        let root = path.concat();
+        let shapes = path.len() == 1 && root == VALUE_SHAPE;
+        let envelope = shapes || (path.len() == 1 && ENVELOPE.contains(&root.as_str()));
         if column.max_rep_level() > 0 || path.first().is_some_and(|root| root == "_headers") {
             continue;
         }
@@ -52,7 +54,8 @@ pub(crate) fn delta_stats(metadata: &ParquetMetaData) -> String {
             continue;
         };
         insert(&mut null_count, path, json!(leaf.nulls));
-        if let Some((min, max)) = leaf.bounds {
+        // Nobody looks for a shape.
+        if let Some((min, max)) = leaf.bounds.filter(|_| !shapes) {
             insert(&mut min_values, path, min);
             insert(&mut max_values, path, max);
         }

@@ -7,6 +7,8 @@
 
 use arrow::array::{Array, AsArray, BinaryArray, ListArray, RecordBatch, StringArray, StructArray};
 
+use crate::schema::{VALUE, VALUE_SHAPE};
+
 /// Which characters are letters, and which are their small ones, is Unicode's; a filter that was
 /// made by another edition of it is only asked for words that no edition sees otherwise.
 pub(crate) const UNICODE: (u8, u8, u8) = char::UNICODE_VERSION;
@@ -133,10 +135,23 @@ pub struct Texts<'a> {
     pub headers: Option<&'a ListArray>,
 }
 
+/// Whether a row has a shape in the place of its bytes.
+fn is_elided(batch: &RecordBatch) -> bool {
+    let Some(shapes) = batch.column_by_name(VALUE_SHAPE) else {
+        return false;
+    };
+    let values = batch.column_by_name(VALUE);
+    let held = |row| values.is_some_and(|values| values.is_valid(row));
+    (0..batch.num_rows()).any(|row| shapes.is_valid(row) && !held(row))
+}
+
 impl<'a> Texts<'a> {
     /// The columns of a batch that has the envelope; `None` when one is of another type than Eddy
-    /// writes.
+    /// writes, or when a row's text has to be made of its columns first ([`crate::elide`]).
     pub fn of(batch: &'a RecordBatch) -> Option<Self> {
+        if is_elided(batch) {
+            return None;
+        }
         let binary = |name: &str| match batch.column_by_name(name) {
             Some(column) => column.as_binary_opt().map(Some),
             None => Some(None),

@@ -15,6 +15,7 @@ use arrow::datatypes::{DataType, Fields, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
+use crate::elide::Values;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::maintain::input::{Input, fetch};
@@ -136,6 +137,7 @@ impl Merge {
             .build()?;
         let mut reader = Reader {
             batches,
+            values: Values::new(input.schema.fields()),
             identified: input.schema,
             target: SchemaRef::clone(&self.target),
         };

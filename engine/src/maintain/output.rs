@@ -22,6 +22,7 @@ use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
 use crate::commit::DataFile;
+use crate::elide::Values;
 use crate::encode::{ROW_GROUP_ROWS, delta_stats, properties};
 use crate::error::{Error, Result};
 use crate::fault;
@@ -62,6 +63,8 @@ pub(super) struct Output {
     lake: Lake,
     table: TablePath,
     schema: SchemaRef,
+    /// Which rows still need no bytes of their own.
+    values: Values,
     /// A file of the same partition: the new ones lie beside it.
     beside: Arc<DataFile>,
     limits: FileLimits,
@@ -124,6 +127,7 @@ impl Output {
         Self {
             lake: lake.clone(),
             table: table.clone(),
+            values: Values::new(schema.fields()),
             schema: SchemaRef::clone(schema),
             beside: Arc::clone(beside),
             limits,
@@ -134,7 +138,8 @@ impl Output {
         }
     }
 
-    /// Takes rows that follow those before.
+    /// Takes rows that follow those before, with their whole bytes: one whose shape makes the same
+    /// of the columns that are written gives them up again.
     ///
     /// # Errors
     /// `Unavailable` when the store doesn't take them.
@@ -159,7 +164,7 @@ impl Output {
         let Some(mut open) = self.open.take() else {
             return Err(Error::internal("a file is written before it is begun"));
         };
-        open.write(rows, self.limits.row_group_rows.max(1))?;
+        open.write(rows, self.limits.row_group_rows.max(1), &self.values)?;
         let written = open.writer.bytes_written() + open.writer.in_progress_size();
         let full = u64::try_from(written).unwrap_or(u64::MAX) >= self.limits.bytes;
         let open = if open.writer.inner_mut().len() >= PART_BYTES {
@@ -258,7 +263,7 @@ impl Output {
 
 impl Open {
     /// Writes rows, row groups ending where [`FileLimits`] and [`ROW_GROUP_BYTES`] say.
-    fn write(&mut self, rows: &RecordBatch, row_group_rows: usize) -> Result<()> {
+    fn write(&mut self, rows: &RecordBatch, row_group_rows: usize, values: &Values) -> Result<()> {
         let mut at = 0;
         while at < rows.num_rows() {
             let room = row_group_rows.saturating_sub(self.writer.in_progress_rows());
@@ -267,7 +272,8 @@ impl Open {
                 continue;
             }
             let some = rows.slice(at, room.min(rows.num_rows() - at));
-            self.writer.write(&some)?;
+            self.writer.write(&values.settled(&some)?)?;
+            // Their whole bytes are there so far.
             self.filters.add(&some);
             at += some.num_rows();
         }

@@ -5,6 +5,7 @@ use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::datatypes::{Int32Type, Int64Type, SchemaRef, TimestampMicrosecondType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
+use crate::elide::Values;
 use crate::error::{Error, Result};
 use crate::schema::{bind, with_identities};
 
@@ -32,6 +33,9 @@ pub(super) struct Reader {
     pub(super) batches: ParquetRecordBatchReader,
     pub(super) identified: SchemaRef,
     pub(super) target: SchemaRef,
+    /// Makes the bytes of rows that don't store them: what compares them again when they are
+    /// written must not be what they are made of.
+    pub(super) values: Values,
 }
 
 impl Reader {
@@ -46,7 +50,8 @@ impl Reader {
             })?;
             if batch.num_rows() > 0 {
                 let identified = with_identities(&batch, &self.identified)?;
-                return Ok(Some(bind(&identified, &self.target)?));
+                let whole = self.values.whole(&identified)?;
+                return Ok(Some(bind(&whole, &self.target)?));
             }
         }
         Ok(None)

@@ -11,6 +11,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
 use crate::commit::DataFile;
+use crate::elide::Values;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::maintain::erase::Erasure;
@@ -18,7 +19,7 @@ use crate::maintain::input::{Input, fetch, look};
 use crate::path::TablePath;
 use crate::read::Snapshot;
 use crate::read::retired::Gone;
-use crate::schema::{PARTITION_COLUMN, bind, with_identities};
+use crate::schema::{PARTITION_COLUMN, VALUE, VALUE_SHAPE, bind, with_identities};
 
 /// Rows of a batch; few, since a wide table's nulls take room too.
 const BATCH_ROWS: usize = 1_024;
@@ -85,7 +86,8 @@ impl Scan {
         Ok((rows.true_count() > 0).then_some(rows))
     }
 
-    /// The file's rows with their columns' identities, all columns or those named.
+    /// The file's rows with their columns' identities and their whole bytes, all columns or those
+    /// named.
     ///
     /// # Errors
     /// `Data` when the file can't be read.
@@ -96,16 +98,22 @@ impl Scan {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let builder =
             ParquetRecordBatchReaderBuilder::try_new_with_options(self.bytes.clone(), options)?;
-        let roots: Vec<usize> = self
-            .input
-            .schema
-            .fields()
-            .iter()
-            .enumerate()
-            .filter(|(_, field)| columns.is_none_or(|names| names.contains(field.name())))
-            .map(|(at, _)| at)
-            .collect();
+        let asked = |schema: &Schema| -> Vec<usize> {
+            let fields = schema.fields().iter().enumerate();
+            let asked = fields
+                .filter(|(_, field)| columns.is_none_or(|names| names.contains(field.name())));
+            asked.map(|(at, _)| at).collect()
+        };
+        // Bytes that aren't stored are made of all columns.
+        let made = self.input.schema.column_with_name(VALUE_SHAPE).is_some()
+            && columns.is_none_or(|names| names.iter().any(|name| name == VALUE));
+        let roots = match made {
+            true => (0..self.input.schema.fields().len()).collect(),
+            false => asked(&self.input.schema),
+        };
         let identified = Arc::new(self.input.schema.project(&roots)?);
+        let asked = asked(&identified);
+        let values = made.then(|| Values::new(identified.fields()));
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
         let batches = builder
             .with_projection(mask)
@@ -115,7 +123,11 @@ impl Scan {
             let batch = batch.map_err(|error| {
                 Error::data("a file of the table can't be read").with_source(error)
             })?;
-            with_identities(&batch, &identified)
+            let batch = with_identities(&batch, &identified)?;
+            match &values {
+                Some(values) => Ok(values.whole(&batch)?.project(&asked)?),
+                None => Ok(batch),
+            }
         }))
     }
 

@@ -7,6 +7,7 @@
 )]
 
 mod compaction;
+mod elision;
 mod end_of_rows;
 mod erasure;
 mod filters;

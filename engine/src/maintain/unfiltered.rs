@@ -30,8 +30,9 @@ const FILES: usize = 64;
 /// Rows of a batch; few, since a wide table's nulls take room too.
 const BATCH_ROWS: usize = 1_024;
 
-/// The columns that hold a record's text.
-const TEXTS: [&str; 3] = ["_key", "_value", "_headers"];
+/// The columns that hold a record's text, or say that others do: of such rows there is no filter of
+/// words before compaction has put their text together.
+const TEXTS: [&str; 4] = ["_key", "_value", "_headers", "_value_shape"];
 
 /// The files that are due for filters at `now_ms`: those without that compaction has no use for.
 /// Pure.

@@ -9,6 +9,12 @@ pub const RESCUED: &str = "_rescued";
 /// The table's partition column; it isn't in the files, and no payload column takes its name.
 pub const PARTITION_COLUMN: &str = "dt";
 
+/// The record's bytes. Null where there are none, and where [`VALUE_SHAPE`] stands for them.
+pub const VALUE: &str = "_value";
+/// What makes `_value` again out of the columns, for rows that don't keep it (`crate::elide`). Only
+/// tables that were written with raw elision have it.
+pub const VALUE_SHAPE: &str = "_value_shape";
+
 /// The envelope's names, in column order. `_key_fields` is only written for structured keys.
 pub const ENVELOPE: [&str; 14] = [
     "_topic",

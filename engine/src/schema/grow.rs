@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 
+use super::envelope::VALUE;
 use super::kind::{Step, is_members, step};
 use super::names::Names;
 
@@ -15,9 +16,8 @@ pub fn grow(reserved: &Schema, discovered: &Schema) -> Option<Schema> {
     let (payload, named): (Vec<_>, Vec<_>) = fields
         .into_iter()
         .partition(|field| !matches!(step(field), Step::Named(_)));
-    let (last, envelope): (Vec<_>, Vec<_>) = named
-        .into_iter()
-        .partition(|field| field.name() == "_value");
+    let (last, envelope): (Vec<_>, Vec<_>) =
+        named.into_iter().partition(|field| field.name() == VALUE);
     let fields: Vec<FieldRef> = payload.into_iter().chain(envelope).chain(last).collect();
     Some(Schema::new_with_metadata(
         fields,

@@ -40,7 +40,7 @@ mod union;
 pub use bind::bind;
 pub use columns::{Column, columns};
 pub use decide::decide;
-pub use envelope::{ENVELOPE, PARTITION_COLUMN, RESCUED, envelope_schema};
+pub use envelope::{ENVELOPE, PARTITION_COLUMN, RESCUED, VALUE, VALUE_SHAPE, envelope_schema};
 pub use grow::grow;
 pub use kind::{KEY, KIND, Kind, Limits, Shape, is_members};
 pub use logical::{Alternate, Logical, logical};

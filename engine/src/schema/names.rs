@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use super::envelope::{ENVELOPE, PARTITION_COLUMN, RESCUED};
+use super::envelope::{ENVELOPE, PARTITION_COLUMN, RESCUED, VALUE_SHAPE};
 use super::kind::{Kind, Shape};
 
 /// Longer names are cut: file systems, catalogs and people give up not far beyond.
@@ -23,7 +23,7 @@ impl Names {
     /// For the table's root, where the envelope and the partition column have their names.
     pub(crate) fn root() -> Self {
         let mut names = Self::object();
-        for name in ENVELOPE.into_iter().chain([PARTITION_COLUMN]) {
+        for name in ENVELOPE.into_iter().chain([PARTITION_COLUMN, VALUE_SHAPE]) {
             names.take(name);
         }
         names

@@ -47,9 +47,10 @@ use column::Column;
 use direct::Attempts;
 use envelope::{Envelope, Envelopes, payload_bytes};
 use group::{WIDE, Waiting};
-use json::Tape;
+pub(crate) use json::Tape;
 pub(crate) use number::is_exact;
-use tape::Token;
+pub(crate) use tape::{Entry, Token};
+pub(crate) use text::{plain_end, unescape};
 use tree::{ROOT, Tree};
 use walk::{Scratch, Walk};
 

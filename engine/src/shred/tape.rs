@@ -3,6 +3,8 @@
 //! An object is followed by its keys and values in turn, a list by its elements; `next` leads past
 //! a whole value. Nothing is copied out of the text, and a tape is used again for the next one.
 
+use std::ops::Range;
+
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Token {
@@ -70,10 +72,14 @@ impl Entry {
             .unwrap_or_default()
     }
 
+    /// Where the whole value stands in the JSON text, quotes included.
+    pub(crate) fn raw_range(self) -> Range<usize> {
+        let quote = usize::from(self.token == Token::Text);
+        (self.start as usize).saturating_sub(quote)..self.end as usize + quote
+    }
+
     /// The whole value as it stands in the JSON text, quotes included.
     pub(crate) fn raw(self, text: &[u8]) -> &[u8] {
-        let quote = usize::from(self.token == Token::Text);
-        text.get((self.start as usize).saturating_sub(quote)..self.end as usize + quote)
-            .unwrap_or_default()
+        text.get(self.raw_range()).unwrap_or_default()
     }
 }

@@ -2,6 +2,7 @@
 //! and builders. Only with the feature `testing`.
 
 mod faulty;
+mod originals;
 mod packs;
 mod rows;
 
@@ -15,6 +16,7 @@ use crate::clock::Clock;
 use crate::lake::{Lake, LakeOptions};
 
 pub use faulty::{FaultyStore, Step};
+pub use originals::{Original, originals};
 pub use packs::change_packs;
 pub use rows::rows_file;
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::future::try_join_all;
 
 use crate::commit::DataFile;
+use crate::elide::{Raw, elide, is_possible, shape_field};
 use crate::encode::{Encoded, encode};
 use crate::error::Result;
 use crate::fault;
@@ -34,7 +35,12 @@ impl Run {
             return Ok(Vec::new());
         }
         let batches = decide(&self.log.schema(), batches)?;
-        let discovered = columns(&batches);
+        let elides = self.plan.raw == Raw::Elide && is_possible(&self.log.schema());
+        let mut discovered = columns(&batches);
+        if elides {
+            let shape = Schema::new(vec![shape_field()]);
+            discovered = grow(&discovered, &shape).unwrap_or(discovered);
+        }
         let reserved = self.until_settled("reserve columns", |run| run.log.reserve(&discovered))?;
         fault::point("before_encode");
         let days = by_day(&batches, self.lake.clock().now_us())?;
@@ -49,7 +55,10 @@ impl Run {
         for (path, rows) in named {
             let (batches, reserved) = (Arc::clone(&batches), Arc::clone(&reserved));
             let encoded = self.lake.compute(move || {
-                let rows = rows.gather(&batches)?;
+                let mut rows = rows.gather(&batches)?;
+                if elides {
+                    rows = elide(rows)?;
+                }
                 let file_schema = Arc::new(project(&reserved, &columns(&rows))?);
                 encode(&rows, &file_schema)
             });

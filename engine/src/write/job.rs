@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::budget::Held;
 use crate::commit::{Cut, DataFile, GRACE, Move, TableLog};
+use crate::elide::Raw;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault;
 use crate::lake::Lake;
@@ -34,6 +35,7 @@ pub(super) struct Plan {
     pub(super) table: TablePath,
     pub(super) live: Vec<Arc<LiveBatch>>,
     pub(super) moves: Vec<Move>,
+    pub(super) raw: Raw,
     pub(super) retry: Retry,
     /// What the cut holds of the worker's memory, given back when the job ends, even when nobody
     /// waits for it any more.

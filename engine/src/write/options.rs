@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::budget::Budget;
+use crate::elide::Raw;
 use crate::path::TablePath;
 use crate::record::TopicId;
 use crate::schema::Limits;
@@ -23,6 +24,9 @@ pub struct WriterOptions {
     pub owner: String,
     /// Which values are taken for JSON.
     pub converter: Converter,
+    /// Whether records keep their text where their columns say it all. Eliding makes files smaller
+    /// and takes readers other than Eddy `_value` away.
+    pub raw: Raw,
     /// How wide and deep the table's columns may grow.
     pub limits: Limits,
     /// When a cut comes.
@@ -47,6 +51,7 @@ impl WriterOptions {
             topic_id,
             owner: owner.into(),
             converter: Converter::default(),
+            raw: Raw::default(),
             limits: Limits::default(),
             cut: CutPolicy::default(),
             retry: Retry::default(),

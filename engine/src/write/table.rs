@@ -191,16 +191,15 @@ impl TableWriter {
         let buffer = self.buffer.take();
         let (moves, flight_moves) = self.plan_moves();
         // What the commit encodes comes on top of the rows, which stay readable until it lands.
-        let held = self
-            .options
-            .budget
-            .hold(buffer.bytes + buffer.bytes / ENCODED_PART);
+        let encoded = buffer.bytes / ENCODED_PART + self.options.raw.shapes_bytes(buffer.bytes);
+        let held = self.options.budget.hold(buffer.bytes + encoded);
         self.report();
         let plan = Plan {
             id: self.lake.clock().new_id(),
             table: self.options.table.clone(),
             live: buffer.batches,
             moves,
+            raw: self.options.raw,
             retry: self.options.retry,
             held,
         };

@@ -6,18 +6,20 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Int32Type, Int64Type, Schema};
 use bytes::Bytes;
 use object_store::{Error as StoreError, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::commit::cut::DataFile;
+use crate::elide::Values;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::path::TablePath;
 use crate::read::Snapshot;
 use crate::record::TopicId;
+use crate::schema::{VALUE, VALUE_SHAPE};
 
 /// The offsets of each partition's rows.
 pub(super) type Offsets = BTreeMap<(TopicId, i32), Vec<i64>>;
@@ -36,7 +38,7 @@ pub(super) fn read_offsets(lake: &Lake, table: &TablePath, snapshot: &Snapshot) 
         let bytes = read(lake, table, &file.path)??;
         check_columns(&bytes, file, table, snapshot)?;
         let mut rows = 0;
-        for row in envelopes(bytes, &file.path)? {
+        for row in envelopes(bytes, &file.path, &snapshot.schema)? {
             offsets.entry(row.key).or_default().push(row.offset);
             rows += 1;
         }
@@ -52,12 +54,17 @@ pub(super) fn read_offsets(lake: &Lake, table: &TablePath, snapshot: &Snapshot) 
 
 /// 4: a rewrite keeps the multiset of rows, keys and values included. What was removed for good
 /// since can't be compared any more.
-pub(super) fn check_rewrite(lake: &Lake, table: &TablePath, rewritten: &Rewritten) -> Result<()> {
+pub(super) fn check_rewrite(
+    lake: &Lake,
+    table: &TablePath,
+    rewritten: &Rewritten,
+    reserved: &Schema,
+) -> Result<()> {
     let gather = |paths: &[String]| -> Result<Option<Vec<Envelope>>> {
         let mut rows = Vec::new();
         for path in paths {
             match read(lake, table, path)? {
-                Ok(bytes) => rows.extend(envelopes(bytes, path)?),
+                Ok(bytes) => rows.extend(envelopes(bytes, path, reserved)?),
                 Err(StoreError::NotFound { .. }) => return Ok(None),
                 Err(error) => return Err(error.into()),
             }
@@ -95,12 +102,21 @@ fn read(
     lake.wait(async move { store.get(&location).await?.bytes().await })
 }
 
-fn envelopes(bytes: Bytes, path: &str) -> Result<Vec<Envelope>> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
-    let wanted = ["_topic_id", "_partition", "_offset", "_key", "_value"];
-    let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
+fn envelopes(bytes: Bytes, path: &str, reserved: &Schema) -> Result<Vec<Envelope>> {
+    let mut builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
     let mut rows = Vec::new();
-    for batch in builder.with_projection(mask).build()? {
+    if builder.schema().column_with_name(VALUE_SHAPE).is_some() {
+        // Bytes that aren't stored are made of all columns.
+        let values = Values::of_file(builder.schema(), reserved)?;
+        for batch in builder.build()? {
+            gather(&values.whole(&batch?)?, path, &mut rows)?;
+        }
+        return Ok(rows);
+    }
+    let wanted = ["_topic_id", "_partition", "_offset", "_key", VALUE];
+    let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
+    builder = builder.with_projection(mask);
+    for batch in builder.build()? {
         gather(&batch?, path, &mut rows)?;
     }
     Ok(rows)
@@ -116,7 +132,7 @@ fn gather(batch: &RecordBatch, path: &str, rows: &mut Vec<Envelope>) -> Result<(
     let partitions = column("_partition")?.as_primitive::<Int32Type>();
     let offsets = column("_offset")?.as_primitive::<Int64Type>();
     // Files that tests make by hand have neither.
-    let contents = ["_key", "_value"].map(|name| batch.column_by_name(name));
+    let contents = ["_key", VALUE].map(|name| batch.column_by_name(name));
     for row in 0..batch.num_rows() {
         let mut hasher = DefaultHasher::new();
         for content in contents.into_iter().flatten() {

@@ -42,7 +42,7 @@ impl World {
     }
 
     /// How many row groups may hold it, and of how many nothing is known.
-    fn may_hold(&self, wanted: &Wanted) -> (usize, usize) {
+    pub(super) fn may_hold(&self, wanted: &Wanted) -> (usize, usize) {
         let verdict = self.ask(wanted);
         let known = verdict.row_groups.iter().flatten().flatten();
         let unknown = verdict.row_groups.iter().filter(|file| file.is_none());

@@ -3,6 +3,7 @@
 //! split into batches, files, commits, writers and lives of a writer.
 
 mod depth;
+mod elided;
 mod plain;
 mod racing;
 mod values;
@@ -13,6 +14,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use self::values::{Record as Sent, records};
 use super::*;
+use crate::elide::Raw;
 use crate::schema::Limits;
 use crate::testing::scale;
 
@@ -38,11 +40,12 @@ struct Case {
     /// For each record its partition, the days before today, and what happens behind it.
     steps: Vec<(usize, i64, Then)>,
     limits: Limits,
+    raw: Raw,
 }
 
 impl std::fmt::Debug for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "{:?}", self.limits)?;
+        writeln!(f, "{:?} {:?}", self.limits, self.raw)?;
         for (record, step) in self.records.iter().zip(&self.steps) {
             writeln!(f, "{step:?} {}", String::from_utf8_lossy(record.bytes()))?;
         }
@@ -63,10 +66,13 @@ fn case() -> impl Strategy<Value = Case> {
     (records(10), 1..3_usize).prop_flat_map(move |(records, partitions)| {
         let step = (0..partitions, 0..2_i64, then.clone());
         let steps = prop::collection::vec(step, records.len());
-        (Just(records), steps, limits()).prop_map(|(records, steps, limits)| Case {
+        let raw = select(vec![Raw::Keep, Raw::Elide]);
+        let parts = (Just(records), steps, limits(), raw);
+        parts.prop_map(|(records, steps, limits, raw)| Case {
             records,
             steps,
             limits,
+            raw,
         })
     })
 }
@@ -95,9 +101,10 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(lake: &'a Lake, table: TablePath, limits: Limits) -> Self {
+    fn new(lake: &'a Lake, table: TablePath, limits: Limits, raw: Raw) -> Self {
         let mut options = WriterOptions::new(table, "orders", topic(), "sink");
         options.limits = limits;
+        options.raw = raw;
         Self {
             lake,
             options,
@@ -190,7 +197,7 @@ impl<'a> Run<'a> {
 
 fn check(lake: &Lake, number: u32, case: &Case) {
     let table = lake.table("topics", &format!("any-{number}"));
-    let mut run = Run::new(lake, table, case.limits);
+    let mut run = Run::new(lake, table, case.limits, case.raw);
     for (sent, (partition, days, then)) in case.records.iter().zip(&case.steps) {
         run.step(sent, *partition, *days, *then);
     }
