@@ -1,4 +1,4 @@
-//! The engine's error without the crates that its conversions name: what is fuzzed makes two kinds.
+//! The engine's error without the crates that its conversions name: what is fuzzed makes few kinds.
 
 /// What a fallible call returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -10,6 +10,11 @@ pub struct Error(#[allow(dead_code, reason = "it is printed")] String);
 impl Error {
     /// A broken promise.
     pub fn internal(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+
+    /// What isn't what it should be.
+    pub fn data(message: impl Into<String>) -> Self {
         Self(message.into())
     }
 }

@@ -10,6 +10,8 @@ use crate::harness::lake::TestLake;
 use crate::harness::process::{Eddy, Start};
 use crate::harness::services::services;
 use crate::harness::wait::{PATIENCE, wait_equal, wait_for, wait_until};
+use crate::proof::every_record_is_there_once;
+use crate::readers::agree;
 
 /// A process that records `source` and can send to `target` under the name `target`.
 fn start(lake: &TestLake, source: &Topic, target: &Topic) -> Eddy {
@@ -290,4 +292,59 @@ fn a_column_that_no_commit_holds_yet_is_said_to_be_so() {
         .unwrap_err();
     let hint = refused.body["error"]["hint"].as_str().expect("a hint");
     assert!(hint.contains("not committed"), "{refused:?}");
+}
+
+/// Values as programs write them, in files that hold them as columns and shapes only.
+fn comes_back_without_its_text(lake: &TestLake) {
+    let source = Topic::create("elided", 2);
+    let target = Topic::create("elided_again", 2);
+    let mut records = odd_records(2);
+    for n in 0..200 {
+        let value = match n % 4 {
+            0 => format!("{{\"id\": {n}, \"name\": \"caf\\u00e9 {n}\", \"none\": null}}"),
+            1 => format!("{{\"id\":{n},\"price\":{n}.50,\"tags\":[\"a\",\"{n}\"]}}"),
+            2 => format!("{{\"id\":\"no {n}\",\"deep\":[{{\"er\":{{\"x\":{n}}}}}]}}"),
+            _ => format!("{{\"only {n}\": true}}"),
+        };
+        records.push(Produce {
+            partition: n % 2,
+            key: None,
+            value: Some(value.into_bytes()),
+            headers: Vec::new(),
+            timestamp_ms: Some(1_750_000_000_000),
+        });
+    }
+    source.produce(&records);
+    let settings = [("topics", source.name.as_str()), ("value.raw", "elide")];
+    let to = [
+        ("bootstrap.servers", services().kafka.as_str()),
+        ("topic", target.name.as_str()),
+    ];
+    let eddy = Start::on(lake)
+        .connector(&source.name, &settings)
+        .destination("target", "kafka", &to)
+        .ready();
+    let http = eddy.http();
+    wait_committed(&http, &source, records.len());
+    let shapes = format!("SELECT count(_value_shape) AS n FROM {}", source.name);
+    let elided = http.sql(&shapes)[0]["n"].as_i64().expect("a count");
+    assert!(elided >= 150, "{elided} rows gave up their bytes");
+    // DuckDB reads the columns of all rows, and the bytes of those that have them.
+    every_record_is_there_once(&eddy, lake, &source, records.len());
+    agree(&eddy, lake, &source.name, &["id", "_offset"]);
+
+    let answer = http.sql(&format!("SELECT * INTO target FROM {}", source.name));
+    assert_eq!(answer[0]["records"], json!(records.len()));
+    wait_done(&http, answer[0]["replay_id"].as_str().expect("an id"));
+    assert_eq!(target.consume(), source.consume(), "E7");
+}
+
+#[test]
+fn e7_records_whose_files_do_not_hold_their_text_come_back_from_local_disk() {
+    comes_back_without_its_text(&TestLake::local());
+}
+
+#[test]
+fn e7_records_whose_files_do_not_hold_their_text_come_back_from_s3() {
+    comes_back_without_its_text(&TestLake::s3());
 }

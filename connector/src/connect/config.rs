@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use eddy_engine::elide::Raw;
 use eddy_engine::schema::Limits;
 use eddy_engine::shred::Converter;
 use fancy_regex::Regex;
@@ -33,6 +34,9 @@ pub struct ConnectorConfig {
     pub flush_interval: Duration,
     /// `value.converter`: `auto`, `json` or the class of Connect's; any other counts as `auto`.
     pub converter: Converter,
+    /// `value.raw`: whether records keep their text (`keep`), or only what their columns don't say
+    /// (`elide`).
+    pub raw: Raw,
     /// `limits.leaves`, `limits.keys`, `limits.depth`.
     pub limits: Limits,
     /// What to do when the broker and the table don't fit together.
@@ -101,11 +105,12 @@ pub enum TopicRecreated {
     New,
 }
 
+const RAW: [(&str, Raw); 2] = [("keep", Raw::Keep), ("elide", Raw::Elide)];
 const OVERRIDE: &str = "consumer.override.";
 const JSON_CONVERTER: &str = "org.apache.kafka.connect.json.JsonConverter";
 
 /// The keys that mean something, and those of Connect that an `EddySink` needs no more.
-const KNOWN: [&str; 20] = [
+const KNOWN: [&str; 21] = [
     "name",
     "connector.class",
     "topics",
@@ -121,6 +126,7 @@ const KNOWN: [&str; 20] = [
     "start",
     "key.converter",
     "value.converter",
+    "value.raw",
     "header.converter",
     "key.converter.schemas.enable",
     "value.converter.schemas.enable",
@@ -177,6 +183,7 @@ impl ConnectorConfig {
                     .unwrap_or(10_000),
             ),
             converter: reader.converter(),
+            raw: reader.choice("value.raw", &RAW, Raw::Keep)?,
             limits: Limits {
                 leaves: reader.number("limits.leaves", limits.leaves, 1, 1_000_000)?,
                 keys: reader.number("limits.keys", limits.keys, 1, 1_000_000)?,
@@ -357,6 +364,20 @@ mod tests {
             let config = parse(&[("topics", "a"), ("value.converter", value)]).unwrap();
             assert_eq!(config.converter, Converter::Json);
         }
+    }
+
+    #[test]
+    fn raw_elision_is_off_unless_it_is_asked_for_by_its_word() {
+        let raw = |value| parse(&[("topics", "a"), ("value.raw", value)]);
+        assert_eq!(raw("").unwrap().raw, Raw::Keep);
+        assert_eq!(raw("keep").unwrap().raw, Raw::Keep);
+        assert_eq!(raw("elide").unwrap().raw, Raw::Elide);
+        let error = raw("drop").unwrap_err().to_string();
+        assert!(error.contains("`value.raw` is `drop`"), "{error}");
+        assert!(
+            error.contains("`keep`") && error.contains("`elide`"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -256,6 +256,7 @@ fn open(settings: &TaskSettings, slot: &mut Slot, topic: &TopicDescription) -> R
     }
     let mut options = WriterOptions::new(table, &slot.name, topic.id.clone(), config.name.as_str());
     options.converter = config.converter;
+    options.raw = config.raw;
     options.limits = config.limits;
     let policy = CutPolicy::default();
     options.cut = CutPolicy {

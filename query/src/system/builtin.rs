@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use eddy_engine::commit::Since;
-use eddy_engine::schema::{KEY, KIND};
+use eddy_engine::schema::{KEY, KIND, VALUE};
 use serde::Serialize;
 
 use super::rows::{COUNT, TEXT, batches, rfc3339, schema, time};
@@ -133,7 +133,10 @@ pub(crate) fn table_columns(view: &View) -> Vec<ColumnRow> {
         let (stored, first) = match &column.source {
             Source::Stored(name) => (Some(name.as_str()), Some(name)),
             Source::Drifted(drifted) => (None, drifted.stored.first()),
-            Source::Day | Source::File | Source::TextOf(_) => (None, None),
+            Source::Original(_) => (Some(VALUE), None),
+            Source::Day | Source::File | Source::TextOf(_) | Source::OriginalText(_) => {
+                (None, None)
+            }
         };
         let metadata = |name| {
             let field = view.schema.field_with_name(first?).ok()?;

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
-use eddy_engine::schema::logical;
+use eddy_engine::schema::{VALUE, logical};
 
+use super::original::Original;
 use super::view::{DT, FILE, HIDDEN, KEY_TEXT, VALUE_TEXT};
 use crate::logical::{Alternate, Drift, Shape};
 
@@ -35,6 +36,10 @@ pub(crate) enum Source {
     File,
     /// The text of a stored column of bytes.
     TextOf(&'static str),
+    /// The record's bytes, where rows don't store them.
+    Original(Arc<Original>),
+    /// Their text.
+    OriginalText(Arc<Original>),
     /// The text of several stored columns.
     Drifted(Arc<Drifted>),
 }
@@ -82,6 +87,7 @@ impl SqlColumns {
             };
             drifted.insert(column.name, Arc::new(column_of));
         }
+        let original = Original::of(schema).map(Arc::new);
         let mut list = Vec::with_capacity(schema.fields().len() + 3);
         for field in schema.fields() {
             let stored = field.name();
@@ -89,7 +95,10 @@ impl SqlColumns {
                 let source = Source::Drifted(Arc::clone(found));
                 list.push(column(stored, DataType::Utf8, source));
             }
-            let source = Source::Stored(stored.clone());
+            let source = match &original {
+                Some(original) if stored == VALUE => Source::Original(Arc::clone(original)),
+                _ => Source::Stored(stored.clone()),
+            };
             let data_type = field.data_type().clone();
             match beside.get(stored) {
                 Some(name) => list.push(SqlColumn {
@@ -101,10 +110,15 @@ impl SqlColumns {
             }
         }
         list.push(column(DT, DataType::Utf8, Source::Day));
-        for (text, bytes) in [(KEY_TEXT, "_key"), (VALUE_TEXT, "_value")] {
-            if schema.column_with_name(bytes).is_some() {
-                list.push(column(text, DataType::Utf8, Source::TextOf(bytes)));
+        for (text, bytes) in [(KEY_TEXT, "_key"), (VALUE_TEXT, VALUE)] {
+            if schema.column_with_name(bytes).is_none() {
+                continue;
             }
+            let source = match &original {
+                Some(original) if bytes == VALUE => Source::OriginalText(Arc::clone(original)),
+                _ => Source::TextOf(bytes),
+            };
+            list.push(column(text, DataType::Utf8, source));
         }
         Self::new(list)
     }

@@ -125,6 +125,9 @@ fn stored(view: &View, sources: &[&Source]) -> SchemaRef {
             Source::TextOf(bytes) => names.push(bytes),
             Source::Day => names.push(DT),
             Source::File => {}
+            Source::Original(original) | Source::OriginalText(original) => {
+                names.extend(original.stored());
+            }
             Source::Drifted(drifted) => names.extend(drifted.stored.iter().map(String::as_str)),
         }
     }

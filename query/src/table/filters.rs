@@ -44,7 +44,8 @@ fn in_stored(columns: &SqlColumns, filter: &Expr) -> Result<Option<Expr>> {
         Ok(Transformed::yes(match &found.source {
             Source::Stored(name) => named(name),
             Source::Day => named(DT),
-            Source::TextOf(_) | Source::File => {
+            // Nor do they have bytes that are made of the columns.
+            Source::TextOf(_) | Source::File | Source::Original(_) | Source::OriginalText(_) => {
                 known = false;
                 expr
             }

@@ -18,6 +18,7 @@ mod filters;
 mod leaves;
 mod live;
 mod needle;
+mod original;
 mod provider;
 mod prune;
 mod view;

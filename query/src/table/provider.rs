@@ -35,6 +35,7 @@ use super::filters::{for_files, named};
 use super::leaves;
 use super::live::live_batches;
 use super::needle;
+use super::original::Original;
 use super::prune::{day_of, prune};
 use super::view::{AsOf, DT, FILE, Rows, View};
 use crate::error::Error;
@@ -270,11 +271,18 @@ pub(super) fn made_of(
         let call = ScalarFunctionExpr::try_new(function, arguments, schema, config)?;
         Ok(Arc::new(call))
     };
+    let columns_of =
+        |original: &Original| -> Result<Vec<_>> { original.stored().map(stored).collect() };
     match source {
         Source::Stored(name) => stored(name),
         Source::Day => stored(DT),
         Source::File => stored(FILE),
         Source::TextOf(bytes) => call(utf8_text(), vec![stored(bytes)?]),
+        Source::Original(original) => call(original.function(), columns_of(original)?),
+        Source::OriginalText(original) => {
+            let bytes = call(original.function(), columns_of(original)?)?;
+            call(utf8_text(), vec![bytes])
+        }
         Source::Drifted(drifted) => {
             let shapes = ScalarValue::Utf8(Some(drifted.shapes.clone()));
             let mut arguments: Vec<Arc<dyn PhysicalExpr>> = vec![Arc::new(Literal::new(shapes))];
@@ -323,6 +331,9 @@ impl TableProvider for TopicTable {
                 Source::Stored(name) => wanted.push(name),
                 Source::Day | Source::File => {}
                 Source::TextOf(bytes) => wanted.push(bytes),
+                Source::Original(original) | Source::OriginalText(original) => {
+                    wanted.extend(original.stored());
+                }
                 Source::Drifted(drifted) => {
                     wanted.extend(drifted.stored.iter().map(String::as_str));
                 }

@@ -7,6 +7,8 @@
     clippy::indexing_slicing
 )]
 
+mod original;
+
 use serde_json::json;
 
 use crate::query::Request;

@@ -7,6 +7,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use eddy_engine::commit::DataFile;
 use eddy_engine::read::SchemaHistory;
+use eddy_engine::schema::{VALUE, VALUE_SHAPE};
 use eddy_engine::{Position, TablePath, TopicId};
 
 use super::columns::SqlColumns;
@@ -17,8 +18,8 @@ pub(crate) const DT: &str = "dt";
 /// The file of a row, null for a live one. No payload column's name has a control character.
 pub(crate) const FILE: &str = "\u{1}file";
 
-/// Columns that `*` leaves out: the record's bytes, and their text.
-pub(crate) const HIDDEN: &[&str] = &["_key", "_value", "_headers", KEY_TEXT, VALUE_TEXT];
+/// Columns that `*` leaves out: the record's bytes, their text, and what they are made of.
+pub(crate) const HIDDEN: &[&str] = &["_key", VALUE, "_headers", KEY_TEXT, VALUE_TEXT, VALUE_SHAPE];
 
 /// The key as text, null where it isn't UTF-8.
 pub(super) const KEY_TEXT: &str = "_key_text";

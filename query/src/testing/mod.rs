@@ -13,6 +13,7 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::json::LineDelimitedWriter;
+use eddy_engine::elide::Raw;
 use eddy_engine::testing::disk_lake;
 use eddy_engine::write::{Start, TableWriter, WriterOptions};
 use eddy_engine::{Clock, Header, Lake, Record, TimestampType, TopicId};
@@ -61,9 +62,14 @@ impl World {
     }
 
     pub(crate) fn writer(&self, topic: &str, partitions: i32) -> Topic {
+        self.writer_with(topic, partitions, Raw::Keep)
+    }
+
+    pub(crate) fn writer_with(&self, topic: &str, partitions: i32, raw: Raw) -> Topic {
         let table = self.lake.table("topics", topic);
         let id = TopicId::new(format!("id-of-{topic}"));
-        let options = WriterOptions::new(table, topic, id, "tests");
+        let mut options = WriterOptions::new(table, topic, id, "tests");
+        options.raw = raw;
         let mut writer = TableWriter::open(&self.lake, options).unwrap();
         let starts: Vec<(i32, Start)> = (0..partitions).map(|one| (one, Start::at(0))).collect();
         writer.assign(&starts).unwrap();
@@ -125,7 +131,7 @@ impl World {
 /// A topic and the writer of its table.
 pub(crate) struct Topic {
     pub(crate) writer: TableWriter,
-    next: Vec<i64>,
+    pub(crate) next: Vec<i64>,
 }
 
 impl Topic {
