@@ -2,7 +2,10 @@
 //!
 //! The three sets of real events as they are, the audit logs again with other values in the same
 //! shapes, and generated events; each through a writer in the default configuration, which keeps
-//! the raw bytes of every record, and then compacted. Needs the program `gzip`.
+//! the raw bytes of every record, and through one that elides them where columns and shape say the
+//! same, and then compacted. What the columns take alone, without any way back to the bytes, is
+//! the size of the files that keep them without the chunks of `_value`. Every row of the elided
+//! table is read back and compared. Needs the program `gzip`.
 //!
 //! `EDDY_BENCH_MB` changes the size of the two large sets.
 
@@ -27,15 +30,25 @@ mod events;
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::Int64Type;
+use bytes::Bytes;
 use eddy_engine::budget::Budget;
+use eddy_engine::elide::{Raw, Values};
 use eddy_engine::maintain::{Compaction, Keeper, Policy};
 use eddy_engine::path::TablePath;
 use eddy_engine::read::Snapshot;
+use eddy_engine::schema::{VALUE, VALUE_SHAPE};
 use eddy_engine::write::{Start, TableWriter, WriterOptions};
 use eddy_engine::{Lake, TopicId};
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 
 const REAL: [(&str, &str); 3] = [
     (
@@ -62,8 +75,11 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let lake = disk::lake(&runtime, folder.path());
-    println!("raw bytes kept; in parentheses parts of gzip -6");
-    println!("events        records   JSON MB   gzip MB   files MB         compacted MB");
+    println!("MB on disk, raw bytes kept, elided and left out; in parentheses parts of gzip -6");
+    println!(
+        "events        records   JSON MB   gzip MB   files      {:<15} {:<15} {:<15} rows elided",
+        "kept", "elided", "without"
+    );
     for (name, lines) in REAL {
         let events: Vec<String> = lines.lines().map(|line| payload(line).to_owned()).collect();
         measure(&lake, name, &events);
@@ -97,28 +113,60 @@ fn up_to(bytes: usize, mut next: impl FnMut(u64) -> String) -> Vec<String> {
 }
 
 fn measure(lake: &Lake, name: &str, events: &[String]) {
-    let table = lake.table("topics", &name.replace(' ', "-"));
-    write(lake, &table, events);
-    let written = data_bytes(lake, &table);
-    compact(lake, &table);
-    let compacted = data_bytes(lake, &table);
+    let kept = lake.table("topics", &name.replace(' ', "-"));
+    let elided = lake.table("topics", &format!("{}-elided", kept.topic()));
+    write(lake, &kept, events, Raw::Keep);
+    write(lake, &elided, events, Raw::Elide);
     let json: usize = events.iter().map(|event| event.len() + 1).sum();
     let gzip = gzip(events) as f64;
-    println!(
-        "{name:<12} {:>8}  {:>8.2}  {:>8.2}   {:>8.2} ({:.2})    {:>8.2} ({:.2})",
-        events.len(),
-        json as f64 / 1e6,
-        gzip / 1e6,
-        written / 1e6,
-        written / gzip,
-        compacted / 1e6,
-        compacted / gzip,
-    );
+    for how in ["written", "compacted"] {
+        if how == "compacted" {
+            compact(lake, &kept);
+            compact(lake, &elided);
+        }
+        let (whole, raw) = data_bytes(lake, &kept);
+        let (less, _) = data_bytes(lake, &elided);
+        let size = |bytes: f64| format!("{:>8.2} ({:.2})", bytes / 1e6, bytes / gzip);
+        println!(
+            "{name:<12} {:>8}  {:>8.2}  {:>8.2}   {how:<9} {} {} {} {:>8.3}",
+            events.len(),
+            json as f64 / 1e6,
+            gzip / 1e6,
+            size(whole),
+            size(less),
+            size(whole - raw),
+            share_elided(lake, &elided, events),
+        );
+    }
 }
 
-fn write(lake: &Lake, table: &TablePath, events: &[String]) {
+/// The part of the rows that don't store their bytes; all have them.
+fn share_elided(lake: &Lake, table: &TablePath, events: &[String]) -> f64 {
+    let snapshot = Snapshot::load(lake, table, None).unwrap().unwrap();
+    let (mut rows, mut elided) = (0, 0);
+    for file in snapshot.files.iter() {
+        let bytes = fetch(lake, &table.object(&file.path));
+        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+        let values = Values::of_file(builder.schema(), &snapshot.schema).unwrap();
+        for batch in builder.build().unwrap() {
+            let batch = batch.unwrap();
+            let made = values.of(batch.columns()).unwrap();
+            let offsets = batch["_offset"].as_primitive::<Int64Type>();
+            for (row, offset) in offsets.values().iter().enumerate() {
+                assert_eq!(made.value(row), events[*offset as usize].as_bytes(), "E7");
+            }
+            rows += batch.num_rows();
+            elided += batch[VALUE].null_count();
+        }
+    }
+    assert_eq!(rows, events.len());
+    elided as f64 / rows as f64
+}
+
+fn write(lake: &Lake, table: &TablePath, events: &[String], raw: Raw) {
     let id = TopicId::new("bench");
-    let options = WriterOptions::new(table.clone(), table.topic(), id, "bench");
+    let mut options = WriterOptions::new(table.clone(), table.topic(), id, "bench");
+    options.raw = raw;
     let mut writer = TableWriter::open(lake, options).unwrap();
     writer.assign(&[(0, Start::at(0))]).unwrap();
     for (offset, event) in (0..).zip(events) {
@@ -154,9 +202,34 @@ fn compact(lake: &Lake, table: &TablePath) {
     keeper.pass(table, &policy, &halt).unwrap();
 }
 
-fn data_bytes(lake: &Lake, table: &TablePath) -> f64 {
+/// The bytes of a table's files, and those of `_value` and `_value_shape` among them.
+fn data_bytes(lake: &Lake, table: &TablePath) -> (f64, f64) {
     let snapshot = Snapshot::load(lake, table, None).unwrap().unwrap();
-    snapshot.files.iter().map(|file| file.size).sum::<u64>() as f64
+    let (mut whole, mut raw) = (0, 0);
+    for file in snapshot.files.iter() {
+        whole += file.size;
+        raw += chunk_bytes(lake, &table.object(&file.path));
+    }
+    (whole as f64, raw as f64)
+}
+
+fn chunk_bytes(lake: &Lake, object: &Path) -> u64 {
+    let reader = SerializedFileReader::new(fetch(lake, object)).unwrap();
+    let groups = reader.metadata().row_groups().iter();
+    let chunks = groups.flat_map(|group| group.columns());
+    chunks
+        .filter(|chunk| {
+            let root = chunk.column_path().parts().first();
+            root.is_some_and(|root| root == VALUE || root == VALUE_SHAPE)
+        })
+        .map(|chunk| u64::try_from(chunk.compressed_size()).unwrap())
+        .sum()
+}
+
+fn fetch(lake: &Lake, object: &Path) -> Bytes {
+    let (store, object) = (Arc::clone(lake.store()), object.clone());
+    let bytes = lake.wait(async move { store.get(&object).await?.bytes().await });
+    bytes.unwrap().unwrap()
 }
 
 /// The bytes that `gzip -6` makes of the events, one a line.
