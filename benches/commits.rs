@@ -16,6 +16,9 @@
 )]
 #![allow(missing_docs)]
 
+#[allow(dead_code, unused_imports, reason = "it has a test of its own")]
+#[path = "../src/allocator.rs"]
+mod allocator;
 #[allow(dead_code, reason = "what is on disk is another benchmark's question")]
 #[path = "load/disk.rs"]
 mod disk;
@@ -35,10 +38,6 @@ use eddy_engine::read::Snapshot;
 use eddy_engine::write::{Start, TableWriter, WriterOptions};
 use events::{Seeded, event};
 
-/// The one that the binary has.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Records of a commit.
 const RECORDS: i64 = 5;
 /// Commits around the one in question, so that noise of the machine evens out and one checkpoint is
@@ -48,6 +47,7 @@ const WINDOW: usize = 100;
 const REFRESHES: usize = 300;
 
 fn main() {
+    allocator::start();
     let commits = number("EDDY_BENCH_COMMITS", 10_000);
     let partitions = i32::try_from(number("EDDY_BENCH_PARTITIONS", 4)).unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -16,6 +16,9 @@
 )]
 #![allow(missing_docs)]
 
+#[allow(dead_code, unused_imports, reason = "it has a test of its own")]
+#[path = "../src/allocator.rs"]
+mod allocator;
 #[allow(dead_code, reason = "what is on disk is another benchmark's question")]
 #[path = "load/disk.rs"]
 mod disk;
@@ -43,10 +46,6 @@ use eddy_engine::{Clock, Lake, TopicId};
 use events::{Seeded, event};
 use tokio::runtime::Runtime;
 
-/// The one that the binary has.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const PARTITIONS: i32 = 4;
 /// Events of a small file.
 const EVENTS: u64 = 500;
@@ -58,6 +57,7 @@ const FEW: usize = 32;
 const MEMORY: usize = 800 << 20;
 
 fn main() {
+    allocator::start();
     let wanted: usize = std::env::var("EDDY_BENCH_FILES").map_or(2_000, |text| {
         text.parse().expect("EDDY_BENCH_FILES is a number")
     });

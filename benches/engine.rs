@@ -14,6 +14,9 @@
 )]
 #![allow(missing_docs)]
 
+#[allow(dead_code, unused_imports, reason = "it has a test of its own")]
+#[path = "../src/allocator.rs"]
+mod allocator;
 #[path = "load/audit.rs"]
 mod audit;
 #[path = "load/events.rs"]
@@ -28,14 +31,11 @@ use eddy_engine::write::{Start, TableWriter, WriterOptions};
 use eddy_engine::{Clock, Lake, LakeOptions, Record, TimestampType, TopicId};
 use events::{Seeded, event};
 
-/// The one that the binary has.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Records between two publications of live rows, as a worker at full speed has them.
 const PUBLISH: usize = 40_000;
 
 fn main() {
+    allocator::start();
     let megabytes = std::env::var("EDDY_BENCH_MB").map_or(400, |text| {
         text.parse()
             .expect("EDDY_BENCH_MB is a number of megabytes")

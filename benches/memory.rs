@@ -21,6 +21,9 @@
 )]
 #![allow(missing_docs)]
 
+#[allow(dead_code, unused_imports, reason = "it has a test of its own")]
+#[path = "../src/allocator.rs"]
+mod allocator;
 #[allow(dead_code, reason = "other benchmarks need the rest")]
 #[path = "load/disk.rs"]
 mod disk;
@@ -40,10 +43,6 @@ use eddy_engine::read::Snapshot;
 use eddy_engine::write::{CutPolicy, Start, TableWriter, WriterOptions};
 use eddy_engine::{Clock, Lake, Record, TimestampType, TopicId};
 use events::{Seeded, event};
-
-/// The one that the binary has.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// `worker.memory`, and its parts for one task as `connector/src/connect/memory.rs` divides it.
 const MEMORY: usize = 512 << 20;
@@ -92,6 +91,7 @@ const CASES: [Case; 3] = [
 ];
 
 fn main() {
+    allocator::start();
     let named = |name: &str| CASES.into_iter().find(|case| case.name == name);
     if let Ok(name) = std::env::var("EDDY_BENCH_CASE") {
         return run(named(&name).expect("a case"));

@@ -17,6 +17,9 @@
 )]
 #![allow(missing_docs)]
 
+#[allow(dead_code, unused_imports, reason = "it has a test of its own")]
+#[path = "../src/allocator.rs"]
+mod allocator;
 #[path = "load/audit.rs"]
 mod audit;
 #[allow(dead_code, reason = "other benchmarks need the rest")]
@@ -47,10 +50,6 @@ use object_store::path::Path;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
-/// The one that the binary has.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const REAL: [(&str, &str); 3] = [
     (
         "audit logs",
@@ -70,6 +69,7 @@ const REAL: [(&str, &str); 3] = [
 const LOOK: usize = 10_000;
 
 fn main() {
+    allocator::start();
     let megabytes: usize = std::env::var("EDDY_BENCH_MB")
         .map_or(100, |text| text.parse().expect("EDDY_BENCH_MB is a number"));
     let folder = tempfile::tempdir().unwrap();

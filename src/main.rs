@@ -3,6 +3,7 @@
 //! It holds no logic of its own. Where to look: `cli` for the flags, `config` for the file,
 //! `server` for what runs in one process, `commands/` for one file per subcommand.
 
+mod allocator;
 mod cli;
 mod client;
 mod commands;
@@ -16,10 +17,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::start();
     let cli = cli::Cli::parse();
     telemetry::start(cli.log_format);
     match commands::run(cli.command) {

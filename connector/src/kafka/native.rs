@@ -1,8 +1,8 @@
 //! The calls of librdkafka that rust-rdkafka has no safe API for: batch reads from an own queue,
 //! topic ids, and a start that carries a leader epoch.
 //!
-//! The only file of the project with `unsafe`. Everything here owns what it allocates, hands out
-//! borrows that end before it frees, and knows nothing of tables or tasks.
+//! With the allocator's, the only file with `unsafe`. Everything here owns what it allocates, hands
+//! out borrows that end before it frees, and knows nothing of tables or tasks.
 
 #![expect(
     unsafe_code,
