@@ -48,7 +48,7 @@ use events::{Seeded, event};
 const MEMORY: usize = 512 << 20;
 const QUEUE: usize = 64 << 20;
 const COMMITTED: usize = 32 << 20;
-const WRITERS: usize = (MEMORY - QUEUE - COMMITTED - (96 << 20)) / 3 * 2;
+const WRITERS: usize = (MEMORY - QUEUE - 2 * COMMITTED - (96 << 20)) / 3 * 2;
 
 /// As a sink task has them.
 const READ: usize = 4_096;
@@ -115,6 +115,7 @@ fn run(case: Case) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let lake = disk::lake(&runtime, folder.path());
     lake.live().keep_at_most(COMMITTED);
+    lake.reuse_at_most(COMMITTED);
     let fetched = vec![1_u8; QUEUE];
     let mut sink = Sink::open(&lake, case);
     println!("{}", case.name);

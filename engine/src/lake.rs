@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::path::TablePath;
 use crate::probe;
 use crate::read::LiveRows;
+use crate::spare::Spare;
 
 mod compute;
 mod durable;
@@ -64,6 +65,7 @@ struct Inner {
     runtime: Handle,
     commits: Arc<Semaphore>,
     compute: Compute,
+    spare: Spare,
 }
 
 impl Lake {
@@ -143,6 +145,7 @@ impl Lake {
             runtime,
             commits: Arc::new(Semaphore::new(COMMITS_AT_ONCE)),
             compute: Compute::default(),
+            spare: Spare::default(),
         })))
     }
 
@@ -178,6 +181,16 @@ impl Lake {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
         self.0.compute.run(work)
+    }
+
+    /// Large buffers that are used again.
+    pub(crate) fn spare(&self) -> &Spare {
+        &self.0.spare
+    }
+
+    /// Keeps at most `bytes` of large buffers for the next rows and files.
+    pub fn reuse_at_most(&self, bytes: usize) {
+        self.0.spare.keep_at_most(bytes);
     }
 
     /// The lake's URL as configured.

@@ -44,6 +44,7 @@ pub mod read;
 pub mod record;
 pub mod schema;
 pub mod shred;
+mod spare;
 pub mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

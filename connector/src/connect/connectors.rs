@@ -68,6 +68,7 @@ impl Connectors {
         let memory = Memory::divide(options.memory_bytes, tasks);
         let budget = Budget::new(memory.writers);
         lake.live().keep_at_most(memory.committed);
+        lake.reuse_at_most(memory.reused);
         let mut started = Self {
             lake: lake.clone(),
             running: Vec::new(),

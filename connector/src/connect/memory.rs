@@ -14,6 +14,8 @@ pub(super) struct Memory {
     pub(super) queue: usize,
     /// For committed rows within their grace time.
     pub(super) committed: usize,
+    /// For large buffers that wait to be filled again.
+    pub(super) reused: usize,
     /// For what the writers hold: builders, batches, commits in flight.
     pub(super) writers: usize,
 }
@@ -24,10 +26,12 @@ impl Memory {
     pub(super) fn divide(bytes: usize, tasks: usize) -> Self {
         let queue = (bytes / 8 / tasks.max(1)).clamp(1 << 20, QUEUE_MOST_BYTES);
         let committed = (bytes / 16).min(COMMITTED_MOST_BYTES);
-        let others = PROCESS_BYTES + queue * tasks + committed;
+        let reused = committed;
+        let others = PROCESS_BYTES + queue * tasks + committed + reused;
         Self {
             queue,
             committed,
+            reused,
             writers: bytes.saturating_sub(others).max(bytes / 4),
         }
     }
@@ -42,7 +46,8 @@ mod tests {
         for (mebibytes, tasks) in [(256, 1), (512, 1), (512, 8), (1_024, 4), (8_192, 16)] {
             let bytes = mebibytes << 20;
             let memory = Memory::divide(bytes, tasks);
-            let all = PROCESS_BYTES + memory.queue * tasks + memory.committed + memory.writers;
+            let parts = memory.committed + memory.reused + memory.writers;
+            let all = PROCESS_BYTES + memory.queue * tasks + parts;
             assert!(all <= bytes, "{mebibytes} MiB, {tasks} tasks: {memory:?}");
             assert!(memory.writers >= bytes / 4);
         }

@@ -17,9 +17,13 @@ use zstd::bulk::Compressor;
 use super::hybrid::{Hybrid, width_of};
 use super::levels::{Run, push};
 use crate::error::{Error, Result};
+use crate::spare::Spare;
 
 /// The fastest level that finds repetitions.
 pub(super) const LEVEL: i32 = 1;
+
+/// Room for a page with its levels, compressed or not.
+const PAGE_ROOM: usize = (1 << 20) + (64 << 10);
 
 /// What the columns of a file are compressed with, one after the other.
 pub(super) struct Press {
@@ -29,18 +33,29 @@ pub(super) struct Press {
     packed: Vec<u8>,
     /// The pages of the column that is being written.
     pages: Vec<u8>,
+    spare: Spare,
 }
 
 impl Press {
-    pub(super) fn new() -> Result<Self> {
+    /// For a file of about `bytes`, most of it in one column. Buffers come from `spare`.
+    pub(super) fn new(spare: &Spare, bytes: usize) -> Result<Self> {
         let compressor = Compressor::new(LEVEL)
             .map_err(|error| Error::internal("zstd has no such level").with_source(error))?;
         Ok(Self {
             compressor,
-            plain: Vec::new(),
-            packed: Vec::new(),
-            pages: Vec::new(),
+            plain: spare.take(bytes.min(PAGE_ROOM)),
+            packed: spare.take(bytes.min(PAGE_ROOM)),
+            pages: spare.take(bytes),
+            spare: spare.clone(),
         })
+    }
+}
+
+impl Drop for Press {
+    fn drop(&mut self) {
+        for buffer in [&mut self.plain, &mut self.packed, &mut self.pages] {
+            self.spare.give(std::mem::take(buffer));
+        }
     }
 }
 

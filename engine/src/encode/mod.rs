@@ -40,6 +40,7 @@ use parquet::file::writer::SerializedFileWriter;
 use crate::error::{Error, Result};
 use crate::read::live::bytes_of;
 use crate::schema::VALUE;
+use crate::spare::Spare;
 use chunk::{Chunk, Press};
 use pieces::{Unit, Units};
 
@@ -49,6 +50,9 @@ pub(crate) use stats::delta_stats;
 
 /// Bytes of a row group before it is encoded, several times what a reader must be ready to hold.
 const ROW_GROUP_BYTES: usize = 512 << 20;
+
+/// A file is about this many times smaller than its batches.
+const PACKED: usize = 5;
 
 /// The original bytes: unique, and bounds of a blob prune nothing.
 const OPAQUE: &str = VALUE;
@@ -68,18 +72,22 @@ pub(crate) struct Encoded {
 ///
 /// # Errors
 /// `Internal` when a batch doesn't fit the schema.
-pub(crate) fn encode(batches: &[RecordBatch], file_schema: &SchemaRef) -> Result<Encoded> {
+pub(crate) fn encode(
+    batches: &[RecordBatch],
+    file_schema: &SchemaRef,
+    spare: &Spare,
+) -> Result<Encoded> {
     let properties = properties(file_schema)?.build();
     let options = ArrowWriterOptions::new()
         .with_properties(properties.clone())
         .with_skip_arrow_metadata(true);
     let bytes: usize = batches.iter().map(bytes_of).sum();
     // About what zstd leaves of it; a buffer that grows step by step is copied as often.
-    let out = Vec::with_capacity(bytes / 5);
+    let out = spare.take(bytes / PACKED);
     let writer = ArrowWriter::try_new_with_options(out, SchemaRef::clone(file_schema), options)?;
     let (mut file, _) = writer.into_serialized_writer()?;
     let mut units = Units::of(file_schema);
-    let mut press = Press::new()?;
+    let mut press = Press::new(spare, bytes / PACKED)?;
     for batches in row_groups(batches) {
         units.gather(batches)?;
         write_row_group(&mut file, &units.units, &mut press, &properties)?;
@@ -89,7 +97,7 @@ pub(crate) fn encode(batches: &[RecordBatch], file_schema: &SchemaRef) -> Result
     let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
     Ok(Encoded {
         // Finished, so everything is flushed into it.
-        bytes: Bytes::from(std::mem::take(file.inner_mut())),
+        bytes: spare.lend(std::mem::take(file.inner_mut())),
         rows,
         stats_json,
     })

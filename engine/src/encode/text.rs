@@ -101,7 +101,7 @@ fn apart<'a>(
     opaque: bool,
     utf8: bool,
 ) -> Result<TextBounds<'a>> {
-    let (mut rows, mut lengths, mut bytes) = (Rows::default(), Vec::new(), Vec::new());
+    let (mut rows, mut held) = (Rows::default(), Held::default());
     let (mut all, mut page) = (TextBounds::default(), TextBounds::default());
     let top = chunk.top();
     unit.each_run(|run, values| -> Result<()> {
@@ -111,58 +111,60 @@ fn apart<'a>(
         };
         let texts = texts(array)?;
         while !left.is_empty() {
-            let room = PAGE_BYTES.saturating_sub(bytes.len());
-            let fit = fitting(texts, &left, room, PAGE_VALUES - lengths.len());
-            bytes.extend_from_slice(texts.span(&fit));
-            lengths.extend(texts.each(fit.clone()).map(|text| text.len() as i64));
+            let room = PAGE_BYTES.saturating_sub(held.bytes);
+            let fit = fitting(texts, &left, room, PAGE_VALUES - held.lengths.len());
+            held.add(texts, &fit);
             if !opaque {
                 page.widen(texts.each(fit.clone()));
             }
             rows.values(top, fit.len());
             left.start = fit.end;
-            if bytes.len() >= PAGE_BYTES || lengths.len() >= PAGE_VALUES {
-                flush(
-                    chunk,
-                    &mut rows,
-                    &mut lengths,
-                    &mut bytes,
-                    page.for_index(utf8),
-                )?;
+            if held.bytes >= PAGE_BYTES || held.lengths.len() >= PAGE_VALUES {
+                held.flush(chunk, &mut rows, page.for_index(utf8))?;
                 all.merge(std::mem::take(&mut page));
             }
         }
         Ok(())
     })?;
     if !rows.is_empty() {
-        flush(
-            chunk,
-            &mut rows,
-            &mut lengths,
-            &mut bytes,
-            page.for_index(utf8),
-        )?;
+        held.flush(chunk, &mut rows, page.for_index(utf8))?;
         all.merge(page);
     }
     Ok(all)
 }
 
-fn flush(
-    chunk: &mut Chunk<'_>,
-    rows: &mut Rows,
-    lengths: &mut Vec<i64>,
-    bytes: &mut Vec<u8>,
-    bounds: Bounds,
-) -> Result<()> {
-    if lengths.is_empty() {
-        return chunk.page(rows, Encoding::PLAIN, bounds, |_| {});
+/// The texts of a page that is being filled: their bytes stay where they are until it is written.
+#[derive(Default)]
+struct Held<'a> {
+    lengths: Vec<i64>,
+    spans: Vec<&'a [u8]>,
+    bytes: usize,
+}
+
+impl<'a> Held<'a> {
+    fn add(&mut self, texts: Texts<'a>, rows: &Range<usize>) {
+        let span = texts.span(rows);
+        self.bytes += span.len();
+        self.spans.push(span);
+        let lengths = texts.each(rows.clone()).map(|text| text.len() as i64);
+        self.lengths.extend(lengths);
     }
-    chunk.page(rows, Encoding::DELTA_LENGTH_BYTE_ARRAY, bounds, |out| {
-        delta(lengths, true, out);
-        out.extend_from_slice(bytes);
-    })?;
-    lengths.clear();
-    bytes.clear();
-    Ok(())
+
+    fn flush(&mut self, chunk: &mut Chunk<'_>, rows: &mut Rows, bounds: Bounds) -> Result<()> {
+        if self.lengths.is_empty() {
+            return chunk.page(rows, Encoding::PLAIN, bounds, |_| {});
+        }
+        chunk.page(rows, Encoding::DELTA_LENGTH_BYTE_ARRAY, bounds, |out| {
+            delta(&self.lengths, true, out);
+            self.spans
+                .iter()
+                .for_each(|span| out.extend_from_slice(span));
+        })?;
+        self.lengths.clear();
+        self.spans.clear();
+        self.bytes = 0;
+        Ok(())
+    }
 }
 
 /// The first of `left` that still fit, at least one.

@@ -7,11 +7,15 @@ use arrow::array::{
     ArrayRef, BooleanArray, BooleanBufferBuilder, Decimal128Array, Float64Array, Int64Array,
     NullBufferBuilder, StringArray,
 };
-use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, FieldRef};
 
 use crate::Result;
 use crate::schema::{Kind, Shape};
+use crate::spare::Spare;
+
+/// The most that is reserved for the texts of a column before they come.
+const RESERVED_BYTES: usize = 8 << 20;
 
 /// The values of a column.
 #[derive(Debug)]
@@ -211,7 +215,7 @@ impl Column {
 
     /// Ends the column at `rows` and empties it; what is left for structs and lists is their
     /// nulls, and a list's offsets.
-    pub(super) fn finish(&mut self, rows: usize) -> Result<Finished> {
+    pub(super) fn finish(&mut self, rows: usize, spare: &Spare) -> Result<Finished> {
         if rows > self.len {
             self.pad(rows);
         }
@@ -228,13 +232,8 @@ impl Column {
                     .with_precision_and_scale(DECIMAL128_MAX_PRECISION, 0)?,
             ),
             Values::Text { offsets, bytes } => {
-                let capacity = bytes.len() + bytes.len() / 8;
-                let bytes = std::mem::replace(bytes, Vec::with_capacity(capacity.min(8 << 20)));
-                leaf(StringArray::try_new(
-                    take_offsets(offsets),
-                    bytes.into(),
-                    nulls,
-                )?)
+                let texts = take_bytes(bytes, spare);
+                leaf(StringArray::try_new(take_offsets(offsets), texts, nulls)?)
             }
             Values::List { offsets, .. } => Finished::List(take_offsets(offsets), nulls),
             Values::Object(_) | Values::Members(_) => Finished::Struct(nulls),
@@ -251,6 +250,14 @@ pub(super) enum Finished {
 
 fn leaf(array: impl arrow::array::Array + 'static) -> Finished {
     Finished::Leaf(Arc::new(array))
+}
+
+/// The bytes to be read, and a buffer in their place that is as large as it was this time: growing
+/// it step by step would cost more than filling it.
+pub(super) fn take_bytes(bytes: &mut Vec<u8>, spare: &Spare) -> Buffer {
+    let next = (bytes.len() + bytes.len() / 8).min(RESERVED_BYTES);
+    let full = std::mem::replace(bytes, spare.take(next));
+    Buffer::from(spare.lend(full))
 }
 
 fn take_offsets(offsets: &mut Vec<i32>) -> OffsetBuffer<i32> {

@@ -11,8 +11,10 @@ use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::compute::take as take_rows;
 use arrow::datatypes::{DataType, Field, FieldRef};
 
+use super::blobs::Blobs;
 use crate::record::{Record, TimestampType, TopicId};
 use crate::schema::{envelope_schema, header_fields};
+use crate::spare::Spare;
 use crate::{Error, Result};
 
 /// Bytes of a row besides key, value and headers: numbers, times, offsets, repeated texts.
@@ -32,11 +34,11 @@ pub(super) struct Envelope {
     ingested_at: Vec<i64>,
     /// The rows that could not be decoded, which are few, and why.
     errors: Vec<(usize, String)>,
-    keys: BinaryBuilder,
+    keys: Blobs,
     header_ends: Vec<i32>,
     header_keys: StringBuilder,
     header_values: BinaryBuilder,
-    values: BinaryBuilder,
+    values: Blobs,
     bytes: usize,
 }
 
@@ -53,11 +55,11 @@ impl Envelope {
             timestamp_types: Vec::new(),
             ingested_at: Vec::new(),
             errors: Vec::new(),
-            keys: BinaryBuilder::with_capacity(0, 0),
+            keys: Blobs::new(),
             header_ends: vec![0],
             header_keys: StringBuilder::with_capacity(0, 0),
             header_values: BinaryBuilder::with_capacity(0, 0),
-            values: BinaryBuilder::with_capacity(0, 0),
+            values: Blobs::new(),
             bytes: 0,
         }
     }
@@ -80,20 +82,20 @@ impl Envelope {
         if let Some(error) = error {
             self.errors.push((self.offsets.len() - 1, error.to_owned()));
         }
-        self.keys.append_option(record.key);
+        self.keys.append(record.key);
         for header in record.headers {
             self.header_keys.append_value(header.name);
             self.header_values.append_option(header.value);
         }
         let last = self.header_ends.last().copied().unwrap_or(0);
         self.header_ends.push(last + record.headers.len() as i32);
-        self.values.append_option(record.value);
+        self.values.append(record.value);
         self.bytes += ROW_BYTES + payload_bytes(record) + error.map_or(0, str::len);
     }
 
     /// The columns, in the order of [`envelope_schema`]; empties the envelope. Its buffers start
     /// as large as this batch's: growing them step by step would cost more than filling them.
-    pub(super) fn finish(&mut self) -> Result<Envelopes> {
+    pub(super) fn finish(&mut self, spare: &Spare) -> Result<Envelopes> {
         let rows = self.rows();
         self.bytes = 0;
         let columns: Vec<ArrayRef> = vec![
@@ -107,9 +109,9 @@ impl Envelope {
             new_null_array(&DataType::Int32, rows),
             timestamps(take(&mut self.ingested_at).into()),
             self.errors(rows),
-            take_binary(&mut self.keys),
+            self.keys.finish(spare)?,
             self.headers()?,
-            take_binary(&mut self.values),
+            self.values.finish(spare)?,
         ];
         if columns.len() != self.fields.len() {
             return Err(Error::internal("the envelope has columns without names"));
@@ -127,8 +129,8 @@ impl Envelope {
         self.timestamps = Vec::new();
         self.timestamp_types = Vec::new();
         self.ingested_at = Vec::new();
-        self.keys = BinaryBuilder::with_capacity(0, 0);
-        self.values = BinaryBuilder::with_capacity(0, 0);
+        self.keys = Blobs::new();
+        self.values = Blobs::new();
     }
 
     fn timestamp_types(&mut self, rows: usize) -> ArrayRef {
@@ -256,13 +258,6 @@ impl Repeated {
 fn take<T>(values: &mut Vec<T>) -> Vec<T> {
     let next = Vec::with_capacity(values.len());
     std::mem::replace(values, next)
-}
-
-fn take_binary(values: &mut BinaryBuilder) -> ArrayRef {
-    let bytes = values.values_slice().len();
-    let next = BinaryBuilder::with_capacity(values.len(), bytes + bytes / 8);
-    let mut full = std::mem::replace(values, next);
-    Arc::new(full.finish())
 }
 
 fn timestamps(array: TimestampMicrosecondArray) -> ArrayRef {

@@ -18,6 +18,7 @@
 //! Names and growth are `schema/`'s; when to make a batch is `write/`'s.
 
 mod batch;
+mod blobs;
 mod column;
 mod direct;
 mod envelope;
@@ -42,6 +43,7 @@ use arrow::record_batch::RecordBatchOptions;
 
 use crate::record::{Record, TopicId};
 use crate::schema::Limits;
+use crate::spare::Spare;
 use crate::{Error, Result};
 use column::Column;
 use direct::Attempts;
@@ -121,6 +123,13 @@ impl Shredder {
     #[must_use]
     pub fn with_converter(self, converter: Converter) -> Self {
         Self { converter, ..self }
+    }
+
+    /// The same, with large buffers from `spare`, which they go back to.
+    #[must_use]
+    pub(crate) fn with_spare(mut self, spare: Spare) -> Self {
+        self.tree.spare = spare;
+        self
     }
 
     /// The same, but every record goes the long way.
@@ -228,7 +237,7 @@ impl Shredder {
         if self.grouping {
             self.take_groups();
         } else {
-            let envelope = self.envelope.finish();
+            let envelope = self.envelope.finish(&self.tree.spare);
             let batch = envelope.and_then(|envelope| self.take(envelope));
             self.sealed.push(batch);
         }
@@ -238,7 +247,7 @@ impl Shredder {
 
     /// Shreds the rows that wait, group by group.
     fn take_groups(&mut self) {
-        let whole = match self.envelope.finish() {
+        let whole = match self.envelope.finish(&self.tree.spare) {
             Ok(envelope) => envelope,
             Err(error) => return self.sealed.push(Err(error)),
         };

@@ -17,6 +17,7 @@ use super::column::{Column, Values};
 use super::tape::Token;
 use super::text::plain_end;
 use crate::schema::{Kind, Limits, Names, Shape, Step, is_members, list_element, step};
+use crate::spare::Spare;
 
 /// No place, no column.
 pub(super) const NONE: u32 = u32::MAX;
@@ -82,6 +83,8 @@ pub(super) struct Tree {
     /// Bytes in the columns since the last batch.
     pub(super) bytes: usize,
     leaves: usize,
+    /// Where large buffers come from.
+    pub(super) spare: Spare,
 }
 
 impl Tree {
@@ -95,6 +98,7 @@ impl Tree {
             limits,
             bytes: 0,
             leaves: 0,
+            spare: Spare::default(),
         };
         tree.new_object(ROOT, 0, Names::root());
         tree

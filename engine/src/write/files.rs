@@ -54,13 +54,14 @@ impl Run {
         let batches: Arc<[RecordBatch]> = batches.into();
         for (path, rows) in named {
             let (batches, reserved) = (Arc::clone(&batches), Arc::clone(&reserved));
+            let spare = self.lake.spare().clone();
             let encoded = self.lake.compute(move || {
                 let mut rows = rows.gather(&batches)?;
                 if elides {
                     rows = elide(rows)?;
                 }
                 let file_schema = Arc::new(project(&reserved, &columns(&rows))?);
-                encode(&rows, &file_schema)
+                encode(&rows, &file_schema, &spare)
             });
             let file = encoded??;
             files.push(data_file_of(path.clone(), &file, begun_us));

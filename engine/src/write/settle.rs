@@ -113,7 +113,7 @@ impl TableWriter {
         let buffer = self.buffer.take();
         let table = &self.options.table;
         self.lake.live().dropped(table, &buffer.batches);
-        self.shredder = new_shredder(&self.options, &self.schema);
+        self.shredder = new_shredder(&self.lake, &self.options, &self.schema);
         self.report();
     }
 }

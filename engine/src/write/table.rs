@@ -66,7 +66,7 @@ pub(super) enum Health {
 impl TableWriter {
     pub(super) fn new(lake: &Lake, options: WriterOptions, log: TableLog) -> Self {
         let schema = log.schema();
-        let shredder = new_shredder(&options, &schema);
+        let shredder = new_shredder(lake, &options, &schema);
         let mut standing = Standing::new(&options.budget);
         standing.set(standing_bytes(&schema));
         Self {
@@ -218,6 +218,7 @@ impl TableWriter {
     /// seek. Any other kind: the same, and the task should fail with it.
     pub fn poll(&mut self) -> Result<Vec<CommittedRange>> {
         self.lake.live().sweep();
+        self.lake.spare().sweep(self.lake.clock().monotonic());
         self.report();
         self.wait_cut(Duration::ZERO)
     }
@@ -371,7 +372,7 @@ impl std::fmt::Debug for TableWriter {
     }
 }
 
-pub(super) fn new_shredder(options: &WriterOptions, schema: &SchemaRef) -> Shredder {
+pub(super) fn new_shredder(lake: &Lake, options: &WriterOptions, schema: &SchemaRef) -> Shredder {
     Shredder::new(
         &options.topic,
         options.topic_id.clone(),
@@ -379,6 +380,7 @@ pub(super) fn new_shredder(options: &WriterOptions, schema: &SchemaRef) -> Shred
         options.limits,
     )
     .with_converter(options.converter)
+    .with_spare(lake.spare().clone())
 }
 
 fn owned_mut(owned: &mut BTreeMap<i32, Owned>, partition: i32) -> Result<&mut Owned> {

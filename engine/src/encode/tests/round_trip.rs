@@ -17,6 +17,7 @@ use proptest::prelude::*;
 
 use crate::encode::encode;
 use crate::schema::bind;
+use crate::spare::Spare;
 
 /// What the reader makes of a file's rows, under the file's own schema.
 fn read(bytes: &bytes::Bytes, selection: Option<RowSelection>) -> RecordBatch {
@@ -181,7 +182,7 @@ proptest! {
         let schema = everything();
         let batches: Vec<RecordBatch> =
             batches.into_iter().map(|(seed, rows)| batch(seed, rows + 1)).collect();
-        let encoded = encode(&batches, &schema).unwrap();
+        let encoded = encode(&batches, &schema, &Spare::default()).unwrap();
         let bound = batches.iter().map(|batch| bind(batch, &schema).unwrap());
         let expected = concat_batches(&schema, &bound.collect::<Vec<_>>()).unwrap();
         assert_same(&read(&encoded.bytes, None), &expected);
@@ -221,7 +222,7 @@ fn columns_of_many_pages_and_row_groups_come_back() {
         .step_by(8_192)
         .map(|at| whole.slice(at, 8_192.min(rows - at)))
         .collect();
-    let encoded = encode(&batches, &whole.schema()).unwrap();
+    let encoded = encode(&batches, &whole.schema(), &Spare::default()).unwrap();
     assert_same(&read(&encoded.bytes, None), &whole);
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
     let reader =
@@ -263,7 +264,12 @@ fn a_null_row_that_has_bytes_of_its_own_is_still_null() {
         Some(nulls),
     ));
     let batch = batch_of(vec![("text", texts)]);
-    let encoded = encode(std::slice::from_ref(&batch), &batch.schema()).unwrap();
+    let encoded = encode(
+        std::slice::from_ref(&batch),
+        &batch.schema(),
+        &Spare::default(),
+    )
+    .unwrap();
     let found = read(&encoded.bytes, None);
     let expected: ArrayRef = Arc::new(StringArray::from(vec![Some("aa"), None, Some("b")]));
     assert_eq!(found.column(0), &expected);
@@ -288,7 +294,12 @@ fn integers_of_any_distance_can_be_skipped() {
             ("narrow", Arc::new(narrow.collect::<Int32Array>())),
             ("wide", Arc::new(Int64Array::from(values.clone()))),
         ]);
-        let encoded = encode(std::slice::from_ref(&batch), &batch.schema()).unwrap();
+        let encoded = encode(
+            std::slice::from_ref(&batch),
+            &batch.schema(),
+            &Spare::default(),
+        )
+        .unwrap();
         assert_same(&read(&encoded.bytes, None), &batch);
         for skip in 1..batch.num_rows() {
             let left = batch.num_rows() - skip;

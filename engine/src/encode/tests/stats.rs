@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Field, Fields};
 use serde_json::{Value, json};
 
 use crate::encode::encode;
+use crate::spare::Spare;
 
 fn stats(columns: Vec<(&str, ArrayRef)>) -> Value {
     let batch = RecordBatch::try_from_iter_with_nullable(
@@ -18,7 +19,12 @@ fn stats(columns: Vec<(&str, ArrayRef)>) -> Value {
             .map(|(name, column)| (name, column, true)),
     )
     .unwrap();
-    let encoded = encode(std::slice::from_ref(&batch), &batch.schema()).unwrap();
+    let encoded = encode(
+        std::slice::from_ref(&batch),
+        &batch.schema(),
+        &Spare::default(),
+    )
+    .unwrap();
     assert_eq!(encoded.rows, batch.num_rows() as u64);
     serde_json::from_str(&encoded.stats_json).unwrap()
 }
