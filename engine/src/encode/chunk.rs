@@ -15,7 +15,7 @@ use parquet::schema::types::ColumnDescPtr;
 use zstd::bulk::Compressor;
 
 use super::hybrid::{Hybrid, width_of};
-use super::levels::{Run, push};
+use super::levels::Run;
 use crate::error::{Error, Result};
 use crate::spare::Spare;
 
@@ -59,30 +59,36 @@ impl Drop for Press {
     }
 }
 
-/// The rows of a page: the levels of all, and how many have no value.
+/// The entries of a page: the levels of all, how many begin a row, and how many have no value.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     runs: Vec<Run>,
+    entries: usize,
     rows: usize,
     nulls: usize,
 }
 
 impl Rows {
-    /// Adds `rows` rows with a value, whose level is `top`.
-    pub(super) fn values(&mut self, top: u32, rows: usize) {
-        push(&mut self.runs, top, rows);
-        self.rows += rows;
+    /// Adds entries with a value.
+    pub(super) fn values(&mut self, run: Run) {
+        match self.runs.last_mut() {
+            Some(last) if last.level == run.level && last.repetition == run.repetition => {
+                last.rows += run.rows;
+            }
+            _ => self.runs.push(run),
+        }
+        self.entries += run.rows;
+        self.rows += if run.repetition == 0 { run.rows } else { 0 };
     }
 
-    /// Adds rows without a value.
+    /// Adds entries without a value.
     pub(super) fn nulls(&mut self, run: Run) {
-        push(&mut self.runs, run.level, run.rows);
-        self.rows += run.rows;
+        self.values(run);
         self.nulls += run.rows;
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.rows == 0
+        self.entries == 0
     }
 }
 
@@ -101,6 +107,7 @@ pub(super) struct Chunk<'a> {
     encodings: Vec<Encoding>,
     dictionary: bool,
     first_page: Option<u64>,
+    entries: usize,
     rows: usize,
     nulls: usize,
     uncompressed: usize,
@@ -120,13 +127,14 @@ impl<'a> Chunk<'a> {
             encodings: vec![Encoding::RLE],
             dictionary: false,
             first_page: None,
+            entries: 0,
             rows: 0,
             nulls: 0,
             uncompressed: 0,
         }
     }
 
-    /// The definition level of a row with a value.
+    /// The definition level of an entry with a value.
     pub(super) fn top(&self) -> u32 {
         u32::try_from(self.column.max_def_level()).unwrap_or(0)
     }
@@ -162,23 +170,16 @@ impl<'a> Chunk<'a> {
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<()> {
         self.plain.clear();
-        if self.top() > 0 {
-            self.plain.extend_from_slice(&[0; 4]);
-            let mut levels = Hybrid::new(self.plain, width_of(self.top()));
-            rows.runs
-                .iter()
-                .for_each(|run| levels.push(run.level, run.rows));
-            levels.finish();
-            let length = count(self.plain.len() - 4)?;
-            if let Some(prefix) = self.plain.first_chunk_mut::<4>() {
-                *prefix = length.to_le_bytes();
-            }
-        }
+        let repeated = u32::try_from(self.column.max_rep_level()).unwrap_or(0);
+        let repetitions = rows.runs.iter().map(|run| (run.repetition, run.rows));
+        write_levels(self.plain, repeated, repetitions)?;
+        let levels = rows.runs.iter().map(|run| (run.level, run.rows));
+        write_levels(self.plain, self.top(), levels)?;
         write(self.plain);
         if !self.encodings.contains(&encoding) {
             self.encodings.push(encoding);
         }
-        let (num_values, buf) = (count(rows.rows)?, self.compress()?);
+        let (num_values, buf) = (count(rows.entries)?, self.compress()?);
         let page = Page::DataPage {
             buf,
             num_values,
@@ -192,6 +193,7 @@ impl<'a> Chunk<'a> {
         self.places.append_row_count(rows.rows as i64);
         self.places.append_offset_and_size(offset as i64, size);
         self.note_bounds(rows, bounds);
+        self.entries += rows.entries;
         self.rows += rows.rows;
         self.nulls += rows.nulls;
         *rows = Rows {
@@ -205,7 +207,7 @@ impl<'a> Chunk<'a> {
     fn note_bounds(&mut self, rows: &Rows, bounds: Bounds) {
         let nulls = rows.nulls as i64;
         match bounds {
-            _ if rows.nulls == rows.rows => {
+            _ if rows.nulls == rows.entries => {
                 self.index.append(true, Vec::new(), Vec::new(), nulls);
             }
             Some((least, greatest)) => self.index.append(false, least, greatest, nulls),
@@ -233,7 +235,7 @@ impl<'a> Chunk<'a> {
         Ok((written.offset, size))
     }
 
-    /// Rows so far, and how many of them have no value.
+    /// Entries so far that have no value.
     pub(super) fn nulls(&self) -> u64 {
         self.nulls as u64
     }
@@ -255,7 +257,7 @@ impl<'a> Chunk<'a> {
             .set_encodings(self.encodings)
             .set_total_compressed_size(size as i64)
             .set_total_uncompressed_size(self.uncompressed as i64)
-            .set_num_values(self.rows as i64)
+            .set_num_values(self.entries as i64)
             .set_data_page_offset(self.first_page.unwrap_or(0) as i64)
             .set_dictionary_page_offset(self.dictionary.then_some(0))
             .set_statistics(statistics)
@@ -301,6 +303,28 @@ impl<'a> ChunkReader for Pages<'a> {
         let bytes = rest.get(..length).map(Bytes::copy_from_slice);
         bytes.ok_or_else(|| ParquetError::EOF("a column ends too early".to_owned()))
     }
+}
+
+/// Levels of entries, in front of a page's values; none where all are 0.
+fn write_levels(
+    out: &mut Vec<u8>,
+    most: u32,
+    runs: impl Iterator<Item = (u32, usize)>,
+) -> Result<()> {
+    if most == 0 {
+        return Ok(());
+    }
+    let begin = out.len();
+    out.extend_from_slice(&[0; 4]);
+    let mut levels = Hybrid::new(out, width_of(most));
+    runs.for_each(|(level, entries)| levels.push(level, entries));
+    levels.finish();
+    let length = count(out.len() - begin - 4)?;
+    let prefix = out.get_mut(begin..).and_then(<[u8]>::first_chunk_mut::<4>);
+    if let Some(prefix) = prefix {
+        *prefix = length.to_le_bytes();
+    }
+    Ok(())
 }
 
 fn count(values: usize) -> Result<u32> {

@@ -5,7 +5,8 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::bounds::TextBounds;
-use super::pieces::Unit;
+use super::leaf::Leaf;
+use super::levels::Run;
 use super::text::texts;
 
 /// The bytes of all entries at most, so that they stay in a reader's cache. 20,000 ids still fit.
@@ -20,21 +21,25 @@ const LOOK_EVERY: usize = 8_192;
 pub(super) struct Dictionary<'a> {
     pub(super) entries: Vec<&'a [u8]>,
     pub(super) indexes: Vec<u32>,
+    /// The leaf's runs, and whether they have values: finding them is half of the work.
+    pub(super) runs: Vec<(Run, bool)>,
 }
 
 impl<'a> Dictionary<'a> {
-    /// The dictionary of the unit's values; `None` when it has none, when hardly any comes twice,
+    /// The dictionary of the leaf's values; `None` when it has none, when hardly any comes twice,
     /// and when their texts are too many.
-    pub(super) fn of(unit: &'a Unit) -> Option<Self> {
+    pub(super) fn of(leaf: Leaf<'a>) -> Option<Self> {
         let hasher = DefaultHashBuilder::default();
         let mut table: HashTable<u32> = HashTable::new();
         let mut found = Self {
             entries: Vec::new(),
             indexes: Vec::new(),
+            runs: Vec::new(),
         };
         let (mut bytes, mut look) = (0, LOOK_FIRST);
         let mut last: Option<(&[u8], u32)> = None;
-        let all = unit.each_run(|_, values| {
+        let all = leaf.each_run(|run, values| {
+            found.runs.push((run, values.is_some()));
             let Some((array, rows)) = values else {
                 return Ok(());
             };

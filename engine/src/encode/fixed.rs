@@ -15,7 +15,8 @@ use parquet::file::statistics::{Statistics, ValueStatistics};
 
 use super::chunk::{Bounds, Chunk, Rows};
 use super::delta::delta;
-use super::pieces::Unit;
+use super::leaf::Leaf;
+use super::levels::Run;
 use crate::error::{Error, Result};
 
 /// Values of a page.
@@ -48,37 +49,38 @@ pub(super) fn is_fixed(data_type: &DataType) -> bool {
     )
 }
 
-/// Writes the unit's pages.
-pub(super) fn write(
-    unit: &Unit,
-    chunk: &mut Chunk<'_>,
-    data_type: &DataType,
-) -> Result<Statistics> {
-    match data_type {
-        DataType::Int32 => pages::<Narrow>(unit, chunk),
-        DataType::Float64 => pages::<Doubles>(unit, chunk),
-        DataType::Boolean => pages::<Booleans>(unit, chunk),
-        _ => pages::<Integers>(unit, chunk),
+/// Writes the leaf's pages.
+pub(super) fn write(leaf: Leaf<'_>, chunk: &mut Chunk<'_>) -> Result<Statistics> {
+    match leaf.data_type() {
+        DataType::Int32 => pages::<Narrow>(leaf, chunk),
+        DataType::Float64 => pages::<Doubles>(leaf, chunk),
+        DataType::Boolean => pages::<Booleans>(leaf, chunk),
+        _ => pages::<Integers>(leaf, chunk),
     }
 }
 
-fn pages<V: Values>(unit: &Unit, chunk: &mut Chunk<'_>) -> Result<Statistics> {
+fn pages<V: Values>(leaf: Leaf<'_>, chunk: &mut Chunk<'_>) -> Result<Statistics> {
     let (mut rows, mut page) = (Rows::default(), V::default());
-    let top = chunk.top();
-    unit.each_run(|run, values| -> Result<()> {
+    leaf.each_run(|run, values| -> Result<()> {
         let Some((array, mut left)) = values else {
             rows.nulls(run);
             return Ok(());
         };
         while !left.is_empty() {
-            let end = left.end.min(left.start + PAGE_VALUES - page.len());
-            let fit = left.start..end;
-            rows.values(top, fit.len());
+            let mut fit = left.clone();
+            // A page ends with a row: what continues one stays with it.
+            if run.repetition == 0 {
+                if page.len() >= PAGE_VALUES {
+                    flush(chunk, &mut rows, &mut page)?;
+                }
+                fit.end = left.end.min(left.start + PAGE_VALUES - page.len());
+            }
+            rows.values(Run {
+                rows: fit.len(),
+                ..run
+            });
             left.start = fit.end;
             page.take(array, fit).ok_or_else(|| mismatch(array))?;
-            if page.len() == PAGE_VALUES {
-                flush(chunk, &mut rows, &mut page)?;
-            }
         }
         Ok(())
     })?;

@@ -4,10 +4,13 @@
 
 use arrow::buffer::NullBuffer;
 
-/// Rows that follow each other with the same definition level.
+/// Entries that follow each other with the same levels; outside of lists each is a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Run {
+    /// The definition level.
     pub(super) level: u32,
+    /// The repetition level: 0 begins a row.
+    pub(super) repetition: u32,
     pub(super) rows: usize,
 }
 
@@ -34,6 +37,11 @@ impl Nodes {
             optional: self.optional + u32::from(nullable),
             has_nulls: self.has_nulls || nulls.is_some(),
         }
+    }
+
+    /// The definition level of a row that has all structs.
+    pub(super) fn optional(&self) -> u32 {
+        self.optional
     }
 
     /// Nulls of the structs, outermost first.
@@ -156,7 +164,11 @@ fn word(
 pub(super) fn push(runs: &mut Vec<Run>, level: u32, rows: usize) {
     match runs.last_mut() {
         Some(last) if last.level == level => last.rows += rows,
-        _ if rows > 0 => runs.push(Run { level, rows }),
+        _ if rows > 0 => runs.push(Run {
+            level,
+            repetition: 0,
+            rows,
+        }),
         _ => {}
     }
 }

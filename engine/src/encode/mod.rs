@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! batches -> pieces.rs: what they have of each column
-//!         -> text.rs, fixed.rs: pages (levels.rs, dictionary.rs, delta.rs, hybrid.rs)
+//!         -> leaf.rs (levels.rs, in lists listed.rs): its entries, rows or elements
+//!         -> text.rs, fixed.rs: pages (dictionary.rs, delta.rs, hybrid.rs)
 //!         -> chunk.rs: compressed, with bounds and places for the page index -> the file
-//!         -> nested.rs: lists, by the Parquet crate's own writer ------------^
+//!         -> nested.rs: rare types, by the Parquet crate's own writer -------^
 //! ```
 //!
 //! The hot path writes fast, compaction writes beautifully: zstd(1), statistics and page index. A
@@ -21,7 +22,9 @@ mod delta;
 mod dictionary;
 mod fixed;
 mod hybrid;
+mod leaf;
 mod levels;
+mod listed;
 mod nested;
 mod pieces;
 mod properties;
@@ -35,13 +38,15 @@ use arrow::datatypes::{DataType, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::types::ColumnDescPtr;
 
 use crate::error::{Error, Result};
 use crate::read::live::bytes_of;
 use crate::schema::VALUE;
 use crate::spare::Spare;
 use chunk::{Chunk, Press};
+use leaf::Leaf;
 use pieces::{Unit, Units};
 
 pub(crate) use properties::{ROW_GROUP_ROWS, properties};
@@ -111,32 +116,52 @@ fn write_row_group(
 ) -> Result<()> {
     let columns = file.schema_descr().columns().to_vec();
     let mut row_group = file.next_row_group()?;
-    let mut at = 0;
+    let mut columns = columns.into_iter();
     for unit in units {
-        let data_type = unit
-            .field()
-            .map_or(&DataType::Null, |field| field.data_type());
-        let text = matches!(data_type, DataType::Utf8 | DataType::Binary);
-        if !text && !fixed::is_fixed(data_type) {
-            at += leaves(data_type);
+        let data_type = unit.data_type();
+        if !listed::is_ours(data_type) {
+            columns.by_ref().take(leaves(data_type)).for_each(drop);
             nested::write(unit, properties, &mut row_group)?;
-            continue;
-        }
-        let column = columns
-            .get(at)
-            .ok_or_else(|| Error::internal("a file lacks a column"))?;
-        at += 1;
-        let mut chunk = Chunk::new(column.clone(), press);
-        let statistics = if text {
+        } else if !matches!(data_type, DataType::List(_)) {
             let opaque = matches!(unit.path.as_slice(), [root] if root.name() == OPAQUE);
-            text::write(unit, &mut chunk, opaque)?
+            let column = columns.next().ok_or_else(lacking)?;
+            write_column(Leaf::Single(unit), column, opaque, press, &mut row_group)?;
         } else {
-            fixed::write(unit, &mut chunk, data_type)?
-        };
-        chunk.close(statistics, &mut row_group)?;
+            let bound = listed::bound(unit)?;
+            for leaf in listed::leaves(unit, &bound) {
+                let column = columns.next().ok_or_else(lacking)?;
+                let top = u32::try_from(column.max_def_level()).unwrap_or(0);
+                let leaf = Leaf::Listed(&leaf, top);
+                write_column(leaf, column, false, press, &mut row_group)?;
+            }
+        }
     }
     row_group.close()?;
     Ok(())
+}
+
+fn write_column(
+    leaf: Leaf<'_>,
+    column: ColumnDescPtr,
+    opaque: bool,
+    press: &mut Press,
+    row_group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
+) -> Result<()> {
+    let mut chunk = Chunk::new(column, press);
+    let statistics = if is_text(leaf.data_type()) {
+        text::write(leaf, &mut chunk, opaque)?
+    } else {
+        fixed::write(leaf, &mut chunk)?
+    };
+    chunk.close(statistics, row_group)
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::Binary)
+}
+
+fn lacking() -> Error {
+    Error::internal("a file lacks a column")
 }
 
 /// Parquet columns of a type.

@@ -63,6 +63,12 @@ impl Unit {
         self.path.last()
     }
 
+    /// What its values are.
+    pub(super) fn data_type(&self) -> &DataType {
+        self.field()
+            .map_or(&DataType::Null, |field| field.data_type())
+    }
+
     /// The definition level of a row with a value.
     pub(super) fn top(&self) -> u32 {
         let optional = self.path.iter().filter(|field| field.is_nullable());

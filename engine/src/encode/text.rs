@@ -13,7 +13,8 @@ use super::chunk::{Bounds, Chunk, Rows};
 use super::delta::delta;
 use super::dictionary::Dictionary;
 use super::hybrid::{Hybrid, width_of};
-use super::pieces::Unit;
+use super::leaf::Leaf;
+use super::levels::Run;
 use crate::Result;
 
 /// Values of a page, and the bytes from which on it is full.
@@ -64,15 +65,13 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// Writes the unit's pages. `opaque` bytes are taken for unique, and have no bounds.
-pub(super) fn write(unit: &Unit, chunk: &mut Chunk<'_>, opaque: bool) -> Result<Statistics> {
-    let utf8 = unit
-        .field()
-        .is_some_and(|field| field.data_type() == &DataType::Utf8);
-    let dictionary = if opaque { None } else { Dictionary::of(unit) };
+/// Writes the leaf's pages. `opaque` bytes are taken for unique, and have no bounds.
+pub(super) fn write(leaf: Leaf<'_>, chunk: &mut Chunk<'_>, opaque: bool) -> Result<Statistics> {
+    let utf8 = leaf.data_type() == &DataType::Utf8;
+    let dictionary = if opaque { None } else { Dictionary::of(leaf) };
     let bounds = match dictionary {
-        Some(dictionary) => indexed(unit, chunk, &dictionary, utf8)?,
-        None => apart(unit, chunk, opaque, utf8)?,
+        Some(dictionary) => indexed(chunk, &dictionary, utf8)?,
+        None => apart(leaf, chunk, opaque, utf8)?,
     };
     let nulls = Some(chunk.nulls());
     let statistics = match bounds.rounded(utf8) {
@@ -96,33 +95,40 @@ pub(super) fn write(unit: &Unit, chunk: &mut Chunk<'_>, opaque: bool) -> Result<
 
 /// Lengths, then bytes.
 fn apart<'a>(
-    unit: &'a Unit,
+    leaf: Leaf<'a>,
     chunk: &mut Chunk<'_>,
     opaque: bool,
     utf8: bool,
 ) -> Result<TextBounds<'a>> {
     let (mut rows, mut held) = (Rows::default(), Held::default());
     let (mut all, mut page) = (TextBounds::default(), TextBounds::default());
-    let top = chunk.top();
-    unit.each_run(|run, values| -> Result<()> {
+    leaf.each_run(|run, values| -> Result<()> {
         let Some((array, mut left)) = values else {
             rows.nulls(run);
             return Ok(());
         };
         let texts = texts(array)?;
         while !left.is_empty() {
-            let room = PAGE_BYTES.saturating_sub(held.bytes);
-            let fit = fitting(texts, &left, room, PAGE_VALUES - held.lengths.len());
+            // A page ends with a row: what continues one stays with it.
+            let fit = if run.repetition == 0 {
+                if held.is_full() {
+                    held.flush(chunk, &mut rows, page.for_index(utf8))?;
+                    all.merge(std::mem::take(&mut page));
+                }
+                let room = PAGE_BYTES.saturating_sub(held.bytes);
+                fitting(texts, &left, room, PAGE_VALUES - held.lengths.len())
+            } else {
+                left.clone()
+            };
             held.add(texts, &fit);
             if !opaque {
                 page.widen(texts.each(fit.clone()));
             }
-            rows.values(top, fit.len());
             left.start = fit.end;
-            if held.bytes >= PAGE_BYTES || held.lengths.len() >= PAGE_VALUES {
-                held.flush(chunk, &mut rows, page.for_index(utf8))?;
-                all.merge(std::mem::take(&mut page));
-            }
+            rows.values(Run {
+                rows: fit.len(),
+                ..run
+            });
         }
         Ok(())
     })?;
@@ -148,6 +154,10 @@ impl<'a> Held<'a> {
         self.spans.push(span);
         let lengths = texts.each(rows.clone()).map(|text| text.len() as i64);
         self.lengths.extend(lengths);
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes >= PAGE_BYTES || self.lengths.len() >= PAGE_VALUES
     }
 
     fn flush(&mut self, chunk: &mut Chunk<'_>, rows: &mut Rows, bounds: Bounds) -> Result<()> {
@@ -181,7 +191,6 @@ fn fitting(texts: Texts<'_>, left: &Range<usize>, room: usize, values: usize) ->
 
 /// Indexes into a dictionary.
 fn indexed<'a>(
-    unit: &Unit,
     chunk: &mut Chunk<'_>,
     dictionary: &Dictionary<'a>,
     utf8: bool,
@@ -195,7 +204,6 @@ fn indexed<'a>(
     let mut left = dictionary.indexes.as_slice();
     let (mut rows, mut values) = (Rows::default(), 0);
     let mut all = TextBounds::default();
-    let top = chunk.top();
     let mut seen = vec![false; dictionary.entries.len()];
     let mut flush = |chunk: &mut Chunk<'_>, rows: &mut Rows, values: &mut usize| -> Result<()> {
         let (indexes, rest) = left.split_at_checked(*values).unwrap_or((left, &[]));
@@ -212,23 +220,25 @@ fn indexed<'a>(
         all.merge(bounds);
         Ok(())
     };
-    unit.each_run(|run, values_of| -> Result<()> {
-        if values_of.is_none() {
+    for &(run, has_values) in &dictionary.runs {
+        if !has_values {
             rows.nulls(run);
-            return Ok(());
+            continue;
         }
         let mut rest = run.rows;
         while rest > 0 {
-            let fit = rest.min(PAGE_VALUES - values);
-            rows.values(top, fit);
+            let mut fit = rest;
+            if run.repetition == 0 {
+                if values >= PAGE_VALUES {
+                    flush(chunk, &mut rows, &mut values)?;
+                }
+                fit = rest.min(PAGE_VALUES - values);
+            }
+            rows.values(Run { rows: fit, ..run });
             values += fit;
             rest -= fit;
-            if values == PAGE_VALUES {
-                flush(chunk, &mut rows, &mut values)?;
-            }
         }
-        Ok(())
-    })?;
+    }
     if !rows.is_empty() {
         flush(chunk, &mut rows, &mut values)?;
     }

@@ -108,6 +108,38 @@ impl Columns {
         ))
     }
 
+    /// Lists of what `elements` makes; some are empty, and some null ones have elements that nobody
+    /// must see.
+    fn listed(self, salt: usize, elements: impl Fn(Self) -> ArrayRef) -> ArrayRef {
+        let length = |row: usize| (row * 11 + salt + self.seed) % 13 % 5;
+        let ends = (0..self.rows).scan(0, |end, row| {
+            *end += length(row) as i32;
+            Some(*end)
+        });
+        let offsets: Vec<i32> = std::iter::once(0).chain(ends).collect();
+        let rows = offsets.last().map_or(0, |end| *end as usize);
+        let values = elements(Self { rows, ..self });
+        let element = Field::new("element", values.data_type().clone(), true);
+        let offsets = OffsetBuffer::new(offsets.into());
+        let nulls = Some(self.nulls(salt)).filter(|_| !salt.is_multiple_of(3));
+        Arc::new(ListArray::new(Arc::new(element), offsets, values, nulls))
+    }
+
+    /// Lists of objects, in which are lists of lists.
+    fn deep(self) -> ArrayRef {
+        self.listed(16, |make| {
+            let lists = make.listed(17, |make| make.listed(18, |make| make.texts(19)));
+            let booleans = make.of(13, |row| make.number(row) % 2 == 0);
+            let columns: Vec<(&str, ArrayRef)> = vec![
+                ("text", make.texts(20)),
+                ("lists", lists),
+                ("time", make.times()),
+                ("boolean", Arc::new(booleans.collect::<BooleanArray>())),
+            ];
+            make.object(columns, 21, true)
+        })
+    }
+
     fn object(self, columns: Vec<(&str, ArrayRef)>, salt: usize, nulls: bool) -> ArrayRef {
         let fields: Vec<Field> = columns
             .iter()
@@ -134,7 +166,7 @@ impl Columns {
     }
 }
 
-/// Some of the columns `a` to `j` and `_value`, of every type, nested ones too.
+/// Some of the columns `a` to `m` and `_value`, of every type, nested ones too.
 fn batch(seed: usize, rows: usize) -> RecordBatch {
     let make = Columns { seed, rows };
     let inner = vec![("text", make.texts(2)), ("number", make.numbers())];
@@ -155,6 +187,9 @@ fn batch(seed: usize, rows: usize) -> RecordBatch {
         ("h", make.times()),
         ("i", make.decimals()),
         ("j", make.lists()),
+        ("k", make.deep()),
+        ("l", make.object(vec![("deep", make.deep())], 22, true)),
+        ("m", make.listed(23, |make| make.decimals())),
         ("_value", Arc::new(bytes.collect::<BinaryArray>())),
     ];
     let some = columns.into_iter().enumerate();
@@ -168,7 +203,7 @@ fn everything() -> SchemaRef {
         .map(|seed| batch(seed, 1))
         .max_by_key(RecordBatch::num_columns);
     let whole = whole.unwrap();
-    assert_eq!(whole.num_columns(), 11);
+    assert_eq!(whole.num_columns(), 14);
     whole.schema()
 }
 
@@ -252,6 +287,38 @@ fn columns_of_many_pages_and_row_groups_come_back() {
         &read(&encoded.bytes, Some(RowSelection::from(selectors))),
         &expected,
     );
+}
+
+#[test]
+fn lists_of_many_pages_come_back_and_pages_begin_with_a_row() {
+    let make = Columns {
+        seed: 5,
+        rows: 50_000,
+    };
+    // Elements that are more than a page, all of one row.
+    let long = [(0_usize, 0), (1, 45_000), (2, 3)];
+    let long = (0..make.rows).map(|row| long.iter().find(|(at, _)| *at == row).map(|(_, n)| *n));
+    let long = long.map(|count| count.map(|count| (0..count).map(|at| Some(at as i64))));
+    let long = ListArray::from_iter_primitive::<Int64Type, _, _>(long);
+    let whole = batch_of(vec![
+        ("deep", make.deep()),
+        ("ids", make.listed(2, |make| make.texts(0))),
+        ("kinds", make.listed(4, |make| make.texts(1))),
+        ("long", Arc::new(long)),
+    ]);
+    let batches: Vec<RecordBatch> = (0..make.rows)
+        .step_by(8_192)
+        .map(|at| whole.slice(at, 8_192.min(make.rows - at)))
+        .collect();
+    let encoded = encode(&batches, &whole.schema(), &Spare::default()).unwrap();
+    assert_same(&read(&encoded.bytes, None), &whole);
+    for row in [0, 1, 2, 9_999, 23_456, 49_999] {
+        let after = make.rows - row - 1;
+        let selectors = [(row, true), (1, false), (after, true)];
+        let selectors = selectors.map(|(row_count, skip)| RowSelector { row_count, skip });
+        let selection = RowSelection::from(selectors.to_vec());
+        assert_same(&read(&encoded.bytes, Some(selection)), &whole.slice(row, 1));
+    }
 }
 
 #[test]
