@@ -42,7 +42,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::ColumnDescPtr;
 
 use crate::error::{Error, Result};
-use crate::read::live::bytes_of;
+use crate::read::bytes_of;
 use crate::schema::VALUE;
 use crate::spare::Spare;
 use chunk::{Chunk, Press};
@@ -86,14 +86,15 @@ pub(crate) fn encode(
     let options = ArrowWriterOptions::new()
         .with_properties(properties.clone())
         .with_skip_arrow_metadata(true);
-    let bytes: usize = batches.iter().map(bytes_of).sum();
+    let sizes: Vec<usize> = batches.iter().map(bytes_of).collect();
+    let bytes: usize = sizes.iter().sum();
     // About what zstd leaves of it; a buffer that grows step by step is copied as often.
     let out = spare.take(bytes / PACKED);
     let writer = ArrowWriter::try_new_with_options(out, SchemaRef::clone(file_schema), options)?;
     let (mut file, _) = writer.into_serialized_writer()?;
     let mut units = Units::of(file_schema);
     let mut press = Press::new(spare, bytes / PACKED)?;
-    for batches in row_groups(batches) {
+    for batches in row_groups(batches, &sizes) {
         units.gather(batches)?;
         write_row_group(&mut file, &units.units, &mut press, &properties)?;
     }
@@ -173,12 +174,11 @@ fn leaves(data_type: &DataType) -> usize {
     }
 }
 
-/// Neighbouring batches that share a row group.
-fn row_groups(batches: &[RecordBatch]) -> Vec<&[RecordBatch]> {
+/// Neighbouring batches that share a row group; of each batch its bytes.
+fn row_groups<'a>(batches: &'a [RecordBatch], sizes: &[usize]) -> Vec<&'a [RecordBatch]> {
     let mut groups = Vec::new();
     let (mut begin, mut rows, mut bytes) = (0, 0, 0);
-    for (at, batch) in batches.iter().enumerate() {
-        let more = bytes_of(batch);
+    for (at, (batch, &more)) in batches.iter().zip(sizes).enumerate() {
         if rows > 0 && (rows + batch.num_rows() > ROW_GROUP_ROWS || bytes + more > ROW_GROUP_BYTES)
         {
             groups.extend(batches.get(begin..at));

@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::RecordBatch;
 
 use crate::clock::Clock;
 use crate::path::TablePath;
+use crate::read::bytes::bytes_of;
 use crate::record::TopicId;
 
 /// How long committed rows stay readable. Readers fetch live rows before a fresh snapshot and need
@@ -47,23 +48,6 @@ impl LiveBatch {
     pub fn bytes(&self) -> usize {
         self.batches.iter().map(bytes_of).sum()
     }
-}
-
-/// What an array takes beside its values: the array itself, its buffers' heads and what they are
-/// rounded up by. With a few rows to a batch it is most of the batch.
-const ARRAY_BYTES: usize = 448;
-
-/// The bytes of a batch in memory, without what its buffers hold for others.
-pub(crate) fn bytes_of(batch: &RecordBatch) -> usize {
-    let arrays = batch.columns().iter();
-    let values: usize = arrays
-        .map(|array| {
-            // A size that Arrow can't tell is that of the whole buffers.
-            let bytes = array.to_data().get_slice_memory_size();
-            bytes.unwrap_or_else(|_| array.get_array_memory_size())
-        })
-        .sum();
-    values + ARRAY_BYTES * batch.schema_ref().flattened_fields().len()
 }
 
 /// The offsets `[lo, hi)` of one partition.

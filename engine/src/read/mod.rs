@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod answer;
+mod bytes;
 pub mod clip;
 mod counting;
 mod fetch;
@@ -18,4 +19,5 @@ pub use retired::{RetiredRanges, retired};
 pub use snapshot::{SchemaHistory, Snapshot, SnapshotCache};
 pub use tables::tables;
 
+pub(crate) use bytes::bytes_of;
 pub(crate) use fetch::Fetch;

@@ -9,7 +9,7 @@ use arrow::datatypes::Schema;
 use chrono::DateTime;
 
 use crate::error::{Error, Result};
-use crate::read::live::bytes_of;
+use crate::read::bytes_of;
 use crate::schema::KIND;
 
 const DAY_US: i64 = 86_400_000_000;
