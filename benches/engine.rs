@@ -21,6 +21,8 @@ mod allocator;
 mod audit;
 #[path = "load/events.rs"]
 mod events;
+#[path = "load/yardstick.rs"]
+mod yardstick;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,6 +42,10 @@ fn main() {
         text.parse()
             .expect("EDDY_BENCH_MB is a number of megabytes")
     });
+    println!(
+        "zstd(1) alone: {:.0} MB per CPU-second",
+        yardstick::zstd_rate() / 1e6
+    );
     let only = std::env::var("EDDY_BENCH_ONLY").ok();
     let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
     if wanted("nested") {

@@ -226,7 +226,8 @@ mod tests {
         second(2);
         assert_eq!(spare.0.kept().buffers.len(), 4, "given within the second");
         let (one, other) = (spare.take(LEAST_BYTES), spare.take(LEAST_BYTES));
-        (spare.give(one), spare.give(other));
+        spare.give(one);
+        spare.give(other);
         second(3);
         assert_eq!(spare.0.kept().buffers.len(), 2, "two were taken at once");
         second(4);
