@@ -4,7 +4,7 @@
 //! everything counted: Kafka client, decode, encode, upload, commit), and peak memory. The raw
 //! bytes are kept, the configuration is the default one.
 //!
-//! `EDDY_BENCH_RECORDS` changes the number of events.
+//! `EDDY_BENCH_RECORDS` changes the number of events, `EDDY_BENCH_TASKS` the connector's tasks (one).
 
 #![allow(
     clippy::unwrap_used,
@@ -70,9 +70,10 @@ fn report(records: u64, bytes: u64, wall: Duration, used: Used) {
 }
 
 fn configuration(topic: &str) -> String {
+    let tasks = std::env::var("EDDY_BENCH_TASKS").unwrap_or_else(|_| "1".to_owned());
     format!(
         "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"\"\n\
-         [connectors.\"{topic}\"]\n\"topics\" = \"{topic}\"\n",
+         [connectors.\"{topic}\"]\n\"topics\" = \"{topic}\"\n\"tasks.max\" = \"{tasks}\"\n",
         lake(topic),
         setting("EDDY_TEST_KAFKA"),
     )
