@@ -18,8 +18,9 @@ const LEAST_BYTES: usize = 64 << 10;
 /// What is kept at most, unless a worker's budget says less.
 const KEPT_BYTES: usize = 64 << 20;
 
-/// A buffer this many times too large is left to who needs all of it.
-const SLACK: usize = 4;
+/// A buffer that is larger than what is asked for by more than this part of it is left to who needs
+/// all of it: what stays unused in it counts nowhere.
+const SLACK_PART: usize = 2;
 
 /// How long a buffer may go unused.
 const UNUSED: Duration = Duration::from_secs(1);
@@ -76,6 +77,21 @@ impl Spare {
         })
     }
 
+    /// Lends what a growing buffer holds so far and leaves it empty, with room for about as much
+    /// again, but at most for `most`. Bytes that fill less than half of it move into a buffer of
+    /// their own: they may be read for long, and the rest of their memory would count nowhere.
+    pub(crate) fn lend_all(&self, buffer: &mut Vec<u8>, most: usize) -> Bytes {
+        let bytes = buffer.len();
+        let next = self.take((bytes + bytes / 8).min(most));
+        let mut full = std::mem::replace(buffer, next);
+        if full.capacity() >= LEAST_BYTES && bytes < full.capacity() / 2 {
+            let mut own = self.take(bytes);
+            own.extend_from_slice(&full);
+            self.give(std::mem::replace(&mut full, own));
+        }
+        self.lend(full)
+    }
+
     /// Keeps at most `bytes`.
     pub(crate) fn keep_at_most(&self, bytes: usize) {
         self.0.most.store(bytes, Ordering::Relaxed);
@@ -106,7 +122,7 @@ impl Default for Shared {
 impl Kept {
     /// The smallest that has room for `bytes` without being far too large.
     fn take(&mut self, bytes: usize) -> Option<Vec<u8>> {
-        let fitting = bytes..=bytes.saturating_mul(SLACK);
+        let fitting = bytes..=bytes.saturating_add(bytes / SLACK_PART);
         let buffers = self.buffers.iter().enumerate();
         let (at, _) = buffers
             .map(|(at, buffer)| (at, buffer.capacity()))
@@ -200,19 +216,30 @@ mod tests {
         for size in [3, 1, 2] {
             spare.give(Vec::with_capacity(LEAST_BYTES * size));
         }
-        assert_eq!(
-            spare.0.kept().bytes,
-            LEAST_BYTES * 4,
-            "the third has no room"
-        );
+        let kept = spare.0.kept().bytes;
+        assert_eq!(kept, LEAST_BYTES * 4, "the third has no room");
         assert_eq!(spare.take(LEAST_BYTES).capacity(), LEAST_BYTES);
-        assert_eq!(spare.take(LEAST_BYTES).capacity(), LEAST_BYTES * 3);
-        spare.give(Vec::with_capacity(LEAST_BYTES * 5));
-        assert_eq!(
-            spare.take(LEAST_BYTES).capacity(),
-            LEAST_BYTES,
-            "far too large"
-        );
+        let other = spare.take(LEAST_BYTES);
+        assert_eq!(other.capacity(), LEAST_BYTES, "three are far too large");
+        assert_eq!(spare.take(LEAST_BYTES * 2).capacity(), LEAST_BYTES * 3);
+    }
+
+    #[test]
+    fn what_is_lent_takes_no_more_than_twice_its_bytes() {
+        let spare = Spare::default();
+        let mut growing = filled(&spare, LEAST_BYTES * 8);
+        let lent = spare.lend_all(&mut growing, usize::MAX);
+        assert_eq!(lent.len(), LEAST_BYTES * 8);
+        let room = growing.capacity();
+        assert_eq!((growing.len(), room), (0, LEAST_BYTES * 9), "as much again");
+        growing.extend_from_slice(&[1; LEAST_BYTES * 3]);
+        let few = spare.lend_all(&mut growing, usize::MAX);
+        assert_eq!(few.as_ref(), [1; LEAST_BYTES * 3]);
+        drop(few);
+        drop(lent);
+        let kept: Vec<usize> = spare.0.kept().buffers.iter().map(Vec::capacity).collect();
+        assert_eq!(kept, [9, 3, 8].map(|times| LEAST_BYTES * times));
+        assert!(growing.capacity() < LEAST_BYTES * 4, "room for few again");
     }
 
     #[test]

@@ -255,9 +255,7 @@ fn leaf(array: impl arrow::array::Array + 'static) -> Finished {
 /// The bytes to be read, and a buffer in their place that is as large as it was this time: growing
 /// it step by step would cost more than filling it.
 pub(super) fn take_bytes(bytes: &mut Vec<u8>, spare: &Spare) -> Buffer {
-    let next = (bytes.len() + bytes.len() / 8).min(RESERVED_BYTES);
-    let full = std::mem::replace(bytes, spare.take(next));
-    Buffer::from(spare.lend(full))
+    Buffer::from(spare.lend_all(bytes, RESERVED_BYTES))
 }
 
 fn take_offsets(offsets: &mut Vec<i32>) -> OffsetBuffer<i32> {
