@@ -11,7 +11,6 @@ use std::sync::mpsc;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::clock::Clock;
@@ -21,16 +20,13 @@ use crate::probe;
 use crate::read::LiveRows;
 use crate::spare::Spare;
 
+mod commits;
 mod compute;
 mod durable;
 mod open;
 
+use commits::Commits;
 use compute::Compute;
-
-/// Background commits that run at once. Each occupies a blocking thread of the runtime and waits
-/// for I/O that, on local disk, needs another one: a thousand tables that are due together would
-/// wait for each other for ever. More hide more of the store's latency; each encodes in memory.
-const COMMITS_AT_ONCE: usize = 16;
 
 /// Where the lake is and how to reach it; the `[lake]` table of the configuration.
 #[derive(Clone, Default)]
@@ -63,7 +59,7 @@ struct Inner {
     clock: Clock,
     live: LiveRows,
     runtime: Handle,
-    commits: Arc<Semaphore>,
+    commits: Commits,
     compute: Compute,
     spare: Spare,
 }
@@ -143,7 +139,7 @@ impl Lake {
             live: LiveRows::new(clock.clone()),
             clock,
             runtime,
-            commits: Arc::new(Semaphore::new(COMMITS_AT_ONCE)),
+            commits: Commits::default(),
             compute: Compute::default(),
             spare: Spare::default(),
         })))
@@ -228,9 +224,12 @@ impl Lake {
         &self.0.runtime
     }
 
-    /// The places of background commits; a commit that finds none free waits for one.
-    pub(crate) fn commits(&self) -> &Arc<Semaphore> {
-        &self.0.commits
+    /// Runs a commit in the background.
+    ///
+    /// # Errors
+    /// `Internal` when no thread can be started for it.
+    pub(crate) fn commit(&self, work: impl FnOnce() + Send + 'static) -> Result<()> {
+        self.0.commits.run(work)
     }
 
     /// The table of `topic` under `topics_dir`.

@@ -60,7 +60,7 @@ pub(super) struct Finished {
 }
 
 impl Job {
-    /// Starts the commit on a background thread, as soon as one of the lake's places is free.
+    /// Starts the commit on a background thread, as soon as one of the lake's is free.
     pub(super) fn start(lake: &Lake, log: TableLog, plan: Plan) -> Self {
         let (sender, finished) = channel();
         let (wanted, unwanted) = channel();
@@ -75,17 +75,10 @@ impl Job {
             journaled: false,
             unwanted,
         };
-        let places = Arc::clone(lake.commits());
-        lake.runtime().spawn(async move {
-            // Nobody closes the places; if the runtime shuts down, `wait` finds the sender gone.
-            let Ok(place) = places.acquire_owned().await else {
-                return;
-            };
-            tokio::task::spawn_blocking(move || {
-                run.finish(&sender);
-                drop(place);
-            });
-        });
+        if let Err(error) = lake.commit(move || run.finish(&sender)) {
+            // `wait` finds the sender gone.
+            tracing::error!(%error, "a commit could not begin");
+        }
         Self {
             finished,
             _wanted: wanted,
