@@ -4,7 +4,7 @@
 //! everything counted: Kafka client, decode, encode, upload, commit), and peak memory. The raw
 //! bytes are kept, the configuration is the default one.
 //!
-//! `EDDY_BENCH_RECORDS` changes the number of events, `EDDY_BENCH_TASKS` the connector's tasks (one).
+//! `EDDY_BENCH_RECORDS` changes the number of events, `EDDY_BENCH_TASKS` that of the tasks (one).
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! How fast this machine is, now: zstd(1) over the same events. Figures of one machine swing by half
-//! from minute to minute, and machines differ; the ratio to this says what they have in common.
+//! How fast this machine is, now: zstd(1) over the same events. Figures of one machine swing by
+//! half from minute to minute, and machines differ; the ratio to this says what they share.
 
 use std::time::Duration;
 
