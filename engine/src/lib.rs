@@ -38,6 +38,7 @@ pub mod fault;
 pub mod filter;
 pub mod lake;
 pub mod maintain;
+pub mod partition;
 pub mod path;
 mod probe;
 pub mod read;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::commit::cut::{Cut, DataFile, Move};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
+use crate::partition::{PROPERTY, Partitioning};
 use crate::path::{TablePath, escape, unescape};
 use crate::record::TopicId;
 
@@ -63,6 +64,28 @@ pub(crate) struct Metadata {
     pub(crate) schema: String,
     pub(crate) partition_columns: Vec<String>,
     pub(crate) configuration: BTreeMap<String, String>,
+}
+
+impl Metadata {
+    /// How the table is partitioned.
+    ///
+    /// # Errors
+    /// `Invalid` when its partition columns aren't those that it was made with, or when Eddy did
+    /// not make it; `Data` when a newer version of Eddy did.
+    pub(crate) fn partitioning(&self, table: &TablePath) -> Result<Partitioning> {
+        let property = self.configuration.get(PROPERTY);
+        let partitioning = Partitioning::of_property(property.map(String::as_str))?;
+        if partitioning.columns() == self.partition_columns {
+            return Ok(partitioning);
+        }
+        Err(Error::invalid(format!(
+            "table `{}` has the partition columns `{}`, and was made by Eddy with `{}`: they are \
+             fixed, so it was made or changed by something else",
+            table.topic(),
+            self.partition_columns.join("`, `"),
+            partitioning.columns().join("`, `")
+        )))
+    }
 }
 
 /// The bytes of a version's commit file; `None` when there is none.

@@ -11,20 +11,20 @@ use serde_json::{Map, Value, json};
 
 use crate::commit::since;
 use crate::error::{Error, Result};
+use crate::schema::{partition_columns, with_partition_columns};
 
-/// The partition column of the native layout. It is part of the table, but in no file.
-pub(crate) const PARTITION: &str = crate::schema::PARTITION_COLUMN;
-
-/// The schema of a table with `columns` and the partition column.
+/// The schema of a table with `columns` and its partition columns, which are texts.
 ///
 /// # Errors
 /// `Internal` for a type or name that Delta can't hold.
 pub(crate) fn to_delta(columns: &Schema) -> Result<Value> {
-    check_names(columns.fields())?;
-    let mut fields = write_fields(columns.fields())?;
-    fields.push(json!({
-        "name": PARTITION, "type": "string", "nullable": true, "metadata": {}
-    }));
+    let partitions = partition_columns(columns);
+    let text = |name: &String| Field::new(name, DataType::Utf8, true);
+    let partitions: Fields = partitions.iter().map(text).collect();
+    let all = columns.fields().iter().chain(&partitions).cloned();
+    let all: Fields = all.collect();
+    check_names(&all)?;
+    let fields = write_fields(&all)?;
     Ok(json!({"type": "struct", "fields": fields}))
 }
 
@@ -41,7 +41,8 @@ pub(crate) fn from_delta(schema: &str, partition_columns: &[String]) -> Result<S
         .filter(|field| !partition_columns.contains(field.name()))
         .cloned()
         .collect();
-    Ok(Arc::new(Schema::new(kept)))
+    let schema = Schema::new(kept);
+    Ok(Arc::new(with_partition_columns(schema, partition_columns)))
 }
 
 /// Delta compares names without case, and Parquet's readers stumble over some characters; a

@@ -12,7 +12,9 @@ use crate::commit::put::{self, Outcome, Payload};
 use crate::commit::{actions, app, columns};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
+use crate::partition::{PROPERTY, Partitioning};
 use crate::path::TablePath;
+use crate::schema::with_partition_columns;
 
 /// The owner's part of the table: the connector's name behind the number in its `txn` (P2).
 const OWNERS: &str = "owners";
@@ -26,13 +28,17 @@ pub(super) fn create(
     lake: &Lake,
     table: &TablePath,
     schema: &Schema,
+    partitioning: &Partitioning,
     connector: &str,
 ) -> Result<()> {
+    let schema = with_partition_columns(schema.clone(), partitioning.columns());
     // The name first: a table whose owner nobody can name would be worse than a name too many.
     name_owner(lake, connector)?;
     let id = lake.clock().new_id();
     let now_ms = lake.clock().now_us() / 1_000;
-    let configuration: BTreeMap<&str, &str> = BTreeMap::new();
+    let property = partitioning.to_property();
+    let configuration: BTreeMap<&str, String> =
+        property.into_iter().map(|text| (PROPERTY, text)).collect();
     let lines = [
         json!({"commitInfo": {
             "timestamp": now_ms,
@@ -47,8 +53,8 @@ pub(super) fn create(
             "id": lake.clock().new_id().to_string(),
             "name": table.topic(),
             "format": {"provider": "parquet", "options": {}},
-            "schemaString": columns::to_delta(schema)?.to_string(),
-            "partitionColumns": [columns::PARTITION],
+            "schemaString": columns::to_delta(&schema)?.to_string(),
+            "partitionColumns": partitioning.columns(),
             "configuration": configuration,
             "createdTime": now_ms,
         }}),

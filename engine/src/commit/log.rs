@@ -12,9 +12,10 @@ use crate::commit::actions::{self, Actions};
 use crate::commit::kernel::{self, Engine, translate};
 use crate::commit::put::Payload;
 use crate::commit::table_state::{TableState, check_positions};
-use crate::commit::{app, columns, create};
+use crate::commit::{app, create};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
+use crate::partition::Partitioning;
 use crate::path::TablePath;
 use crate::record::{Position, TopicId};
 
@@ -31,6 +32,8 @@ pub struct TableLog {
     pub(super) engine: Engine,
     pub(super) base: SnapshotRef,
     pub(super) state: TableState,
+    /// Fixed since the table was made.
+    partitioning: Arc<Partitioning>,
     /// When the newest version was last known, on the monotonic clock.
     pub(super) based_at: Duration,
     /// The payload of a cut whose outcome nobody knows (P9).
@@ -51,21 +54,14 @@ impl TableLog {
             return Ok(None);
         };
         let state = TableState::load(&engine, &base, table)?;
-        if state.metadata.partition_columns != [columns::PARTITION] {
-            return Err(Error::invalid(format!(
-                "table `{}` is partitioned by `{}`, and its partition columns are fixed; Eddy's \
-                 are `{}`",
-                table.topic(),
-                state.metadata.partition_columns.join(", "),
-                columns::PARTITION
-            )));
-        }
+        let partitioning = state.metadata.partitioning(table)?;
         Ok(Some(Self {
             lake: lake.clone(),
             table: table.clone(),
             engine,
             base,
             state,
+            partitioning: Arc::new(partitioning),
             based_at,
             unsettled: None,
             settled: VecDeque::new(),
@@ -76,17 +72,19 @@ impl TableLog {
     /// columns of `schema` when there is none. Of two that make it at once, both open the same.
     ///
     /// # Errors
-    /// `Invalid` when another connector owns the table (P2); else as [`TableLog::open`].
+    /// `Invalid` when another connector owns the table (P2), or when it was made with another
+    /// partitioning, which is fixed then; else as [`TableLog::open`].
     pub fn create_or_open(
         lake: &Lake,
         table: &TablePath,
         schema: &Schema,
+        partitioning: &Partitioning,
         owner: &str,
     ) -> Result<Self> {
         let log = match Self::open(lake, table)? {
             Some(log) => log,
             None => {
-                create::create(lake, table, schema, owner)?;
+                create::create(lake, table, schema, partitioning, owner)?;
                 Self::open(lake, table)?.ok_or_else(|| {
                     Error::unavailable(format!(
                         "table `{}` was made, but the store doesn't list it yet",
@@ -96,7 +94,10 @@ impl TableLog {
             }
         };
         match log.state.ledger.owner {
-            Some(number) if number == app::owner_number(owner) => Ok(log),
+            Some(number) if number == app::owner_number(owner) => {
+                log.check_partitioning(partitioning)?;
+                Ok(log)
+            }
             Some(number) => Err(Error::invalid(format!(
                 "table `{}` belongs to the connector `{}`, and `{owner}` may not write to it: two \
                  owners would record the topic twice; use that name or another `topics.dir`",
@@ -140,9 +141,26 @@ impl TableLog {
         self.state.version
     }
 
-    /// The table's columns with their identities, without the partition column.
+    /// The table's columns with their identities, without the partition columns.
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.state.schema)
+    }
+
+    /// How the table's files are partitioned.
+    pub fn partitioning(&self) -> &Arc<Partitioning> {
+        &self.partitioning
+    }
+
+    fn check_partitioning(&self, asked: &Partitioning) -> Result<()> {
+        if *self.partitioning == *asked {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "table `{}` is partitioned by {}, and {asked} was asked for: a table's partitioning is \
+             fixed when it is made; ask for what it has, or use another `topics.dir`",
+            self.table.topic(),
+            self.partitioning
+        )))
     }
 
     /// The position of one partition, as of the last refresh or commit.

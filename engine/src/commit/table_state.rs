@@ -72,12 +72,27 @@ impl TableState {
             && *metadata != *self.metadata
         {
             check_metadata(metadata, table)?;
+            self.check_partition_columns(metadata, table)?;
             self.schema = columns::from_delta(&metadata.schema, &metadata.partition_columns)?;
             self.metadata = Arc::new(metadata.clone());
         }
         self.move_positions(&actions.txns, table)?;
         self.version += 1;
         Ok(())
+    }
+
+    /// Files say the values of the columns that were there when they were written.
+    fn check_partition_columns(&self, metadata: &Metadata, table: &TablePath) -> Result<()> {
+        if metadata.partition_columns == self.metadata.partition_columns {
+            return Ok(());
+        }
+        Err(Error::data(format!(
+            "something else changed the partition columns of table `{}` from `{}` to `{}`: restore \
+             the table",
+            table.topic(),
+            self.metadata.partition_columns.join("`, `"),
+            metadata.partition_columns.join("`, `")
+        )))
     }
 
     /// E3 for those positions that a version moves; the others stay where they are.

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use crate::clock::Clock;
 use crate::commit::{Cut, DataFile, Move};
 use crate::lake::Lake;
+use crate::partition::Partitioning;
 use crate::path::TablePath;
 use crate::record::{Position, TopicId};
 use crate::schema::envelope_schema;
@@ -34,7 +35,14 @@ fn table(lake: &Lake) -> TablePath {
 }
 
 fn log(lake: &Lake) -> TableLog {
-    TableLog::create_or_open(lake, &table(lake), &envelope_schema(), OWNER).unwrap()
+    TableLog::create_or_open(
+        lake,
+        &table(lake),
+        &envelope_schema(),
+        &Partitioning::by_day(),
+        OWNER,
+    )
+    .unwrap()
 }
 
 fn position(offset: i64, epoch: i64) -> Position {

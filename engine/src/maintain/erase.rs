@@ -53,7 +53,8 @@ pub struct Erasure<'a> {
     pub id: Uuid,
     /// What the receipt calls it. It stays, so it should hold nothing that is to be erased.
     pub reference: String,
-    /// The columns, by their names at the root, that `matches` looks at; `dt` may be among them.
+    /// The columns, by their names at the root, that `matches` looks at; partition columns may be
+    /// among them.
     pub columns: Vec<String>,
     /// Whether a file may hold such rows; what it says no to isn't read.
     pub may_match: &'a dyn Fn(&DataFile) -> bool,

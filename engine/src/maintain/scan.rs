@@ -19,7 +19,7 @@ use crate::maintain::input::{Input, fetch, look};
 use crate::path::TablePath;
 use crate::read::Snapshot;
 use crate::read::retired::Gone;
-use crate::schema::{PARTITION_COLUMN, VALUE, VALUE_SHAPE, bind, with_identities};
+use crate::schema::{VALUE, VALUE_SHAPE, bind, partition_columns, with_identities};
 
 /// Rows of a batch; few, since a wide table's nulls take room too.
 const BATCH_ROWS: usize = 1_024;
@@ -131,22 +131,25 @@ impl Scan {
         }))
     }
 
-    /// `batch` under the whole columns `names` of the table, null where the file has none.
+    /// `batch` under the whole columns `names` of the table, null where the file has none, and its
+    /// partition columns among them.
     fn as_table_has(&self, batch: &RecordBatch, names: &[String]) -> Result<RecordBatch> {
         let wanted = self.table.fields().iter();
         let wanted = wanted.filter(|field| names.contains(field.name())).cloned();
         let target = Schema::new(wanted.collect::<Vec<_>>());
         let bound = bind(batch, &target)?;
-        if !names.iter().any(|name| name == PARTITION_COLUMN) {
-            return Ok(bound);
-        }
-        let value = self.input.file.partition_values.get(PARTITION_COLUMN);
-        let value = value.and_then(Option::as_deref);
-        let days: StringArray = std::iter::repeat_n(value, bound.num_rows()).collect();
         let mut fields: Vec<_> = target.fields().iter().cloned().collect();
-        fields.push(Arc::new(Field::new(PARTITION_COLUMN, DataType::Utf8, true)));
         let mut arrays = bound.columns().to_vec();
-        arrays.push(Arc::new(days));
+        for name in partition_columns(&self.table) {
+            if !names.contains(&name) {
+                continue;
+            }
+            let value = self.input.file.partition_values.get(&name);
+            let value = value.and_then(Option::as_deref);
+            let values: StringArray = std::iter::repeat_n(value, bound.num_rows()).collect();
+            fields.push(Arc::new(Field::new(name, DataType::Utf8, true)));
+            arrays.push(Arc::new(values));
+        }
         let options = RecordBatchOptions::new().with_row_count(Some(bound.num_rows()));
         Ok(RecordBatch::try_new_with_options(
             Arc::new(Schema::new(fields)),

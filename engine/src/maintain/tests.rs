@@ -11,6 +11,7 @@ mod elision;
 mod end_of_rows;
 mod erasure;
 mod filters;
+mod partitions;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

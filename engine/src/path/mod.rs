@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <lake>/<topics.dir>/<topic>/_delta_log/00000000000000000007.json
-//! <lake>/<topics.dir>/<topic>/dt=2026-11-23/<uuid>.parquet
+//! <lake>/<topics.dir>/<topic>/<partition, such as dt=2026-11-23>/<uuid>.parquet
 //! <lake>/_eddy/uploads/<commit id>.json
 //! <lake>/_eddy/retired/<topics.dir>/<topic>/<commit id>.json
 //! <lake>/_eddy/filters/<topics.dir>/<topic>/<pack id>.filters
@@ -11,15 +11,18 @@
 //! ```
 
 mod escape;
+mod partition;
 mod state;
 mod table;
 mod uploads;
 
 pub(crate) use escape::{escape, unescape};
+pub use partition::data_file;
+pub(crate) use partition::{partition_folder, partition_value};
 pub(crate) use state::{filter_pack, filter_pack_id, filter_packs};
 pub(crate) use state::{pin, pins, retired_object, retired_objects};
 pub(crate) use table::LogFile;
 pub use table::TablePath;
-pub use uploads::{data_file, upload_journal};
+pub use uploads::upload_journal;
 
 pub(crate) use uploads::{sibling, upload_journals};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use object_store::path::Path;
+use object_store::path::{Path, PathPart};
 
 /// The folder of one table, relative to the store's root.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,11 +50,13 @@ impl TablePath {
         &self.topics_dir
     }
 
-    /// An object of the table, `relative` with `/` between its parts.
+    /// An object of the table, `relative` with `/` between its parts, each as it is: what a folder
+    /// has percent-encoded is not encoded again. Only what no object can be called is.
     pub fn object(&self, relative: &str) -> Path {
-        relative
-            .split('/')
-            .fold(self.prefix.clone(), |path, part| path.join(part))
+        relative.split('/').fold(self.prefix.clone(), |path, part| {
+            let part = PathPart::parse(part).unwrap_or_else(|_| PathPart::from(part));
+            path.join(part)
+        })
     }
 
     /// The folder of the table's log.

@@ -20,8 +20,3 @@ pub(crate) fn sibling(path: &str, id: Uuid) -> String {
         None => format!("{id}.parquet"),
     }
 }
-
-/// A data file's path relative to its table: `dt=2026-11-23/<uuid>.parquet` (P13).
-pub fn data_file(day: &str, id: Uuid) -> String {
-    format!("dt={day}/{id}.parquet")
-}

@@ -17,6 +17,7 @@ use crate::commit::{
 };
 use crate::error::{Error, Result};
 use crate::lake::Lake;
+use crate::partition::Partitioning;
 use crate::path::TablePath;
 use crate::record::{Position, TopicId};
 
@@ -107,6 +108,15 @@ impl Snapshot {
     /// Since when the table has its columns.
     pub fn schema_history(&self) -> SchemaHistory {
         SchemaHistory(Arc::clone(&self.state.metadata))
+    }
+
+    /// How the table is partitioned.
+    ///
+    /// # Errors
+    /// `Invalid` when its partition columns aren't those that Eddy made it with; `Data` when a
+    /// newer version of Eddy did.
+    pub fn partitioning(&self, table: &TablePath) -> Result<Partitioning> {
+        self.state.metadata.partitioning(table)
     }
 
     fn reload(&self, lake: &Lake, table: &TablePath) -> Result<Self> {

@@ -6,8 +6,11 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 
 /// The column that holds, in each object, what found no column of its own.
 pub const RESCUED: &str = "_rescued";
-/// The table's partition column; it isn't in the files, and no payload column takes its name.
+/// The partition column of tables by day. Partition columns aren't in the files, and no payload
+/// column takes the name of one.
 pub const PARTITION_COLUMN: &str = "dt";
+/// Metadata of a table's schema: the names of its partition columns, a JSON list.
+const PARTITION_COLUMNS: &str = "eddy.partition_columns";
 
 /// The record's bytes. Null where there are none, and where [`VALUE_SHAPE`] stands for them.
 pub const VALUE: &str = "_value";
@@ -57,6 +60,24 @@ pub fn envelope_schema() -> Schema {
             .map(|(name, data_type)| Field::new(name, data_type, true))
             .collect::<Vec<_>>(),
     )
+}
+
+/// The partition columns of the table with this schema; without the metadata that of tables by day.
+pub fn partition_columns(schema: &Schema) -> Vec<String> {
+    let names = schema.metadata().get(PARTITION_COLUMNS);
+    let names = names.and_then(|names| serde_json::from_str(names).ok());
+    names.unwrap_or_else(|| vec![PARTITION_COLUMN.to_owned()])
+}
+
+/// `schema` as that of a table with these partition columns.
+pub(crate) fn with_partition_columns(schema: Schema, columns: &[String]) -> Schema {
+    let Schema {
+        fields,
+        mut metadata,
+    } = schema;
+    let names = serde_json::Value::from(columns).to_string();
+    metadata.insert(PARTITION_COLUMNS.to_owned(), names);
+    Schema::new_with_metadata(fields, metadata)
 }
 
 fn headers_type() -> DataType {

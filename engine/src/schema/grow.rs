@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 
-use super::envelope::VALUE;
+use super::envelope::{VALUE, partition_columns};
 use super::kind::{Step, is_members, step};
 use super::names::Names;
 
 /// `reserved` with every column of `discovered` that it lacks, under a fresh name. Names that are
 /// reserved never change (P11). `None` when there is nothing new.
 pub fn grow(reserved: &Schema, discovered: &Schema) -> Option<Schema> {
-    let fields = merge(reserved.fields(), discovered.fields(), Names::root)?;
+    let root = || Names::of_table(&partition_columns(reserved));
+    let fields = merge(reserved.fields(), discovered.fields(), &root)?;
     let (payload, named): (Vec<_>, Vec<_>) = fields
         .into_iter()
         .partition(|field| !matches!(step(field), Step::Named(_)));
@@ -25,7 +26,11 @@ pub fn grow(reserved: &Schema, discovered: &Schema) -> Option<Schema> {
     ))
 }
 
-fn merge(reserved: &Fields, discovered: &Fields, names: fn() -> Names) -> Option<Vec<FieldRef>> {
+fn merge(
+    reserved: &Fields,
+    discovered: &Fields,
+    names: &dyn Fn() -> Names,
+) -> Option<Vec<FieldRef>> {
     let known: HashMap<Step<'_>, usize> = reserved
         .iter()
         .enumerate()
@@ -83,7 +88,7 @@ fn add(fields: &mut Vec<FieldRef>, new: &[&FieldRef], mut names: Names) {
 fn merge_type(reserved: &DataType, discovered: &DataType) -> Option<DataType> {
     match (reserved, discovered) {
         (DataType::Struct(reserved), DataType::Struct(discovered)) => {
-            let fields = merge(reserved, discovered, names_of(discovered))?;
+            let fields = merge(reserved, discovered, &names_of(discovered))?;
             Some(DataType::Struct(fields.into()))
         }
         (DataType::List(reserved), DataType::List(discovered)) => {
@@ -100,7 +105,7 @@ fn merge_type(reserved: &DataType, discovered: &DataType) -> Option<DataType> {
 fn fresh_type(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Struct(fields) => {
-            let named = merge(&Fields::empty(), fields, names_of(fields));
+            let named = merge(&Fields::empty(), fields, &names_of(fields));
             DataType::Struct(named.map_or_else(Fields::empty, Fields::from))
         }
         DataType::List(element) => {

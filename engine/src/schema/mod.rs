@@ -40,14 +40,15 @@ mod union;
 pub use bind::bind;
 pub use columns::{Column, columns};
 pub use decide::decide;
-pub use envelope::{ENVELOPE, PARTITION_COLUMN, RESCUED, VALUE, VALUE_SHAPE, envelope_schema};
+pub use envelope::{ENVELOPE, PARTITION_COLUMN, RESCUED, VALUE, VALUE_SHAPE};
+pub use envelope::{envelope_schema, partition_columns};
 pub use grow::grow;
 pub use kind::{KEY, KIND, Kind, Limits, Shape, is_members};
 pub use logical::{Alternate, Logical, logical};
 pub use project::project;
 
 pub(crate) use bind::bind_array;
-pub(crate) use envelope::header_fields;
+pub(crate) use envelope::{header_fields, with_partition_columns};
 pub(crate) use identify::{identify, with_identities};
 pub(crate) use kind::{Step, element_field, list_element, member_field, payload_field};
 pub(crate) use kind::{rescued_field, step};

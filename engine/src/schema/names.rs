@@ -20,10 +20,18 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// For the table's root, where the envelope and the partition column have their names.
+    /// For the root of rows whose table isn't known yet.
     pub(crate) fn root() -> Self {
+        Self::of_table(&[PARTITION_COLUMN.to_owned()])
+    }
+
+    /// For a table's root, where the envelope and the partition columns have their names.
+    pub(crate) fn of_table(partition_columns: &[String]) -> Self {
         let mut names = Self::object();
-        for name in ENVELOPE.into_iter().chain([PARTITION_COLUMN, VALUE_SHAPE]) {
+        for name in ENVELOPE.into_iter().chain([VALUE_SHAPE]) {
+            names.take(name);
+        }
+        for name in partition_columns {
             names.take(name);
         }
         names
@@ -53,6 +61,11 @@ impl Names {
             None => self.first(&[readable(key)]),
             Some(name) => self.first(&suffixes(shape).map(|suffix| format!("{name}__{suffix}"))),
         }
+    }
+
+    /// Gives a name to what isn't of the payload.
+    pub(crate) fn own(&mut self, name: &str) -> String {
+        self.first(&[name.to_owned()])
     }
 
     /// Gives a name to a member of a mixed list's struct.

@@ -17,11 +17,17 @@ impl TableWriter {
     /// Opens the table, or makes it when it does not exist yet.
     ///
     /// # Errors
-    /// `Invalid` when another connector owns the table (P2) or the store refuses the credentials;
+    /// `Invalid` when another connector owns the table (P2), when it was made with another
+    /// partitioning, or when the store refuses the credentials;
     /// `Unavailable` when the store does not answer: call again.
     pub fn open(lake: &Lake, options: WriterOptions) -> Result<Self> {
-        let log =
-            TableLog::create_or_open(lake, &options.table, &envelope_schema(), &options.owner)?;
+        let log = TableLog::create_or_open(
+            lake,
+            &options.table,
+            &envelope_schema(),
+            &options.partitioning,
+            &options.owner,
+        )?;
         Ok(Self::new(lake, options, log))
     }
 

@@ -8,13 +8,16 @@
 //! `settled` is the table's position as last seen, `flying` the end of the commit in flight,
 //! `published` the end of what is visible as live rows, `next` the end of what was taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::partition::{Placement, Values};
 use crate::read::live::{LiveBatch, LiveRange};
 use crate::record::{Position, TopicId};
+use crate::write::span::Span;
+use crate::write::standing::file_bytes;
 
 /// One assigned partition.
 #[derive(Debug, Clone)]
@@ -26,6 +29,8 @@ pub(super) struct Owned {
     pub(super) published: i64,
     pub(super) next: i64,
     pub(super) leader_epoch: Option<i32>,
+    /// The record time since the last cut.
+    pub(super) span: Span,
     /// The offset after the last row taken.
     rows_end: i64,
     /// After a rewind: rows below this offset were dropped and must come again, so whatever comes
@@ -42,6 +47,7 @@ impl Owned {
             published: position.offset,
             next: position.offset,
             leader_epoch: position.leader_epoch,
+            span: Span::default(),
             rows_end: position.offset,
             expected_below: None,
         }
@@ -113,17 +119,41 @@ fn late(partition: i32, offset: i64, next: i64) -> Error {
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     pub(super) batches: Vec<Arc<LiveBatch>>,
+    /// The partitions of the rows, for each of the batches in order.
+    pub(super) placements: Vec<Placement>,
     pub(super) rows: usize,
     pub(super) bytes: usize,
+    /// The partitions that the rows belong to, each a file of the cut.
+    pub(super) partitions: HashSet<Values>,
+    /// What the files of those will take in memory beside their rows.
+    pub(super) files_bytes: usize,
     /// When its first row or progress came.
     pub(super) since: Option<Duration>,
+    /// The moment of the schedule after that, in microseconds since the Unix epoch.
+    pub(super) scheduled_us: Option<i64>,
+    /// The longest record time that one of the partitions has gone through.
+    pub(super) span: Duration,
 }
 
 impl Buffer {
-    pub(super) fn push(&mut self, live: Arc<LiveBatch>) {
+    pub(super) fn push(&mut self, live: Arc<LiveBatch>, placements: Vec<Placement>) {
         self.rows += live.rows();
         self.bytes += live.bytes();
+        for (batch, placement) in live.batches.iter().zip(&placements) {
+            self.bytes += placement.bytes();
+            let mut new = 0;
+            for values in placement.partitions() {
+                if !self.partitions.contains(values) {
+                    self.partitions.insert(values.clone());
+                    new += 1;
+                }
+            }
+            if new > 0 {
+                self.files_bytes += new * file_bytes(batch.schema_ref());
+            }
+        }
         self.batches.push(live);
+        self.placements.extend(placements);
     }
 
     pub(super) fn take(&mut self) -> Self {

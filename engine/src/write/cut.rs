@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::write::schedule::Schedule;
+
 /// The longest that the first cut after a takeover waits: a worker that dies again and again gets
 /// on between its deaths, and what its predecessor left is committed soon.
 const TAKEOVER: Duration = Duration::from_secs(1);
@@ -17,6 +19,14 @@ pub struct CutPolicy {
     pub bytes: usize,
     /// The buffered rows.
     pub rows: usize,
+    /// The partitions that the buffered rows belong to, each a file of the cut. A batch of some
+    /// thousand rows counts as a whole, so there may be as many more.
+    pub partitions: usize,
+    /// The record time between the first and the newest record of a Kafka partition. Late data
+    /// counts neither way; nor do times that can't be meant. Idle partitions wait for the interval.
+    pub span: Option<Duration>,
+    /// The clock on the wall: a cut at each of its moments, if there is anything to cut.
+    pub schedule: Option<Schedule>,
 }
 
 impl Default for CutPolicy {
@@ -25,6 +35,9 @@ impl Default for CutPolicy {
             interval: Duration::from_secs(10),
             bytes: 64 << 20,
             rows: 4_000_000,
+            partitions: 10_000,
+            span: None,
+            schedule: None,
         }
     }
 }
@@ -38,6 +51,12 @@ pub struct Pending {
     pub bytes: usize,
     /// The rows.
     pub rows: usize,
+    /// The partitions of the rows that are published.
+    pub partitions: usize,
+    /// The longest record time that a Kafka partition has gone through.
+    pub span: Duration,
+    /// A moment of the schedule has passed since there is something to cut.
+    pub scheduled: bool,
     /// The memory budget asks this writer to cut.
     pub pressed: bool,
     /// Nothing was committed yet since partitions were taken over that have a position.
@@ -55,12 +74,18 @@ impl CutPolicy {
         } else {
             self.interval
         };
-        age >= interval || self.is_full(pending) || (pending.pressed && pending.rows > 0)
+        age >= interval
+            || pending.scheduled
+            || self.span.is_some_and(|most| pending.span >= most)
+            || self.is_full(pending)
+            || (pending.pressed && pending.rows > 0)
     }
 
     /// Whether as much is buffered as a cut takes at most.
     pub fn is_full(&self, pending: &Pending) -> bool {
-        pending.bytes >= self.bytes || pending.rows >= self.rows
+        pending.bytes >= self.bytes
+            || pending.rows >= self.rows
+            || pending.partitions >= self.partitions
     }
 }
 
@@ -68,52 +93,89 @@ impl CutPolicy {
 mod tests {
     use super::*;
 
+    const POLICY: CutPolicy = CutPolicy {
+        interval: Duration::from_secs(10),
+        bytes: 100,
+        rows: 10,
+        partitions: 5,
+        span: Some(Duration::from_hours(1)),
+        schedule: None,
+    };
+
+    /// Just below every limit.
+    const BELOW: Pending = Pending {
+        age: Some(Duration::from_millis(9_999)),
+        bytes: 99,
+        rows: 9,
+        partitions: 4,
+        span: Duration::from_millis(3_599_999),
+        scheduled: false,
+        pressed: false,
+        taken_over: false,
+    };
+
     #[test]
-    fn a_cut_is_due_by_age_bytes_rows_or_pressure_but_never_without_progress() {
-        let policy = CutPolicy {
-            interval: Duration::from_secs(10),
-            bytes: 100,
-            rows: 10,
-        };
-        let young = Pending {
-            age: Some(Duration::from_secs(1)),
-            bytes: 99,
-            rows: 9,
-            pressed: false,
-            taken_over: false,
-        };
-        let full = Pending {
-            age: None,
-            bytes: 100,
-            rows: 10,
+    fn a_cut_is_due_by_whichever_limit_is_reached_first() {
+        assert!(!POLICY.is_due(&BELOW));
+        for reached in [
+            Pending {
+                age: Some(Duration::from_secs(10)),
+                ..BELOW
+            },
+            Pending {
+                bytes: 100,
+                ..BELOW
+            },
+            Pending { rows: 10, ..BELOW },
+            Pending {
+                partitions: 5,
+                ..BELOW
+            },
+            Pending {
+                span: Duration::from_hours(1),
+                ..BELOW
+            },
+            Pending {
+                scheduled: true,
+                ..BELOW
+            },
+            Pending {
+                pressed: true,
+                ..BELOW
+            },
+        ] {
+            assert!(POLICY.is_due(&reached), "{reached:?}");
+            let nothing = Pending {
+                age: None,
+                ..reached
+            };
+            assert!(!POLICY.is_due(&nothing), "never without progress");
+        }
+        let pressed = Pending {
             pressed: true,
-            taken_over: true,
-        };
-        assert!(!policy.is_due(&young));
-        assert!(!policy.is_due(&full));
-        assert!(policy.is_due(&Pending {
-            bytes: 100,
-            ..young
-        }));
-        assert!(policy.is_due(&Pending { rows: 10, ..young }));
-        assert!(policy.is_due(&Pending {
-            pressed: true,
-            ..young
-        }));
-        let old = Some(Duration::from_secs(10));
-        assert!(policy.is_due(&Pending {
-            age: old,
             rows: 0,
-            ..young
-        }));
-        let taken_over = Pending {
-            taken_over: true,
-            ..young
+            ..BELOW
         };
-        assert!(policy.is_due(&taken_over), "after a second, not after ten");
-        assert!(!policy.is_due(&Pending {
-            age: Some(Duration::from_millis(999)),
-            ..taken_over
-        }));
+        assert!(!POLICY.is_due(&pressed), "progress alone takes no memory");
+        let spanless = CutPolicy {
+            span: None,
+            ..POLICY
+        };
+        let long = Pending {
+            span: Duration::MAX,
+            ..BELOW
+        };
+        assert!(!spanless.is_due(&long));
+    }
+
+    #[test]
+    fn the_first_cut_after_a_takeover_waits_a_second_at_most() {
+        let after = |milliseconds| Pending {
+            age: Some(Duration::from_millis(milliseconds)),
+            taken_over: true,
+            ..BELOW
+        };
+        assert!(POLICY.is_due(&after(1_000)));
+        assert!(!POLICY.is_due(&after(999)));
     }
 }

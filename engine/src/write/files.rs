@@ -1,6 +1,7 @@
-//! The files of a cut: encoded and uploaded a few at a time, so that a cut of thousands of days
-//! holds no more than a few of them.
+//! The files of a cut: encoded and uploaded a few at a time, so that a cut of thousands of
+//! partitions holds no more than a few of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -10,12 +11,13 @@ use futures::future::try_join_all;
 
 use crate::commit::DataFile;
 use crate::elide::{Raw, elide, is_possible, shape_field};
-use crate::encode::{Encoded, encode};
+use crate::encode::encode;
 use crate::error::Result;
 use crate::fault;
-use crate::path::data_file;
+use crate::partition::Values;
+use crate::path::{data_file, partition_folder};
 use crate::schema::{decide, envelope_schema, grow, project, union};
-use crate::write::day::{DayRows, by_day, day_text};
+use crate::write::gather::{PartitionRows, by_partition};
 use crate::write::job::Run;
 use crate::write::upload::{PART_BYTES, upload, write_journal};
 
@@ -24,9 +26,10 @@ use crate::write::upload::{PART_BYTES, upload, write_journal};
 const UPLOADS_AT_ONCE: usize = 8;
 
 impl Run {
-    /// Writes one file per day. Columns are reserved before, so that every file is written under
-    /// the names that won (P11), and the journal names every file before the first is uploaded: the
-    /// files are as old as their journal, since whoever removes orphans goes by it (P14).
+    /// Writes one file per partition. Columns are reserved before, so that every file is written
+    /// under the names that won (P11), and the journal names every file before the first is
+    /// uploaded: the files are as old as their journal, since whoever removes orphans goes by it
+    /// (P14).
     pub(super) fn write_files(&mut self) -> Result<Vec<DataFile>> {
         let live = self.plan.live.iter();
         let batches: Vec<RecordBatch> =
@@ -43,16 +46,17 @@ impl Run {
         }
         let reserved = self.until_settled("reserve columns", |run| run.log.reserve(&discovered))?;
         fault::point("before_encode");
-        let days = by_day(&batches, self.lake.clock().now_us())?;
-        let named: Vec<(String, DayRows)> = days
+        let parts = by_partition(&batches, &std::mem::take(&mut self.plan.placements))?;
+        let named: Vec<Part> = parts
             .into_iter()
-            .map(|(day, rows)| (data_file(&day_text(day), self.lake.clock().new_id()), rows))
+            .map(|(values, rows)| self.part(values, rows))
             .collect();
         fault::point("before_upload");
         let begun_us = self.journal(&named)?;
         let (mut files, mut waiting) = (Vec::with_capacity(named.len()), Waiting::default());
         let batches: Arc<[RecordBatch]> = batches.into();
-        for (path, rows) in named {
+        for part in named {
+            let rows = part.rows;
             let (batches, reserved) = (Arc::clone(&batches), Arc::clone(&reserved));
             let spare = self.lake.spare().clone();
             let encoded = self.lake.compute(move || {
@@ -64,8 +68,15 @@ impl Run {
                 encode(&rows, &file_schema, &spare)
             });
             let file = encoded??;
-            files.push(data_file_of(path.clone(), &file, begun_us));
-            waiting.push(path, file.bytes);
+            files.push(DataFile {
+                path: part.path.clone(),
+                size: file.bytes.len() as u64,
+                modified_ms: begun_us.div_euclid(1_000),
+                partition_values: part.values,
+                rows: file.rows,
+                stats_json: file.stats_json,
+            });
+            waiting.push(part.path, file.bytes);
             if waiting.is_full() {
                 self.upload(&std::mem::take(&mut waiting))?;
             }
@@ -75,9 +86,20 @@ impl Run {
         Ok(files)
     }
 
+    /// A new file for the rows of a partition.
+    fn part(&self, values: Values, rows: PartitionRows) -> Part {
+        let columns = self.log.partitioning().columns();
+        let folder = partition_folder(columns, &values);
+        Part {
+            path: data_file(&folder, self.lake.clock().new_id()),
+            values: columns.iter().cloned().zip(values).collect(),
+            rows,
+        }
+    }
+
     /// Answers when the files count as begun, in microseconds since the Unix epoch.
-    fn journal(&mut self, named: &[(String, DayRows)]) -> Result<i64> {
-        let names: Vec<String> = named.iter().map(|(path, _)| path.clone()).collect();
+    fn journal(&mut self, named: &[Part]) -> Result<i64> {
+        let names: Vec<String> = named.iter().map(|part| part.path.clone()).collect();
         let begun_us = self.lake.clock().now_us();
         self.until_settled("journal an upload", |run| {
             let (lake, table) = (run.lake.clone(), run.plan.table.clone());
@@ -108,6 +130,13 @@ impl Run {
     }
 }
 
+/// A file to be written: where it goes, its partition's values by column, its rows.
+struct Part {
+    path: String,
+    values: BTreeMap<String, Option<String>>,
+    rows: PartitionRows,
+}
+
 /// Encoded files on their way out.
 #[derive(Default)]
 struct Waiting {
@@ -123,21 +152,6 @@ impl Waiting {
 
     fn is_full(&self) -> bool {
         self.files.len() >= UPLOADS_AT_ONCE || self.bytes >= PART_BYTES
-    }
-}
-
-fn data_file_of(path: String, file: &Encoded, begun_us: i64) -> DataFile {
-    let day = path
-        .split_once('/')
-        .and_then(|(folder, _)| folder.strip_prefix("dt="))
-        .map(ToOwned::to_owned);
-    DataFile {
-        path,
-        size: file.bytes.len() as u64,
-        modified_ms: begun_us.div_euclid(1_000),
-        partition_values: [("dt".to_owned(), day)].into(),
-        rows: file.rows,
-        stats_json: file.stats_json.clone(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The background half of a writer: one cut from batches to a committed version.
 //!
 //! ```text
-//! decide types -> reserve columns -> rows by day -> journal -> (encode -> upload)* -> commit
-//!                      (P11)                        (P14)                 (P13)     (P8, P9)
+//! decide types -> reserve columns -> partitions -> journal -> (encode -> upload)* -> commit
+//!                      (P11)                       (P14)                 (P13)     (P8, P9)
 //! ```
 //!
 //! The files are in `files`; this file has the rest: the thread, its patience, the commit.
@@ -24,6 +24,7 @@ use crate::elide::Raw;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault;
 use crate::lake::Lake;
+use crate::partition::Placement;
 use crate::path::TablePath;
 use crate::read::live::LiveBatch;
 use crate::write::options::{Retry, Stall};
@@ -34,6 +35,8 @@ pub(super) struct Plan {
     pub(super) id: Uuid,
     pub(super) table: TablePath,
     pub(super) live: Vec<Arc<LiveBatch>>,
+    /// The partitions of the rows, for each batch of `live` in order.
+    pub(super) placements: Vec<Placement>,
     pub(super) moves: Vec<Move>,
     pub(super) raw: Raw,
     pub(super) retry: Retry,

@@ -3,7 +3,7 @@
 //! ```text
 //! append -> shredder -> publish -> batch -> cut -> background job -> one Delta version
 //!                                    |                 |
-//!                                live rows      day / file / stats / upload
+//!                                live rows     partition/file/stats/upload
 //! ```
 //!
 //! A [`TableWriter`] belongs to one task and one table and is used from the task's own thread. It
@@ -14,7 +14,7 @@
 //! # The cut (P6)
 //!
 //! A commit takes every row and all progress below the cut, of every partition of the writer, in
-//! one version: files of several days and the positions of all partitions land together or not at
+//! one version: the files of all days and the positions of all partitions land together or not at
 //! all. Offsets without a row (control records, aborted transactions) move the position too (P4),
 //! so a cut may have no file.
 //!
@@ -39,15 +39,18 @@
 mod assign;
 mod buffer;
 mod cut;
-mod day;
 mod files;
+mod gather;
 mod job;
 mod options;
 mod release;
+mod schedule;
 mod settle;
+mod span;
 mod standing;
 mod table;
 mod upload;
+mod waiting;
 
 #[cfg(test)]
 mod tests;
@@ -55,6 +58,7 @@ mod tests;
 pub use crate::encode::STATS_COMPLETE;
 pub use cut::{CutPolicy, Pending};
 pub use options::{CommittedRange, Released, Retry, Stall, Start, WriterOptions};
+pub use schedule::Schedule;
 pub use table::TableWriter;
 
 pub(crate) use upload::{Named, PART_BYTES, forget_journals, write_journal, write_journal_of};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::elide::Raw;
+use crate::partition::Partitioning;
 use crate::path::TablePath;
 use crate::record::TopicId;
 use crate::schema::Limits;
@@ -29,6 +30,8 @@ pub struct WriterOptions {
     pub raw: Raw,
     /// How wide and deep the table's columns may grow.
     pub limits: Limits,
+    /// How the table's files are partitioned; fixed when the table is made.
+    pub partitioning: Arc<Partitioning>,
     /// When a cut comes.
     pub cut: CutPolicy,
     /// How long the background commit waits between attempts while the store does not answer.
@@ -53,6 +56,7 @@ impl WriterOptions {
             converter: Converter::default(),
             raw: Raw::default(),
             limits: Limits::default(),
+            partitioning: Arc::default(),
             cut: CutPolicy::default(),
             retry: Retry::default(),
             budget: Budget::unlimited(),

@@ -1,4 +1,4 @@
-//! What an open table takes of the worker's memory however few rows it has.
+//! What open tables and the files of a cut take of the worker's memory beside their rows.
 
 use arrow::datatypes::Schema;
 
@@ -10,4 +10,14 @@ const COLUMN_BYTES: usize = 1_536;
 /// The bytes of a table with these columns.
 pub(super) fn standing_bytes(schema: &Schema) -> usize {
     TABLE_BYTES + schema.flattened_fields().len() * COLUMN_BYTES
+}
+
+/// A file's name, its values and its line in the log, as estimated from their texts.
+const FILE_BYTES: usize = 1 << 10;
+/// A column's bounds in a file's statistics, in the file's list and in the line of the log.
+const BOUNDS_BYTES: usize = 128;
+
+/// The bytes of one more file of a cut, whose rows have these columns.
+pub(super) fn file_bytes(schema: &Schema) -> usize {
+    FILE_BYTES + schema.flattened_fields().len() * BOUNDS_BYTES
 }

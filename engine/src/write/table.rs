@@ -1,7 +1,8 @@
 //! The writer of one table: what a sink task calls from its own thread.
 //!
-//! Opening, assigning and starting over are in `assign`, how a cut ends in `settle`, giving
-//! partitions up in `release`; this file has the steady state: append, publish, cut, poll.
+//! Opening, assigning and starting over are in `assign`, what waits and when it is too much in
+//! `waiting`, how a cut ends in `settle`, giving partitions up in `release`; this file has the
+//! steady state: append, publish, cut, poll.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,11 +14,11 @@ use crate::budget::{Share, Standing};
 use crate::commit::{Move, TableLog};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
+use crate::partition::{Placement, is_meant};
 use crate::read::live::LiveBatch;
 use crate::record::Record;
 use crate::shred::Shredder;
 use crate::write::buffer::{Buffer, Owned, publish_ranges};
-use crate::write::cut::Pending;
 use crate::write::job::{Job, Plan};
 use crate::write::options::{CommittedRange, Stall, WriterOptions};
 use crate::write::settle::{Flight, FlightMove};
@@ -50,9 +51,9 @@ pub struct TableWriter {
     pub(super) health: Health,
     /// Nothing was committed yet since partitions were taken over that have a position.
     pub(super) taken_over: bool,
-    share: Share,
+    pub(super) share: Share,
     standing: Standing,
-    paused: std::cell::Cell<bool>,
+    pub(super) paused: std::cell::Cell<bool>,
 }
 
 /// Whether the writer may go on.
@@ -101,15 +102,24 @@ impl TableWriter {
             // A batch's string offsets have 31 bits: a huge record gets a batch of its own.
             self.publish()?;
         }
-        owned_mut(&mut self.owned, record.partition)?.take(record.partition, record.offset)?;
-        self.shredder.append(record, self.lake.clock().now_us());
+        let arrival_us = self.lake.clock().now_us();
+        let owned = owned_mut(&mut self.owned, record.partition)?;
+        owned.take(record.partition, record.offset)?;
+        if self.options.cut.span.is_some()
+            && let Some(time_us) = record.timestamp_ms.map(|ms| ms.saturating_mul(1_000))
+            && is_meant(time_us, arrival_us)
+        {
+            owned.span.note(time_us);
+            self.buffer.span = self.buffer.span.max(owned.span.length());
+        }
+        self.shredder.append(record, arrival_us);
         if self.shredder.rows() == 1 {
             self.note_progress();
         }
         let bytes = self.shredder.bytes();
         if self.shredder.rows() >= BATCH_ROWS || bytes >= BATCH_BYTES {
             self.publish()?;
-        } else if self.share.bytes() + REPORT_BYTES < self.buffer.bytes + bytes {
+        } else if self.share.bytes() + REPORT_BYTES < self.held_bytes() + bytes {
             self.report();
         }
         Ok(())
@@ -148,32 +158,19 @@ impl TableWriter {
         self.check_good()?;
         let rows = self.shredder.rows();
         let batches = self.shredder.finish()?;
+        let placed = batches
+            .iter()
+            .map(|batch| self.options.partitioning.place(batch));
+        let placements: Vec<Placement> = placed.collect::<Result<_>>()?;
         let ranges = publish_ranges(&mut self.owned, &self.options.topic_id);
         if !ranges.is_empty() {
             let live = LiveBatch { batches, ranges };
             debug_assert_eq!(live.rows(), rows, "E1: a shredded record is a row");
             let live = self.lake.live().publish(&self.options.table, live);
-            self.buffer.push(live);
+            self.buffer.push(live, placements);
         }
         self.report();
         Ok(())
-    }
-
-    /// Whether a cut should be made now. Before it, the caller makes sure that the topic is still
-    /// the same (P1).
-    pub fn due(&self) -> bool {
-        self.flight.is_none() && self.options.cut.is_due(&self.pending())
-    }
-
-    fn pending(&self) -> Pending {
-        let now = self.lake.clock().monotonic();
-        Pending {
-            age: self.buffer.since.map(|since| now.saturating_sub(since)),
-            bytes: self.buffer.bytes + self.shredder.bytes(),
-            rows: self.buffer.rows + self.shredder.rows(),
-            taken_over: self.taken_over,
-            pressed: self.options.budget.is_pressed() && self.share.is_largest(),
-        }
     }
 
     /// Starts a commit of everything buffered in the background; appending goes on meanwhile.
@@ -192,12 +189,14 @@ impl TableWriter {
         let (moves, flight_moves) = self.plan_moves();
         // What the commit encodes comes on top of the rows, which stay readable until it lands.
         let encoded = buffer.bytes / ENCODED_PART + self.options.raw.shapes_bytes(buffer.bytes);
-        let held = self.options.budget.hold(buffer.bytes + encoded);
+        let beside = encoded + buffer.files_bytes;
+        let held = self.options.budget.hold(buffer.bytes + beside);
         self.report();
         let plan = Plan {
             id: self.lake.clock().new_id(),
             table: self.options.table.clone(),
             live: buffer.batches,
+            placements: buffer.placements,
             moves,
             raw: self.options.raw,
             retry: self.options.retry,
@@ -254,28 +253,6 @@ impl TableWriter {
         self.flight.is_some()
     }
 
-    /// The bytes held: builders, batches, and the commit in flight. The caller pauses its consumer
-    /// while [`TableWriter::must_pause`], which bounds this.
-    pub fn memory(&self) -> usize {
-        let flying = self.flight.as_ref().map_or(0, |flight| flight.job.bytes);
-        self.buffer.bytes + self.shredder.bytes() + flying
-    }
-
-    /// Whether the caller must stop appending (and keep polling) for now: a whole cut waits behind
-    /// the commit in flight, or the worker's budget is used up. The latter goes on being true until
-    /// a quarter of the budget is free again.
-    pub fn must_pause(&self) -> bool {
-        // More rows would wait all the same, in memory that has to be touched for the first time,
-        // which costs more than the waiting.
-        if self.flight.is_some() && self.options.cut.is_full(&self.pending()) {
-            return true;
-        }
-        let budget = &self.options.budget;
-        let paused = budget.is_over() || (self.paused.get() && !budget.has_room());
-        self.paused.set(paused);
-        paused
-    }
-
     /// The commit in flight that the store has not answered for a while, if any.
     pub fn stalled(&self) -> Option<Stall> {
         self.flight.as_ref().and_then(|flight| flight.job.stalled())
@@ -324,6 +301,7 @@ impl TableWriter {
                 // Nothing is in flight, so the settled position is what the fence must see (P8).
                 debug_assert!(owned.flying.is_none() && owned.published == owned.next);
                 owned.flying = Some(owned.next);
+                owned.span.cut();
                 let plan = Move {
                     topic_id: self.options.topic_id.clone(),
                     partition: *partition,
@@ -340,19 +318,6 @@ impl TableWriter {
                 (plan, moved)
             })
             .unzip()
-    }
-
-    /// The clock of the next cut starts with the first row or progress.
-    fn note_progress(&mut self) {
-        if self.buffer.since.is_none() {
-            self.buffer.since = Some(self.lake.clock().monotonic());
-        }
-    }
-
-    pub(super) fn report(&self) {
-        // Buffers that grow are up to twice as large as what is in them.
-        self.share
-            .set(self.buffer.bytes + 2 * self.shredder.bytes());
     }
 }
 

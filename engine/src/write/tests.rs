@@ -12,8 +12,10 @@ mod columns;
 mod fences;
 mod json_test_suite;
 mod live;
+mod partitions;
 mod real_events;
 mod release;
+mod rolling;
 mod round_trip;
 mod stores;
 

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::commit::TableLog;
 use crate::error::ErrorKind;
 use crate::lake::Lake;
+use crate::partition::Partitioning;
 use crate::read::Snapshot;
 use crate::schema::envelope_schema;
 use crate::testing::{disk_lake, memory_lake, s3_lake};
@@ -85,7 +86,13 @@ fn commits_are_seen_by_readers_and_other_writers(lake: &Lake) {
 
 /// P2: a second connector on the same table is refused, by name.
 fn owner_is_checked(lake: &Lake) {
-    let refused = TableLog::create_or_open(lake, &table(lake), &envelope_schema(), "other");
+    let refused = TableLog::create_or_open(
+        lake,
+        &table(lake),
+        &envelope_schema(),
+        &Partitioning::by_day(),
+        "other",
+    );
     let error = refused.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains(OWNER), "{error}");

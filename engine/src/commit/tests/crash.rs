@@ -11,6 +11,7 @@ use crate::commit::invariants::{Report, check};
 use crate::commit::{Cut, TableLog};
 use crate::error::ErrorKind;
 use crate::lake::Lake;
+use crate::partition::Partitioning;
 use crate::record::Position;
 use crate::testing::{FaultyStore, Step, disk_lake, rows_file, s3_lake, store_lake};
 
@@ -120,7 +121,13 @@ async fn a_crash_while_the_table_is_made_leaves_what_the_next_start_opens() {
         store.script("_delta_log", [step, Step::FailBefore, Step::FailBefore]);
         store.fail_reads(true);
         let schema = crate::schema::envelope_schema();
-        let made = TableLog::create_or_open(&lake, &table(&lake), &schema, super::OWNER);
+        let made = TableLog::create_or_open(
+            &lake,
+            &table(&lake),
+            &schema,
+            &Partitioning::by_day(),
+            super::OWNER,
+        );
         assert!(made.is_err());
         store.fail_reads(false);
         store.script("", []);

@@ -1,59 +1,63 @@
-//! Rows by the day that their file is partitioned by (`dt`).
+//! The rows of a cut by the partition that their file belongs to.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch, TimestampMicrosecondArray};
+use arrow::array::{Array, RecordBatch};
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::Schema;
-use chrono::DateTime;
 
 use crate::error::{Error, Result};
+use crate::partition::{Placement, Values};
 use crate::read::bytes_of;
 use crate::schema::KIND;
-
-const DAY_US: i64 = 86_400_000_000;
-
-/// 2000-01-01. Earlier times are clocks that were never set.
-const FIRST_DAY: i64 = 10_957;
 
 /// Batches of more bytes aren't gathered into one: its string offsets have 31 bits.
 const GATHER_BYTES: usize = 512 << 20;
 
-/// The rows of one day: places in a cut's batches. Nothing is copied before its file's turn.
+/// The rows of one partition: places in a cut's batches. Nothing is copied before its file's turn.
 #[derive(Debug, Default)]
-pub(super) struct DayRows {
-    /// Batches that hold no other day.
+pub(super) struct PartitionRows {
+    /// Batches that hold no other partition.
     whole: Vec<usize>,
     /// Rows of batches that do: the batch and the row in it, the batches in order.
     rows: Vec<(u32, u32)>,
 }
 
-/// The rows of `batches` by day (days since the epoch, UTC). A record without a time, from before
-/// 2000 or from more than a day ahead of `now_us` counts as today.
+/// The rows of `batches` by their partition, of which `placements` has those of each batch.
 ///
 /// # Errors
-/// `Internal` when a batch has no `_timestamp`.
-pub(super) fn by_day(batches: &[RecordBatch], now_us: i64) -> Result<BTreeMap<i64, DayRows>> {
-    let mut days: BTreeMap<i64, DayRows> = BTreeMap::new();
-    for (at, batch) in batches.iter().enumerate() {
-        let of_days = days_of(batch, now_us)?;
-        let Some(first) = of_days.first() else {
-            continue;
-        };
-        if of_days.iter().all(|day| day == first) {
-            days.entry(*first).or_default().whole.push(at);
+/// `Internal` when the two don't fit together.
+pub(super) fn by_partition(
+    batches: &[RecordBatch],
+    placements: &[Placement],
+) -> Result<BTreeMap<Values, PartitionRows>> {
+    let mut parts: BTreeMap<Values, PartitionRows> = BTreeMap::new();
+    let fit = batches.len() == placements.len();
+    let mut pairs = batches.iter().zip(placements);
+    if !fit || pairs.any(|(batch, placed)| batch.num_rows() != placed.rows()) {
+        return Err(misplaced());
+    }
+    for (at, placement) in placements.iter().enumerate() {
+        if let [only] = placement.partitions() {
+            parts.entry(only.clone()).or_default().whole.push(at);
             continue;
         }
         let at = u32::try_from(at).map_err(|_| Error::internal("a cut has too many batches"))?;
-        for (row, day) in (0_u32..).zip(of_days) {
-            days.entry(day).or_default().rows.push((at, row));
+        let mut rows: Vec<Vec<(u32, u32)>> = vec![Vec::new(); placement.partitions().len()];
+        for (row, number) in (0_u32..).zip(placement.numbers()) {
+            let number = usize::try_from(number).map_err(|_| misplaced())?;
+            rows.get_mut(number).ok_or_else(misplaced)?.push((at, row));
+        }
+        for (values, rows) in placement.partitions().iter().zip(rows) {
+            let part = parts.entry(values.clone()).or_default();
+            part.rows.extend(rows);
         }
     }
-    Ok(days)
+    Ok(parts)
 }
 
-impl DayRows {
+impl PartitionRows {
     /// The rows as batches, each with the columns that its rows have.
     ///
     /// # Errors
@@ -62,8 +66,8 @@ impl DayRows {
         let whole = self.whole.iter().map(|at| batches.get(*at).cloned());
         let whole: Option<Vec<RecordBatch>> = whole.collect();
         let mut gathered = whole.ok_or_else(misplaced)?;
-        // Batches of the same columns are gathered in one go: with thousands of days, each has a
-        // row or two in every batch.
+        // Batches of the same columns are gathered in one go: with thousands of partitions,
+        // each has a row or two in every batch.
         let mut gather = Gather::default();
         for rows in self.rows.chunk_by(|a, b| a.0 == b.0) {
             let Some((at, _)) = rows.first() else {
@@ -111,32 +115,7 @@ impl<'a> Gather<'a> {
 }
 
 fn misplaced() -> Error {
-    Error::internal("a day's rows are of other batches")
-}
-
-/// The text of a day: `2026-11-23`.
-pub(super) fn day_text(day: i64) -> String {
-    DateTime::from_timestamp(day.saturating_mul(86_400), 0).map_or_else(
-        || "1970-01-01".to_owned(),
-        |time| time.format("%Y-%m-%d").to_string(),
-    )
-}
-
-fn days_of(batch: &RecordBatch, now_us: i64) -> Result<Vec<i64>> {
-    let times = batch
-        .column_by_name("_timestamp")
-        .and_then(|column| column.as_any().downcast_ref::<TimestampMicrosecondArray>())
-        .ok_or_else(|| Error::internal("a batch has no column `_timestamp`"))?;
-    let today = now_us.div_euclid(DAY_US);
-    let latest_us = now_us.saturating_add(DAY_US);
-    let day = |time: Option<i64>| {
-        let day = time.filter(|us| *us <= latest_us)?.div_euclid(DAY_US);
-        (day >= FIRST_DAY).then_some(day)
-    };
-    Ok(times
-        .iter()
-        .map(|time| day(time).unwrap_or(today))
-        .collect())
+    Error::internal("a partition's rows are of other batches")
 }
 
 /// A file holds only the columns that its rows have: a part of a batch may have fewer than the
@@ -160,13 +139,17 @@ fn without_empty_columns(batch: &RecordBatch) -> Result<RecordBatch> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
-    use arrow::array::{ArrayRef, AsArray, Int64Array, StringArray};
+    use crate::partition::Partitioning;
+    use arrow::array::{ArrayRef, AsArray, Int64Array, StringArray, TimestampMicrosecondArray};
     use arrow::datatypes::Int64Type;
+
+    const DAY_US: i64 = 86_400_000_000;
 
     fn batch(name: &str, times: &[Option<i64>], first: i64) -> RecordBatch {
         let rows = i64::try_from(times.len()).unwrap();
         let times = times.iter().map(|day| day.map(|day| day * DAY_US + 1));
-        let columns: [(&str, ArrayRef); 3] = [
+        let arrivals = (0..rows).map(|_| Some(20_000 * DAY_US + 5));
+        let columns: [(&str, ArrayRef); 4] = [
             (
                 name,
                 Arc::new(Int64Array::from_iter_values(first..first + rows)),
@@ -181,13 +164,17 @@ mod tests {
                 "_timestamp",
                 Arc::new(times.collect::<TimestampMicrosecondArray>()),
             ),
+            (
+                "_ingested_at",
+                Arc::new(arrivals.collect::<TimestampMicrosecondArray>()),
+            ),
         ];
         RecordBatch::try_from_iter_with_nullable(columns.map(|(n, c)| (n, c, true))).unwrap()
     }
 
     #[test]
-    fn each_row_is_in_its_day_once_whatever_batch_it_came_in() {
-        let now_us = 20_000 * DAY_US + 5;
+    fn each_row_is_in_its_partition_once_whatever_batch_it_came_in() {
+        // The 15,000th day is 2011-01-26, the 20,000th, on which all arrive, 2024-10-04.
         let batches = [
             batch("a", &[Some(15_000), Some(15_001), None, Some(15_000)], 0),
             batch("a", &[Some(15_001), Some(15_002)], 10),
@@ -195,23 +182,24 @@ mod tests {
             batch("a", &[Some(15_002), Some(15_002)], 30),
             batch("a", &[Some(30_000), Some(15_001)], 40),
         ];
-        let days = by_day(&batches, now_us).unwrap();
-        let found = |day: i64| -> Vec<Vec<i64>> {
-            let parts = days[&day].gather(&batches).unwrap();
+        let place = |batch| Partitioning::by_day().place(batch).unwrap();
+        let placements: Vec<Placement> = batches.iter().map(place).collect();
+        let days = by_partition(&batches, &placements).unwrap();
+        let found = |day: &str| -> Vec<Vec<i64>> {
+            let parts = days[&vec![Some(day.to_owned())]].gather(&batches).unwrap();
             let column = |part: &RecordBatch| {
-                assert_eq!(part.num_columns(), 3);
+                assert_eq!(part.num_columns(), 4);
                 part.column(0).as_primitive::<Int64Type>().values().to_vec()
             };
             parts.iter().map(column).collect()
         };
-        assert_eq!(
-            days.keys().copied().collect::<Vec<_>>(),
-            [15_000, 15_001, 15_002, 20_000]
-        );
-        assert_eq!(found(15_000), [[0, 3]]);
-        assert_eq!(found(15_001), [vec![1, 10], vec![20], vec![41]]);
+        assert_eq!(days.len(), 4);
+        assert_eq!(found("2011-01-26"), [[0, 3]]);
+        assert_eq!(found("2011-01-27"), [vec![1, 10], vec![20], vec![41]]);
         // A whole batch is not copied.
-        assert_eq!(found(15_002), [vec![30, 31], vec![11]]);
-        assert_eq!(found(20_000), [vec![2], vec![21], vec![40]]);
+        assert_eq!(found("2011-01-28"), [vec![30, 31], vec![11]]);
+        assert_eq!(found("2024-10-04"), [vec![2], vec![21], vec![40]]);
+        assert!(by_partition(&batches[1..], &placements).is_err());
+        assert!(by_partition(&batches[1..], &placements[..4]).is_err());
     }
 }

@@ -1,0 +1,71 @@
+//! What waits in a writer for the next cut: whether a cut is due, and whether it is too much.
+
+use crate::write::cut::Pending;
+use crate::write::table::TableWriter;
+
+impl TableWriter {
+    /// Whether a cut should be made now. Before it, the caller makes sure that the topic is still
+    /// the same (P1).
+    pub fn due(&self) -> bool {
+        self.flight.is_none() && self.options.cut.is_due(&self.pending())
+    }
+
+    fn pending(&self) -> Pending {
+        let clock = self.lake.clock();
+        let now = clock.monotonic();
+        let scheduled = self.buffer.scheduled_us;
+        Pending {
+            age: self.buffer.since.map(|since| now.saturating_sub(since)),
+            bytes: self.buffer.bytes + self.shredder.bytes(),
+            rows: self.buffer.rows + self.shredder.rows(),
+            partitions: self.buffer.partitions.len(),
+            span: self.buffer.span,
+            scheduled: scheduled.is_some_and(|at| clock.now_us() >= at),
+            taken_over: self.taken_over,
+            pressed: self.options.budget.is_pressed() && self.share.is_largest(),
+        }
+    }
+
+    /// The bytes held: builders, batches, and the commit in flight. The caller pauses its consumer
+    /// while [`TableWriter::must_pause`], which bounds this.
+    pub fn memory(&self) -> usize {
+        let flying = self.flight.as_ref().map_or(0, |flight| flight.job.bytes);
+        self.held_bytes() + self.shredder.bytes() + flying
+    }
+
+    /// Whether the caller must stop appending (and keep polling) for now: a whole cut waits behind
+    /// the commit in flight, or the worker's budget is used up. The latter goes on being true until
+    /// a quarter of the budget is free again.
+    pub fn must_pause(&self) -> bool {
+        // More rows would wait all the same, in memory that has to be touched for the first time,
+        // which costs more than the waiting.
+        if self.flight.is_some() && self.options.cut.is_full(&self.pending()) {
+            return true;
+        }
+        let budget = &self.options.budget;
+        let paused = budget.is_over() || (self.paused.get() && !budget.has_room());
+        self.paused.set(paused);
+        paused
+    }
+
+    /// The clock of the next cut starts with the first row or progress.
+    pub(super) fn note_progress(&mut self) {
+        if self.buffer.since.is_none() {
+            let clock = self.lake.clock();
+            self.buffer.since = Some(clock.monotonic());
+            let schedule = self.options.cut.schedule;
+            self.buffer.scheduled_us = schedule.map(|moments| moments.next_us(clock.now_us()));
+        }
+    }
+
+    /// What waits for the next cut, and what the files of it will take.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.buffer.bytes + self.buffer.files_bytes
+    }
+
+    pub(super) fn report(&self) {
+        // Buffers that grow are up to twice as large as what is in them.
+        self.share
+            .set(self.held_bytes() + 2 * self.shredder.bytes());
+    }
+}
