@@ -158,6 +158,9 @@ fn newest(
         return Ok(None);
     };
     let mut view = committed(&answer.snapshot, path, name);
+    if !answer.live.is_empty() {
+        view.partitioning = Arc::new(answer.snapshot.partitioning(path)?);
+    }
     for batch in &answer.live {
         // Columns that live rows have and the table doesn't yet: their names are provisional.
         if let Some(grown) = schema::grow(&view.schema, batch.schema_ref()) {
@@ -176,6 +179,8 @@ fn committed(snapshot: &Snapshot, path: &TablePath, name: &str) -> View {
         schema: Arc::clone(&snapshot.schema),
         history: Some(snapshot.schema_history()),
         path: path.clone(),
+        // Only rows that have no file yet are placed by it.
+        partitioning: Arc::default(),
         files: Arc::clone(&snapshot.files),
         positions: Arc::clone(&snapshot.positions),
         live: Vec::new(),

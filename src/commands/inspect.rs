@@ -2,6 +2,7 @@
 //! from the lake itself; with `--view`, the text of a view for another engine.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use eddy_engine::commit::TableLog;
@@ -33,12 +34,14 @@ pub(crate) async fn run(args: InspectArgs) -> Result<ExitCode> {
             bail!("the lake has no table at `{table}`");
         };
         let log = TableLog::open(&lake, &table)?.context("the table vanished while it was read")?;
-        Ok((snapshot, log.history(LATEST)?))
+        let partitioning = Arc::clone(log.partitioning());
+        Ok((snapshot, partitioning, log.history(LATEST)?))
     });
-    let (snapshot, history) = looked.await??;
+    let (snapshot, partitioning, history) = looked.await??;
     let rows: u64 = snapshot.files.iter().map(|file| file.rows).sum();
     let bytes: u64 = snapshot.files.iter().map(|file| file.size).sum();
     output::line(format_args!("table      {}", args.table))?;
+    output::line(format_args!("by         {partitioning}"))?;
     output::line(format_args!("version    {}", snapshot.version))?;
     output::line(format_args!(
         "files      {} with {rows} rows, {bytes} bytes",

@@ -134,7 +134,7 @@ pub(crate) fn table_columns(view: &View) -> Vec<ColumnRow> {
             Source::Stored(name) => (Some(name.as_str()), Some(name)),
             Source::Drifted(drifted) => (None, drifted.stored.first()),
             Source::Original(_) => (Some(VALUE), None),
-            Source::Day | Source::File | Source::TextOf(_) | Source::OriginalText(_) => {
+            Source::Partition(_) | Source::File | Source::TextOf(_) | Source::OriginalText(_) => {
                 (None, None)
             }
         };
@@ -224,6 +224,8 @@ struct FileRow {
     table: String,
     path: String,
     dt: Option<String>,
+    /// The folder within the table's.
+    partition: Option<String>,
     rows: u64,
     bytes: u64,
     written_at: Option<String>,
@@ -234,6 +236,7 @@ fn files_schema() -> SchemaRef {
         ("table", TEXT),
         ("path", TEXT),
         ("dt", TEXT),
+        ("partition", TEXT),
         ("rows", COUNT),
         ("bytes", COUNT),
         ("written_at", time()),
@@ -247,6 +250,10 @@ fn files(view: &View) -> Vec<FileRow> {
             table: view.name.clone(),
             path: view.path.object(&file.path).to_string(),
             dt: file.partition_values.get(DT).cloned().flatten(),
+            partition: file
+                .path
+                .rsplit_once('/')
+                .map(|(folder, _)| folder.to_owned()),
             rows: file.rows,
             bytes: file.size,
             written_at: rfc3339(file.modified_ms.saturating_mul(1_000)),

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
-use eddy_engine::schema::{VALUE, logical};
+use eddy_engine::schema::{VALUE, logical, partition_columns};
 
 use super::original::Original;
-use super::view::{DT, FILE, HIDDEN, KEY_TEXT, VALUE_TEXT};
+use super::view::{FILE, HIDDEN, KEY_TEXT, VALUE_TEXT};
 use crate::logical::{Alternate, Drift, Shape};
 
 /// One column in SQL.
@@ -30,8 +30,8 @@ pub(crate) struct SqlColumn {
 pub(crate) enum Source {
     /// The stored column of this name.
     Stored(String),
-    /// The day that the file is partitioned by.
-    Day,
+    /// The partition column of this name.
+    Partition(String),
     /// The file.
     File,
     /// The text of a stored column of bytes.
@@ -109,7 +109,10 @@ impl SqlColumns {
                 None => list.push(column(stored, data_type, source)),
             }
         }
-        list.push(column(DT, DataType::Utf8, Source::Day));
+        for name in partition_columns(schema) {
+            let source = Source::Partition(name.clone());
+            list.push(column(&name, DataType::Utf8, source));
+        }
         for (text, bytes) in [(KEY_TEXT, "_key"), (VALUE_TEXT, VALUE)] {
             if schema.column_with_name(bytes).is_none() {
                 continue;

@@ -18,7 +18,7 @@ use super::filters::{for_files, named};
 use super::leaves;
 use super::provider::made_of;
 use super::prune::Pruning;
-use super::view::{DT, View};
+use super::view::View;
 use crate::error::Error;
 
 /// A condition over the columns of one table.
@@ -116,14 +116,14 @@ fn unqualified(condition: Expr) -> Result<Expr> {
     Ok(plain.data)
 }
 
-/// The stored columns, and `dt`, that columns of SQL are made of.
+/// The stored columns, and the partition columns, that columns of SQL are made of.
 fn stored(view: &View, sources: &[&Source]) -> SchemaRef {
     let mut names: Vec<&str> = Vec::new();
     for source in sources {
         match source {
             Source::Stored(name) => names.push(name),
             Source::TextOf(bytes) => names.push(bytes),
-            Source::Day => names.push(DT),
+            Source::Partition(name) => names.push(name),
             Source::File => {}
             Source::Original(original) | Source::OriginalText(original) => {
                 names.extend(original.stored());

@@ -11,7 +11,7 @@ use datafusion::logical_expr::{Expr, lit};
 
 use super::columns::{Source, SqlColumns, plain_type};
 use super::needle::on_key_bytes;
-use super::view::{DT, View};
+use super::view::View;
 use crate::logical::{loosen, text_function};
 
 /// What of `filters` the files can be asked, each true wherever its filter is.
@@ -43,7 +43,7 @@ fn in_stored(columns: &SqlColumns, filter: &Expr) -> Result<Option<Expr>> {
         };
         Ok(Transformed::yes(match &found.source {
             Source::Stored(name) => named(name),
-            Source::Day => named(DT),
+            Source::Partition(name) => named(name),
             // Nor do they have bytes that are made of the columns.
             Source::TextOf(_) | Source::File | Source::Original(_) | Source::OriginalText(_) => {
                 known = false;

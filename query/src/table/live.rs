@@ -4,20 +4,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, RecordBatch, RecordBatchOptions, StringBuilder, TimestampMicrosecondArray,
-    new_null_array,
-};
+use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use chrono::DateTime;
 use eddy_engine::Result;
 use eddy_engine::schema::{KEY, KIND, bind};
 
 use super::view::View;
 
 /// The live rows of a view that the version's files don't hold (E8), with the columns `narrow`:
-/// those of `file_schema`, then `dt`, then perhaps the file, which they have none of.
+/// those of `file_schema`, then the partition columns, then perhaps the file, which they have none
+/// of.
 pub(super) fn live_batches(
     view: &View,
     file_schema: &SchemaRef,
@@ -67,9 +64,16 @@ fn bound(
         })?;
         columns.push(cast(column, field.data_type())?);
     }
-    columns.push(days(batch));
-    if narrow.fields().len() > columns.len() {
-        columns.push(new_null_array(&DataType::Utf8, batch.num_rows()));
+    let placement = view.partitioning.place(batch)?;
+    for field in narrow.fields().iter().skip(columns.len()) {
+        let partitions = view.partitioning.columns().iter();
+        let at = partitions
+            .enumerate()
+            .find(|(_, name)| *name == field.name());
+        columns.push(match at {
+            Some((at, _)) => placement.column(at),
+            None => new_null_array(&DataType::Utf8, batch.num_rows()),
+        });
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     Ok(RecordBatch::try_new_with_options(
@@ -89,38 +93,5 @@ fn alike(table: &Field, live: &Field) -> bool {
     match (identity(table), identity(live)) {
         (None, None) => table.name() == live.name(),
         (one, other) => one == other,
-    }
-}
-
-/// `dt` of each row, as its file will be partitioned: the day of the record's time, or of its
-/// arrival where that time can't be meant.
-fn days(batch: &RecordBatch) -> ArrayRef {
-    let rows = batch.num_rows();
-    let stamps = |name: &str| {
-        let column = batch.column_by_name(name)?;
-        column
-            .as_any()
-            .downcast_ref::<TimestampMicrosecondArray>()
-            .cloned()
-    };
-    let (Some(times), Some(arrivals)) = (stamps("_timestamp"), stamps("_ingested_at")) else {
-        return new_null_array(&DataType::Utf8, rows);
-    };
-    let mut days = StringBuilder::with_capacity(rows, rows * 10);
-    for (time, arrival) in times.iter().zip(arrivals.iter()) {
-        let day = day(time, arrival).and_then(DateTime::from_timestamp_micros);
-        days.append_option(day.map(|day| day.format("%Y-%m-%d").to_string()));
-    }
-    Arc::new(days.finish())
-}
-
-/// The moment whose day counts, in microseconds.
-fn day(time: Option<i64>, arrival: Option<i64>) -> Option<i64> {
-    const DAY_US: i64 = 86_400_000_000;
-    const FIRST_US: i64 = 10_957 * DAY_US;
-    match (time, arrival) {
-        (Some(time), Some(arrival)) if time < FIRST_US || time > arrival + DAY_US => Some(arrival),
-        (Some(time), _) => Some(time),
-        (None, arrival) => arrival,
     }
 }

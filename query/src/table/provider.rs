@@ -27,6 +27,7 @@ use datafusion::physical_plan::union::UnionExec;
 use eddy_engine::commit::DataFile;
 use eddy_engine::filter::{Filters, Verdict};
 use eddy_engine::read::CountingStore;
+use eddy_engine::schema::partition_columns;
 use object_store::ObjectMeta;
 
 use super::columns::{Source, SqlColumns, plain_type};
@@ -36,8 +37,8 @@ use super::leaves;
 use super::live::live_batches;
 use super::needle;
 use super::original::Original;
-use super::prune::{day_of, prune};
-use super::view::{AsOf, DT, FILE, Rows, View};
+use super::prune::prune;
+use super::view::{AsOf, FILE, Rows, View};
 use crate::error::Error;
 use crate::functions::utf8_text;
 use crate::logical::text_function;
@@ -49,6 +50,8 @@ pub(crate) struct TopicTable {
     rows: Rows,
     columns: Arc<SqlColumns>,
     schema: SchemaRef,
+    /// The partition columns, whose value a file has as a whole.
+    partitions: Vec<String>,
     lake: Origin,
     count: Arc<ScanCount>,
 }
@@ -74,6 +77,7 @@ impl TopicTable {
         });
         Self {
             schema: columns.schema(),
+            partitions: partition_columns(&view.schema),
             columns,
             view,
             rows,
@@ -112,12 +116,12 @@ impl TopicTable {
 
     /// The columns whose value a file has as a whole.
     fn whole(&self) -> Vec<FieldRef> {
-        let names: &[&str] = match self.rows {
-            Rows::Good | Rows::Dead => &[DT],
-            Rows::All => &[DT, FILE],
-        };
-        let text = |name: &&str| Arc::new(Field::new(*name, DataType::Utf8, true));
-        names.iter().map(text).collect()
+        let text = |name: &str| Arc::new(Field::new(name, DataType::Utf8, true));
+        let mut fields: Vec<FieldRef> = self.partitions.iter().map(|name| text(name)).collect();
+        if self.rows == Rows::All {
+            fields.push(text(FILE));
+        }
+        fields
     }
 
     /// The table's columns in files, then those of [`TopicTable::whole`], narrowed to what a scan
@@ -227,7 +231,9 @@ impl TopicTable {
 
     fn partitioned(&self, (file, row_groups): Chosen<'_>) -> PartitionedFile {
         let modified = chrono::DateTime::from_timestamp_millis(file.modified_ms);
-        let mut values = vec![ScalarValue::Utf8(day_of(file))];
+        let value = |name: &String| file.partition_values.get(name).cloned().flatten();
+        let values = self.partitions.iter().map(value).map(ScalarValue::Utf8);
+        let mut values: Vec<ScalarValue> = values.collect();
         if self.rows == Rows::All {
             values.push(ScalarValue::Utf8(Some(file.path.clone())));
         }
@@ -275,7 +281,7 @@ pub(super) fn made_of(
         |original: &Original| -> Result<Vec<_>> { original.stored().map(stored).collect() };
     match source {
         Source::Stored(name) => stored(name),
-        Source::Day => stored(DT),
+        Source::Partition(name) => stored(name),
         Source::File => stored(FILE),
         Source::TextOf(bytes) => call(utf8_text(), vec![stored(bytes)?]),
         Source::Original(original) => call(original.function(), columns_of(original)?),
@@ -329,7 +335,7 @@ impl TableProvider for TopicTable {
         for field in output.fields() {
             match self.source(field.name())? {
                 Source::Stored(name) => wanted.push(name),
-                Source::Day | Source::File => {}
+                Source::Partition(_) | Source::File => {}
                 Source::TextOf(bytes) => wanted.push(bytes),
                 Source::Original(original) | Source::OriginalText(original) => {
                     wanted.extend(original.stored());

@@ -18,7 +18,7 @@ use eddy_engine::write::STATS_COMPLETE;
 use serde_json::Value as Json;
 
 use super::leaves;
-use super::view::{DT, View};
+use super::view::View;
 
 /// The files that may hold wanted rows, in the version's order. A predicate that can't be used
 /// for pruning keeps them all.
@@ -94,8 +94,8 @@ impl<'a> FileStatistics<'a> {
         let field = self.schema.field_with_name(&column.name).ok()?;
         let data_type = field.data_type();
         let values = self.files.iter().zip(&self.parsed).map(|(file, stats)| {
-            if column.name == DT {
-                return ScalarValue::Utf8(day_of(file));
+            if let Some(value) = file.partition_values.get(&column.name) {
+                return ScalarValue::Utf8(value.clone());
             }
             of_leaf(stats, which, &column.name)
                 .and_then(|value| scalar(value, data_type, up))
@@ -125,15 +125,19 @@ impl PruningStatistics for FileStatistics<'_> {
             .files
             .iter()
             .zip(&self.parsed)
-            .map(|(file, stats)| match column.name.as_str() {
-                DT => Some(if day_of(file).is_some() { 0 } else { file.rows }),
-                name => match of_leaf(stats, "nullCount", name) {
-                    Some(count) => count.as_u64(),
-                    // A column that the file doesn't have.
-                    None if is_complete(stats) && !field.data_type().is_nested() => Some(file.rows),
-                    None => None,
+            .map(
+                |(file, stats)| match file.partition_values.get(&column.name) {
+                    Some(value) => Some(if value.is_some() { 0 } else { file.rows }),
+                    None => match of_leaf(stats, "nullCount", &column.name) {
+                        Some(count) => count.as_u64(),
+                        // A column that the file doesn't have.
+                        None if is_complete(stats) && !field.data_type().is_nested() => {
+                            Some(file.rows)
+                        }
+                        None => None,
+                    },
                 },
-            })
+            )
             .collect();
         Some(Arc::new(counts))
     }
@@ -157,11 +161,6 @@ fn of_leaf<'a>(stats: &'a Json, which: &str, column: &str) -> Option<&'a Json> {
 /// Whether the statistics name every leaf that the file has, but for those in lists.
 fn is_complete(stats: &Json) -> bool {
     stats.get(STATS_COMPLETE) == Some(&Json::Bool(true))
-}
-
-/// The value of `dt` of a file's rows.
-pub(super) fn day_of(file: &DataFile) -> Option<String> {
-    file.partition_values.get(DT).cloned().flatten()
 }
 
 /// A bound as Delta writes it: numbers as numbers, the rest as text.

@@ -8,6 +8,7 @@
 )]
 
 mod original;
+mod partitions;
 
 use serde_json::json;
 

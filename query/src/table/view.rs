@@ -6,13 +6,14 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use eddy_engine::commit::DataFile;
+use eddy_engine::partition::Partitioning;
 use eddy_engine::read::SchemaHistory;
 use eddy_engine::schema::{VALUE, VALUE_SHAPE};
 use eddy_engine::{Position, TablePath, TopicId};
 
 use super::columns::SqlColumns;
 
-/// The partition column.
+/// The partition column of tables by day.
 pub(crate) const DT: &str = "dt";
 
 /// The file of a row, null for a live one. No payload column's name has a control character.
@@ -63,6 +64,8 @@ pub(crate) struct View {
     pub(crate) history: Option<SchemaHistory>,
     /// Where the table is.
     pub(crate) path: TablePath,
+    /// How the table is partitioned.
+    pub(crate) partitioning: Arc<Partitioning>,
     /// The version's files.
     pub(crate) files: Arc<[Arc<DataFile>]>,
     /// The version's positions.
@@ -77,8 +80,8 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// The columns as SQL sees them: what is stored, keys of several columns as one, `dt`, and the
-    /// text of key and value.
+    /// The columns as SQL sees them: what is stored, keys of several columns as one, the
+    /// partition columns, and the text of key and value.
     pub(crate) fn sql_columns(&self) -> SqlColumns {
         SqlColumns::of(&self.schema)
     }

@@ -66,10 +66,19 @@ impl World {
     }
 
     pub(crate) fn writer_with(&self, topic: &str, partitions: i32, raw: Raw) -> Topic {
+        self.writer_as(topic, partitions, |options| options.raw = raw)
+    }
+
+    pub(crate) fn writer_as(
+        &self,
+        topic: &str,
+        partitions: i32,
+        change: impl FnOnce(&mut WriterOptions),
+    ) -> Topic {
         let table = self.lake.table("topics", topic);
         let id = TopicId::new(format!("id-of-{topic}"));
         let mut options = WriterOptions::new(table, topic, id, "tests");
-        options.raw = raw;
+        change(&mut options);
         let mut writer = TableWriter::open(&self.lake, options).unwrap();
         let starts: Vec<(i32, Start)> = (0..partitions).map(|one| (one, Start::at(0))).collect();
         writer.assign(&starts).unwrap();

@@ -11,7 +11,7 @@ mod tests;
 mod types;
 
 use arrow::datatypes::{FieldRef, Fields, Schema};
-use eddy_engine::schema::{PARTITION_COLUMN, logical};
+use eddy_engine::schema::{logical, partition_columns};
 
 pub use dialect::Dialect;
 use expression::Expressions;
@@ -38,11 +38,9 @@ pub fn create_view(dialect: Dialect, name: &str, source: &str, schema: &Schema) 
         };
         columns.push(format!("  {expression} AS {}", dialect.name(&column.name)));
     }
-    columns.push(format!(
-        "  {} AS {}",
-        table(PARTITION_COLUMN),
-        dialect.name(PARTITION_COLUMN)
-    ));
+    for name in partition_columns(schema) {
+        columns.push(format!("  {} AS {}", table(&name), dialect.name(&name)));
+    }
     format!(
         "CREATE OR REPLACE VIEW {} AS\nSELECT\n{}\nFROM {source} AS {}\nWHERE {} IS NULL;\n",
         dialect.name(name),
