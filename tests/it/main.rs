@@ -24,6 +24,7 @@ mod long_log;
 mod needle;
 mod odd_input;
 mod outage;
+mod partitions;
 mod proof;
 mod readers;
 mod replay;

@@ -4,15 +4,19 @@
 //! about and ignored, as Connect does.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::sync::Arc;
 
 use eddy_engine::elide::Raw;
+use eddy_engine::partition::Partitioning;
 use eddy_engine::schema::Limits;
 use eddy_engine::shred::Converter;
+use eddy_engine::write::CutPolicy;
 use fancy_regex::Regex;
 
 use crate::error::{Error, Result};
 
+mod partition;
+mod rolling;
 mod upkeep;
 
 pub use upkeep::Upkeep;
@@ -30,8 +34,10 @@ pub struct ConnectorConfig {
     pub tasks_max: usize,
     /// Where a table without any position begins.
     pub start: StartAt,
-    /// `flush.interval.ms`: the time between two cuts.
-    pub flush_interval: Duration,
+    /// `partition.*`: how its tables' files are partitioned.
+    pub partitioning: Arc<Partitioning>,
+    /// `flush.*`, `rotate.*`: what makes a task commit what it has.
+    pub cut: CutPolicy,
     /// `value.converter`: `auto`, `json` or the class of Connect's; any other counts as `auto`.
     pub converter: Converter,
     /// `value.raw`: whether records keep their text (`keep`), or only what their columns don't say
@@ -110,14 +116,13 @@ const OVERRIDE: &str = "consumer.override.";
 const JSON_CONVERTER: &str = "org.apache.kafka.connect.json.JsonConverter";
 
 /// The keys that mean something, and those of Connect that an `EddySink` needs no more.
-const KNOWN: [&str; 21] = [
+const KNOWN: [&str; 20] = [
     "name",
     "connector.class",
     "topics",
     "topics.regex",
     "topics.dir",
     "tasks.max",
-    "flush.interval.ms",
     "limits.leaves",
     "limits.keys",
     "limits.depth",
@@ -178,10 +183,8 @@ impl ConnectorConfig {
             topics_dir: reader.topics_dir()?,
             tasks_max: reader.number("tasks.max", 1, 1, 1_000)?,
             start,
-            flush_interval: Duration::from_millis(
-                u64::try_from(reader.number("flush.interval.ms", 10_000, 10, 86_400_000)?)
-                    .unwrap_or(10_000),
-            ),
+            partitioning: partition::read(&reader)?,
+            cut: rolling::read(&reader)?,
             converter: reader.converter(),
             raw: reader.choice("value.raw", &RAW, Raw::Keep)?,
             limits: Limits {
@@ -220,7 +223,10 @@ impl ConnectorConfig {
 }
 
 fn is_known(key: &str) -> bool {
-    KNOWN.contains(&key) || upkeep::KNOWN.contains(&key) || key.starts_with(OVERRIDE)
+    let rooms = [&partition::KNOWN[..], &rolling::KNOWN, &upkeep::KNOWN];
+    KNOWN.contains(&key)
+        || rooms.iter().any(|keys| keys.contains(&key))
+        || key.starts_with(OVERRIDE)
 }
 
 struct Reader<'a> {
@@ -337,9 +343,11 @@ fn check_topic(topic: &str) -> Result<(), &'static str> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::time::Duration;
+
     use super::*;
 
-    fn parse(entries: &[(&str, &str)]) -> Result<ConnectorConfig> {
+    pub(super) fn parse(entries: &[(&str, &str)]) -> Result<ConnectorConfig> {
         let map = entries
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
@@ -353,7 +361,7 @@ mod tests {
         assert!(config.topics.includes("payments.v1") && !config.topics.includes("other"));
         assert_eq!(config.group(), "connect-orders");
         assert_eq!(config.topics_dir, "topics");
-        assert_eq!(config.flush_interval, Duration::from_secs(10));
+        assert_eq!(config.cut, CutPolicy::default());
         assert_eq!(config.start, StartAt::Earliest);
         assert_eq!(config.converter, Converter::Auto);
     }

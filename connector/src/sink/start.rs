@@ -4,6 +4,7 @@
 //! configured start; and a position that the broker no longer has is never passed over in silence.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use eddy_engine::write::{CutPolicy, Start, TableWriter, WriterOptions};
@@ -258,12 +259,11 @@ fn open(settings: &TaskSettings, slot: &mut Slot, topic: &TopicDescription) -> R
     options.converter = config.converter;
     options.raw = config.raw;
     options.limits = config.limits;
-    let policy = CutPolicy::default();
+    options.partitioning = Arc::clone(&config.partitioning);
     options.cut = CutPolicy {
-        interval: config.flush_interval,
         // One cut is on its way while the next fills, so neither may take the whole budget.
-        bytes: policy.bytes.min(settings.budget.limit_bytes() / 4),
-        ..policy
+        bytes: config.cut.bytes.min(settings.budget.limit_bytes() / 4),
+        ..config.cut
     };
     options.budget = settings.budget.clone();
     slot.writer = Some(TableWriter::open(&settings.lake, options)?);
