@@ -264,7 +264,6 @@ impl Leaf<'_> {
             Values::Time(array) => Some(array.value(row)),
             Values::Double(array) => {
                 let value = array.value(row);
-                #[expect(clippy::cast_possible_truncation, reason = "it is within the range")]
                 (value.abs() < EXACT / 1_000.0).then_some((value * 1_000.0) as i64)
             }
             Values::Boolean(_) | Values::Decimal(_) => None,

@@ -319,7 +319,7 @@ pub(crate) fn date_time(ms: i64) -> NaiveDateTime {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     fn texts(part: &TimePart, times: &[&str]) -> Vec<String> {
