@@ -65,9 +65,8 @@ def load(connection, name):
 
 
 def absolute_files(table):
-    """deltalake answers paths for a table on local disk, URLs for others, and DuckDB takes keys."""
-    files = table.file_uris()
-    return [file if file.startswith("/") else unquote(local(file)) for file in files]
+    """deltalake answers paths for a table on local disk, URLs for others."""
+    return [local(file) for file in table.file_uris()]
 
 
 def local(url):
