@@ -4,9 +4,9 @@
 //! see. The engine knows no Kafka client, no SQL and no HTTP; the crates above it do.
 //!
 //! ```text
-//! Record -> shred/ -> Arrow batches -> write/ -> Parquet + commit/ -> one Delta version
-//!              |                         |                               |
-//!           schema/ (names, types)    read/live (not yet committed)   read/snapshot
+//! Record -> redact/ -> shred/ -> Arrow batches -> write/ -> Parquet + commit/ -> one Delta version
+//!                        |                         |                               |
+//!                     schema/ (names, types)    read/live (not yet committed)   read/snapshot
 //! ```
 //!
 //! # Guarantees
@@ -24,7 +24,8 @@
 //!   deadline, or dropped to be read again.
 //! - **E6** Only objects that our own log removed or our upload journal names are deleted, after a
 //!   grace time; and with the last of their files the filters that tell of these.
-//! - **E7** Key, value, headers, timestamp and position come back as they were received.
+//! - **E7** Key, value, headers, timestamp and position come back as they were received; where a
+//!   table has rules for what must never land (`redact/`), what no rule names, byte for byte.
 //! - **E8** An answer holds each record once: lake rows, and live rows beyond the lake snapshot's
 //!   positions.
 
@@ -43,6 +44,7 @@ pub mod path;
 mod probe;
 pub mod read;
 pub mod record;
+pub mod redact;
 pub mod schema;
 pub mod shred;
 mod spare;

@@ -143,6 +143,29 @@ impl Shredder {
     /// JSON (see [`Converter`]) and isn't becomes a row with `_error`, what is no object a row with
     /// its envelope alone.
     pub fn append(&mut self, record: &Record<'_>, ingested_at_us: i64) -> usize {
+        let row = self.begin(record);
+        let error = match record.value {
+            Some(value) if self.converter == Converter::Json || begins_object(value) => {
+                self.shred(value, row)
+            }
+            _ => None,
+        };
+        self.end(record, row, ingested_at_us, error.as_deref())
+    }
+
+    /// Appends a record that is not to be looked into as a row with its envelope and `error` as its
+    /// `_error`; answers the bytes buffered.
+    pub fn append_undecoded(
+        &mut self,
+        record: &Record<'_>,
+        ingested_at_us: i64,
+        error: &str,
+    ) -> usize {
+        let row = self.begin(record);
+        self.end(record, row, ingested_at_us, Some(error))
+    }
+
+    fn begin(&mut self, record: &Record<'_>) -> usize {
         let payload = payload_bytes(record);
         if self.payload.saturating_add(payload) > SEAL_BYTES {
             self.seal();
@@ -152,17 +175,20 @@ impl Shredder {
         if row == 0 {
             self.grouping = self.tree.leaves() >= WIDE;
         }
-        let error = match record.value {
-            Some(value) if self.converter == Converter::Json || begins_object(value) => {
-                self.shred(value, row)
-            }
-            _ => None,
-        };
+        row
+    }
+
+    fn end(
+        &mut self,
+        record: &Record<'_>,
+        row: usize,
+        ingested_at_us: i64,
+        error: Option<&str>,
+    ) -> usize {
         if self.grouping && self.waiting.rows() == row {
             self.waiting.push_empty();
         }
-        self.envelope
-            .append(record, ingested_at_us, error.as_deref());
+        self.envelope.append(record, ingested_at_us, error);
         self.bytes()
     }
 

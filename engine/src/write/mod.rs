@@ -41,6 +41,7 @@ mod buffer;
 mod cut;
 mod files;
 mod gather;
+mod intake;
 mod job;
 mod options;
 mod release;

@@ -8,6 +8,7 @@ use crate::elide::Raw;
 use crate::partition::Partitioning;
 use crate::path::TablePath;
 use crate::record::TopicId;
+use crate::redact::Redaction;
 use crate::schema::Limits;
 use crate::shred::Converter;
 use crate::write::cut::CutPolicy;
@@ -28,6 +29,8 @@ pub struct WriterOptions {
     /// Whether records keep their text where their columns say it all. Eliding makes files smaller
     /// and takes readers other than Eddy `_value` away.
     pub raw: Raw,
+    /// What records lose before anything of them lands, if the table has such rules.
+    pub redaction: Option<Arc<Redaction>>,
     /// How wide and deep the table's columns may grow.
     pub limits: Limits,
     /// How the table's files are partitioned; fixed when the table is made.
@@ -55,6 +58,7 @@ impl WriterOptions {
             owner: owner.into(),
             converter: Converter::default(),
             raw: Raw::default(),
+            redaction: None,
             limits: Limits::default(),
             partitioning: Arc::default(),
             cut: CutPolicy::default(),

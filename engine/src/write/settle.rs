@@ -3,9 +3,10 @@
 use crate::commit::TableLog;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Position;
+use crate::write::intake::new_shredder;
 use crate::write::job::{Finished, Job};
 use crate::write::options::CommittedRange;
-use crate::write::table::{Health, TableWriter, new_shredder};
+use crate::write::table::{Health, TableWriter};
 
 /// A commit in flight and what its success will mean.
 pub(super) struct Flight {

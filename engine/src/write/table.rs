@@ -17,8 +17,10 @@ use crate::lake::Lake;
 use crate::partition::{Placement, is_meant};
 use crate::read::live::LiveBatch;
 use crate::record::Record;
+use crate::redact::Redactor;
 use crate::shred::Shredder;
 use crate::write::buffer::{Buffer, Owned, publish_ranges};
+use crate::write::intake::{self, new_shredder};
 use crate::write::job::{Job, Plan};
 use crate::write::options::{CommittedRange, Stall, WriterOptions};
 use crate::write::settle::{Flight, FlightMove};
@@ -43,6 +45,8 @@ pub struct TableWriter {
     /// `None` while a commit is in flight, or after one was given up.
     pub(super) log: Option<TableLog>,
     pub(super) schema: SchemaRef,
+    /// Stands before the shredder: what is never to land never gets there.
+    redactor: Option<Redactor>,
     pub(super) shredder: Shredder,
     pub(super) owned: BTreeMap<i32, Owned>,
     pub(super) assignments: u64,
@@ -73,6 +77,7 @@ impl TableWriter {
         Self {
             lake: lake.clone(),
             share: options.budget.join(),
+            redactor: options.redaction.clone().map(Redactor::new),
             standing,
             options,
             log: Some(log),
@@ -112,7 +117,7 @@ impl TableWriter {
             owned.span.note(time_us);
             self.buffer.span = self.buffer.span.max(owned.span.length());
         }
-        self.shredder.append(record, arrival_us);
+        intake::append(&mut self.redactor, &mut self.shredder, record, arrival_us);
         if self.shredder.rows() == 1 {
             self.note_progress();
         }
@@ -335,17 +340,6 @@ impl std::fmt::Debug for TableWriter {
             .field("assigned", &self.assigned())
             .finish_non_exhaustive()
     }
-}
-
-pub(super) fn new_shredder(lake: &Lake, options: &WriterOptions, schema: &SchemaRef) -> Shredder {
-    Shredder::new(
-        &options.topic,
-        options.topic_id.clone(),
-        schema,
-        options.limits,
-    )
-    .with_converter(options.converter)
-    .with_spare(lake.spare().clone())
 }
 
 fn owned_mut(owned: &mut BTreeMap<i32, Owned>, partition: i32) -> Result<&mut Owned> {
