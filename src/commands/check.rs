@@ -7,12 +7,14 @@ use anyhow::Result;
 
 use crate::config::{Config, resolve};
 use crate::output;
+use crate::server::connectors;
 
-/// Reads the file and resolves every reference, without starting anything.
+/// Reads the file, resolves every reference and checks every connector, without starting anything.
 pub(crate) fn run(file: &Path) -> Result<ExitCode> {
     let config = Config::load(file)?;
     config.kafka_resolved()?;
     resolve(&config.lake_options)?;
+    connectors(&config)?;
     for destination in config.destinations.values() {
         resolve(&destination.options)?;
     }

@@ -110,25 +110,28 @@ pub(crate) fn kafka(config: &Config) -> Result<KafkaConfig> {
     Ok(kafka)
 }
 
+/// The connectors of `config`.
+///
+/// # Errors
+/// Names the connector and the key or reference that is wrong.
+pub(crate) fn connectors(config: &Config) -> Result<Vec<ConnectorConfig>> {
+    let parsed = config.connectors.iter().map(|(name, keys)| {
+        let keys = resolve(keys).with_context(|| format!("connector `{name}`"))?;
+        ConnectorConfig::parse(name, &keys).map_err(anyhow::Error::from)
+    });
+    parsed.collect::<Result<_>>().context("in [connectors]")
+}
+
 fn start_connectors(config: &Config, lake: &Lake) -> Result<Connectors> {
     let state = config.folder.join(&config.settings.worker.state);
     let options = WorkerOptions {
         worker_id: worker_id::load_or_make(&state, lake.clock())?,
         memory_bytes: config.settings.worker.memory.bytes(),
     };
-    let connectors = config
-        .connectors
-        .iter()
-        .map(|(name, keys)| {
-            let keys = resolve(keys)?;
-            ConnectorConfig::parse(name, &keys).map_err(anyhow::Error::from)
-        })
-        .collect::<Result<Vec<_>>>()
-        .context("in [connectors]")?;
     Ok(Connectors::start(
         lake,
         &kafka(config)?,
-        connectors,
+        connectors(config)?,
         &options,
     )?)
 }

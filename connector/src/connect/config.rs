@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use eddy_engine::elide::Raw;
 use eddy_engine::partition::Partitioning;
+use eddy_engine::redact::Redaction;
 use eddy_engine::schema::Limits;
 use eddy_engine::shred::Converter;
 use eddy_engine::write::CutPolicy;
@@ -16,6 +17,7 @@ use fancy_regex::Regex;
 use crate::error::{Error, Result};
 
 mod partition;
+mod redact;
 mod rolling;
 mod upkeep;
 
@@ -43,6 +45,8 @@ pub struct ConnectorConfig {
     /// `value.raw`: whether records keep their text (`keep`), or only what their columns don't say
     /// (`elide`).
     pub raw: Raw,
+    /// `redact.*`: what records lose before anything of them lands.
+    pub redaction: Option<Arc<Redaction>>,
     /// `limits.leaves`, `limits.keys`, `limits.depth`.
     pub limits: Limits,
     /// What to do when the broker and the table don't fit together.
@@ -176,7 +180,6 @@ impl ConnectorConfig {
                 }
             },
         };
-        let limits = Limits::default();
         Ok(Self {
             name: name.to_owned(),
             topics: reader.topics()?,
@@ -187,11 +190,8 @@ impl ConnectorConfig {
             cut: rolling::read(&reader)?,
             converter: reader.converter(),
             raw: reader.choice("value.raw", &RAW, Raw::Keep)?,
-            limits: Limits {
-                leaves: reader.number("limits.leaves", limits.leaves, 1, 1_000_000)?,
-                keys: reader.number("limits.keys", limits.keys, 1, 1_000_000)?,
-                depth: reader.number("limits.depth", limits.depth, 1, Limits::DEPTH_MAX)?,
-            },
+            redaction: redact::read(&reader)?,
+            limits: reader.limits()?,
             policies: Policies {
                 position_reset: reader.choice(
                     "position.reset",
@@ -223,7 +223,12 @@ impl ConnectorConfig {
 }
 
 fn is_known(key: &str) -> bool {
-    let rooms = [&partition::KNOWN[..], &rolling::KNOWN, &upkeep::KNOWN];
+    let rooms = [
+        &partition::KNOWN[..],
+        &redact::KNOWN,
+        &rolling::KNOWN,
+        &upkeep::KNOWN,
+    ];
     KNOWN.contains(&key)
         || rooms.iter().any(|keys| keys.contains(&key))
         || key.starts_with(OVERRIDE)
@@ -279,6 +284,15 @@ impl Reader<'_> {
                 .map(|(name, _)| format!("`{name}`"))
                 .collect();
             self.wrong(key, text, &names.join(" or "))
+        })
+    }
+
+    fn limits(&self) -> Result<Limits> {
+        let limits = Limits::default();
+        Ok(Limits {
+            leaves: self.number("limits.leaves", limits.leaves, 1, 1_000_000)?,
+            keys: self.number("limits.keys", limits.keys, 1, 1_000_000)?,
+            depth: self.number("limits.depth", limits.depth, 1, Limits::DEPTH_MAX)?,
         })
     }
 

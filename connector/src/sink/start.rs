@@ -258,6 +258,7 @@ fn open(settings: &TaskSettings, slot: &mut Slot, topic: &TopicDescription) -> R
     let mut options = WriterOptions::new(table, &slot.name, topic.id.clone(), config.name.as_str());
     options.converter = config.converter;
     options.raw = config.raw;
+    options.redaction = config.redaction.clone();
     options.limits = config.limits;
     options.partitioning = Arc::clone(&config.partitioning);
     options.cut = CutPolicy {
