@@ -113,7 +113,7 @@ fn check(bytes: &[u8], key: &[u8]) {
 #[test]
 fn any_bytes_land_without_what_the_rules_name_or_not_at_all() {
     let config = ProptestConfig {
-        cases: scale(20_000, 2_000_000) as u32,
+        cases: scale(5_000, 1_000_000) as u32,
         failure_persistence: None,
         ..ProptestConfig::default()
     };

@@ -6,6 +6,7 @@ mod depth;
 mod elided;
 mod plain;
 mod racing;
+mod redacted;
 mod values;
 
 use proptest::prelude::*;

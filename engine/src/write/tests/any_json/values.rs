@@ -75,6 +75,8 @@ pub(super) enum Record {
     Other(Vec<u8>),
     /// Begins like an object and isn't one.
     Broken(Vec<u8>),
+    /// What must not land, whatever it was.
+    Withheld,
 }
 
 impl Record {
@@ -82,7 +84,13 @@ impl Record {
         match self {
             Self::Object(value) => value.text.as_bytes(),
             Self::Other(bytes) | Self::Broken(bytes) => bytes,
+            Self::Withheld => &[],
         }
+    }
+
+    /// The value that the row should have.
+    pub(super) fn landed(&self) -> Option<&[u8]> {
+        (!matches!(self, Self::Withheld)).then(|| self.bytes())
     }
 }
 
