@@ -12,6 +12,7 @@ mod end_of_rows;
 mod erasure;
 mod filters;
 mod partitions;
+mod redaction;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -2,6 +2,7 @@
 //! and builders. Only with the feature `testing`.
 
 mod faulty;
+mod leaks;
 mod originals;
 mod packs;
 mod rows;
@@ -16,6 +17,7 @@ use crate::clock::Clock;
 use crate::lake::{Lake, LakeOptions};
 
 pub use faulty::{FaultyStore, Step};
+pub use leaks::{leaks, tells};
 pub use originals::{Original, originals};
 pub use packs::change_packs;
 pub use rows::rows_file;

@@ -99,12 +99,12 @@ fn what_would_name_nothing_is_refused() {
 }
 
 #[test]
-fn rules_by_the_thousand_are_fine_and_rules_that_explode_are_refused() {
+fn rules_by_the_hundred_are_fine_and_rules_that_explode_are_refused() {
     let list = |rules: Vec<String>| {
         let rules = Rule::parse_list(&rules.join(","), Action::Drop).unwrap();
         Redaction::new(rules, Options::default())
     };
-    assert!(list((0..1_000).map(|n| format!("**.key{n}")).collect()).is_ok());
-    assert!(list((0..1_000).map(|n| format!("a.b{n}.c")).collect()).is_ok());
+    assert!(list((0..200).map(|n| format!("**.key{n}")).collect()).is_ok());
+    assert!(list((0..200).map(|n| format!("a.b{n}.c")).collect()).is_ok());
     assert!(list(vec![format!("**.a{}.b", ".*".repeat(40))]).is_err());
 }

@@ -6,7 +6,7 @@ use proptest::sample::select;
 use ring::hmac;
 
 use super::super::values::{Meaning, Member, Record, Value};
-use super::landed::Secrets;
+use super::secrets::Secrets;
 use crate::redact::Action;
 
 #[derive(Debug, Clone)]

@@ -1,0 +1,106 @@
+//! Who tells a secret: a search through all that there is of a table.
+
+use arrow::array::{Array, ArrayData, RecordBatch};
+use futures::TryStreamExt;
+use object_store::ObjectStoreExt;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::error::{Error, Result};
+use crate::lake::Lake;
+use crate::path::TablePath;
+
+/// The objects of the table and of Eddy's state, and the live rows, that hold one of `secrets`: in
+/// their bytes as they are stored, or in a name or value of a Parquet file.
+///
+/// # Errors
+/// As the store's; `Internal` for a Parquet file that can't be read.
+pub fn leaks(lake: &Lake, table: &TablePath, secrets: &[Vec<u8>]) -> Result<Vec<String>> {
+    let live = lake.live().batches(table);
+    let mut live = live.iter().flat_map(|live| &live.batches);
+    let mut found = Vec::new();
+    if live.any(|rows| tells(rows, secrets)) {
+        found.push("live rows".to_owned());
+    }
+    for folder in [table.prefix().clone(), lake.state("")] {
+        let store = lake.store().clone();
+        let objects = lake.wait(async move {
+            let mut objects = Vec::new();
+            let listed: Vec<_> = store.list(Some(&folder)).try_collect().await?;
+            for object in listed {
+                let bytes = store.get(&object.location).await?.bytes().await?;
+                objects.push((object.location.to_string(), bytes));
+            }
+            Ok::<_, Error>(objects)
+        })??;
+        for (name, bytes) in objects {
+            let mut told = holds(&bytes, secrets);
+            if name.ends_with(".parquet") {
+                for rows in ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()? {
+                    told |= tells(&rows?, secrets);
+                }
+            }
+            if told {
+                found.push(name);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A secret is in a name or a value of the rows.
+pub fn tells(rows: &RecordBatch, secrets: &[Vec<u8>]) -> bool {
+    let columns = rows.columns().iter();
+    holds(rows.schema_ref().to_string().as_bytes(), secrets)
+        || columns
+            .into_iter()
+            .any(|column| array_tells(&column.to_data(), secrets))
+}
+
+fn array_tells(array: &ArrayData, secrets: &[Vec<u8>]) -> bool {
+    array.buffers().iter().any(|buffer| holds(buffer, secrets))
+        || array
+            .child_data()
+            .iter()
+            .any(|child| array_tells(child, secrets))
+}
+
+fn holds(bytes: &[u8], secrets: &[Vec<u8>]) -> bool {
+    let holds = |secret: &Vec<u8>| bytes.windows(secret.len()).any(|part| part == secret);
+    secrets.iter().any(holds)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array, StringArray};
+
+    use super::*;
+
+    #[test]
+    fn a_secret_in_any_value_or_name_is_found() {
+        let secrets = [
+            b"s3cret".to_vec(),
+            7_351_982_640_113_i64.to_le_bytes().to_vec(),
+        ];
+        let tells = |name: &str, column: ArrayRef| {
+            let rows = RecordBatch::try_from_iter([(name, column)]).unwrap();
+            tells(&rows, &secrets)
+        };
+        assert!(tells(
+            "a",
+            Arc::new(StringArray::from(vec!["x", "a s3cret"]))
+        ));
+        assert!(tells(
+            "a",
+            Arc::new(Int64Array::from(vec![1, 7_351_982_640_113]))
+        ));
+        assert!(tells("s3cret", Arc::new(Int64Array::from(vec![1]))));
+        assert!(!tells(
+            "a",
+            Arc::new(StringArray::from(vec!["x", "a secret"]))
+        ));
+    }
+}
