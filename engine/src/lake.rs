@@ -23,6 +23,7 @@ use crate::spare::Spare;
 mod commits;
 mod compute;
 mod durable;
+mod encryption;
 mod open;
 
 use commits::Commits;

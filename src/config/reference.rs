@@ -1,5 +1,7 @@
 //! Secrets by reference: `${env:NAME}` and `${file:PATH}`, resolved when they are used, so that the
-//! configuration, logs and REST answers only ever hold the reference.
+//! configuration, logs and REST answers only ever hold the reference: passwords, a connector's
+//! `redact.key`, the store's keys (`aws_secret_access_key`, and `aws_sse_customer_key_base64`, with
+//! which S3 encrypts).
 
 use std::collections::BTreeMap;
 

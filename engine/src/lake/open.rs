@@ -19,6 +19,7 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::lake::durable::DurableLocal;
+use crate::lake::encryption;
 
 /// What a lake's URL stands for.
 pub(super) struct Opened {
@@ -40,10 +41,14 @@ pub(super) fn open(url: &Url, options: &BTreeMap<String, String>) -> Result<Open
     let store: Arc<dyn ObjectStore> = match scheme {
         ObjectStoreScheme::Local => {
             local = true;
+            encryption::refuse_on_disk(options)?;
             make_folder(url)?;
             Arc::new(DurableLocal::new())
         }
-        ObjectStoreScheme::Memory => Arc::new(InMemory::new()),
+        ObjectStoreScheme::Memory => {
+            encryption::refuse_on_disk(options)?;
+            Arc::new(InMemory::new())
+        }
         ObjectStoreScheme::AmazonS3 => {
             let builder = AmazonS3Builder::from_env()
                 .with_url(url.as_str())
@@ -51,6 +56,7 @@ pub(super) fn open(url: &Url, options: &BTreeMap<String, String>) -> Result<Open
             let builder = configured(builder, &with_plain_http(options), |b, key, value| {
                 b.with_config(key, value)
             })?;
+            encryption::check(&builder)?;
             Arc::new(builder.build().map_err(|error| refused(url, error))?)
         }
         ObjectStoreScheme::GoogleCloudStorage => {
