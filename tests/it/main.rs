@@ -27,6 +27,7 @@ mod outage;
 mod partitions;
 mod proof;
 mod readers;
+mod redaction;
 mod replay;
 mod replay_pins;
 mod services;
