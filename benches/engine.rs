@@ -2,9 +2,10 @@
 //!
 //! Two kinds of events: nested ones with drift, and the wide audit logs (91 kinds, some 5,000
 //! leaves, every column kept). Prints what one CPU-second shreds (the appending thread) and what it
-//! takes through (everything: shred, encode, commit).
+//! takes through (everything: shred, encode, commit). `redact` is the search of the nested events
+//! for what must never land, alone.
 //!
-//! `EDDY_BENCH_MB` changes the amount of JSON, `EDDY_BENCH_ONLY` picks one of the two.
+//! `EDDY_BENCH_MB` changes the amount of JSON, `EDDY_BENCH_ONLY` picks one of the three.
 
 #![allow(
     clippy::unwrap_used,
@@ -29,6 +30,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use audit::Audit;
+use eddy_engine::redact::{self, Action, HashKey, Redaction, Redactor, Rule};
 use eddy_engine::write::{Start, TableWriter, WriterOptions};
 use eddy_engine::{Clock, Lake, LakeOptions, Record, TimestampType, TopicId};
 use events::{Seeded, event};
@@ -56,6 +58,11 @@ fn main() {
             2_000,
         );
     }
+    if wanted("redact") {
+        let (events, bytes) = (nested(megabytes.min(100) << 20), megabytes << 20);
+        redact("rules that touch nothing", &events, bytes, "customer.email");
+        redact("one hash per event", &events, bytes, "did");
+    }
     if wanted("wide") {
         measure(
             "wide",
@@ -64,6 +71,33 @@ fn main() {
             10_000,
         );
     }
+}
+
+/// What one CPU-second looks through for what must never land.
+fn redact(name: &str, events: &[String], bytes: usize, hash: &str) {
+    let rules = [("password, **.secret", Action::Drop), (hash, Action::Hash)];
+    let rules = rules
+        .into_iter()
+        .flat_map(|(paths, action)| Rule::parse_list(paths, action).unwrap());
+    let options = redact::Options {
+        hash_key: HashKey::new(b"a key for the bench, of no use"),
+        ..redact::Options::default()
+    };
+    let mut redactor = Redactor::new(Redaction::new(rules.collect(), options).unwrap());
+    let (begun, mut taken, mut landed) = (thread_cpu(), 0, 0);
+    for event in events.iter().cycle() {
+        if taken >= bytes {
+            break;
+        }
+        let redacted = redactor.redact(&record(0, "key", event));
+        landed += redacted.record().value.unwrap().len();
+        taken += event.len();
+    }
+    let rate = taken as f64 / 1e6 / (thread_cpu() - begun).as_secs_f64();
+    println!(
+        "{name}: {rate:.0} MB per CPU-second, of which {:.3} land",
+        landed as f64 / taken as f64
+    );
 }
 
 fn nested(bytes: usize) -> Vec<String> {

@@ -167,11 +167,11 @@ fn lands(lake: &Lake, number: u32, case: &Case) {
 
 #[test]
 fn no_secret_in_a_named_place_is_anywhere_and_the_rest_comes_back_with_its_type() {
-    let number = std::cell::Cell::new(0);
+    let number = std::cell::Cell::new(0_u32);
     let world = std::cell::RefCell::new(World::in_memory());
     run(scale(80, 10_000), |case| {
         number.set(number.get() + 1);
-        if number.get() % 250 == 0 {
+        if number.get().is_multiple_of(250) {
             world.replace(World::in_memory());
         }
         lands(&world.borrow().lake, number.get(), &case);
