@@ -39,6 +39,7 @@ pub mod fault;
 pub mod filter;
 pub mod lake;
 pub mod maintain;
+pub mod moment;
 pub mod partition;
 pub mod path;
 mod probe;
@@ -51,6 +52,7 @@ mod spare;
 pub mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod value;
 pub mod write;
 
 pub use clock::Clock;
@@ -58,3 +60,4 @@ pub use error::{Error, ErrorKind, Result};
 pub use lake::{Lake, LakeOptions};
 pub use path::TablePath;
 pub use record::{Header, Position, Record, TimestampType, TopicId};
+pub use value::Value;

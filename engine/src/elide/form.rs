@@ -70,7 +70,7 @@ impl Form {
         match self {
             Self::Boolean => Kind::Boolean,
             Self::Long => Kind::Long,
-            Self::Decimal => Kind::Decimal,
+            Self::Decimal => Kind::Decimal(0),
             Self::Double(_) => Kind::Double,
             Self::Text(_) => Kind::String,
         }

@@ -72,7 +72,7 @@ impl Node {
             DataType::Boolean => leaf(Kind::Boolean),
             DataType::Int64 => leaf(Kind::Long),
             DataType::Float64 => leaf(Kind::Double),
-            DataType::Decimal128(_, 0) => leaf(Kind::Decimal),
+            DataType::Decimal128(_, 0) => leaf(Kind::Decimal(0)),
             DataType::Utf8 => leaf(Kind::String),
             DataType::Struct(fields) if is_members(fields) => Self::of_members(fields),
             DataType::Struct(fields) => Self::of_fields(fields),
@@ -122,7 +122,7 @@ impl<'a> Column<'a> {
             DataType::Boolean => array.as_boolean_opt().map(Self::Boolean),
             DataType::Int64 => array.as_primitive_opt().map(Self::Long),
             DataType::Float64 => array.as_primitive_opt().map(Self::Double),
-            DataType::Decimal128(_, _) => array.as_primitive_opt().map(Self::Decimal),
+            DataType::Decimal128(_, 0) => array.as_primitive_opt().map(Self::Decimal),
             DataType::Utf8 => array.as_string_opt::<i32>().map(Self::Text),
             DataType::Struct(_) => array
                 .as_struct_opt()

@@ -166,7 +166,7 @@ impl<'a> Walk<'a> {
                     self.number(entry, &[Form::Long], column, row);
                     Some(())
                 }
-                (Token::Wide, Kind::Decimal) => {
+                (Token::Wide, Kind::Decimal(0)) => {
                     self.number(entry, &[Form::Decimal], column, row);
                     Some(())
                 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{
-    DataType, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 use parquet::basic::Encoding;
 use parquet::file::statistics::{Statistics, ValueStatistics};
@@ -45,6 +45,7 @@ pub(super) fn is_fixed(data_type: &DataType) -> bool {
             | DataType::Int64
             | DataType::Float64
             | DataType::Boolean
+            | DataType::Date32
             | DataType::Timestamp(TimeUnit::Microsecond, _)
     )
 }
@@ -52,7 +53,7 @@ pub(super) fn is_fixed(data_type: &DataType) -> bool {
 /// Writes the leaf's pages.
 pub(super) fn write(leaf: Leaf<'_>, chunk: &mut Chunk<'_>) -> Result<Statistics> {
     match leaf.data_type() {
-        DataType::Int32 => pages::<Narrow>(leaf, chunk),
+        DataType::Int32 | DataType::Date32 => pages::<Narrow>(leaf, chunk),
         DataType::Float64 => pages::<Doubles>(leaf, chunk),
         DataType::Boolean => pages::<Booleans>(leaf, chunk),
         _ => pages::<Integers>(leaf, chunk),
@@ -177,7 +178,7 @@ impl Values for Integers {
     }
 }
 
-/// 32-bit integers.
+/// 32-bit integers and days.
 #[derive(Default)]
 struct Narrow {
     page: Vec<i64>,
@@ -199,7 +200,10 @@ impl Values for Narrow {
     }
 
     fn take(&mut self, array: &ArrayRef, rows: Range<usize>) -> Option<()> {
-        let values = array.as_primitive_opt::<Int32Type>()?.values();
+        let values = match array.as_primitive_opt::<Int32Type>() {
+            Some(array) => array.values(),
+            None => array.as_primitive_opt::<Date32Type>()?.values(),
+        };
         self.page
             .extend(values.get(rows)?.iter().map(|&value| i64::from(value)));
         Some(())

@@ -15,6 +15,7 @@ use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescriptor;
 use serde_json::{Map, Value, json};
 
+use crate::moment;
 use crate::schema::{ENVELOPE, VALUE_SHAPE};
 
 /// Payload leaves with statistics, in the file's order; Delta's own default. More make the log
@@ -124,6 +125,7 @@ impl Leaf {
 enum Bound {
     Integer(i64, i64),
     Timestamp(i64, i64),
+    Date(i32, i32),
     Double(f64, f64),
     Text(String, String),
 }
@@ -132,10 +134,14 @@ impl Bound {
     fn of(statistics: &Statistics, column: &ColumnDescriptor) -> Option<Self> {
         let logical = column.logical_type_ref();
         match statistics {
-            Statistics::Int32(values) => Some(Self::Integer(
-                i64::from(*values.min_opt()?),
-                i64::from(*values.max_opt()?),
-            )),
+            Statistics::Int32(values) => {
+                let (min, max) = (*values.min_opt()?, *values.max_opt()?);
+                match logical {
+                    Some(LogicalType::Date) => Some(Self::Date(min, max)),
+                    Some(LogicalType::Decimal(_)) => None,
+                    _ => Some(Self::Integer(min.into(), max.into())),
+                }
+            }
             Statistics::Int64(values) => {
                 let (min, max) = (*values.min_opt()?, *values.max_opt()?);
                 match logical {
@@ -168,6 +174,7 @@ impl Bound {
         match (self, other) {
             (Self::Integer(a, b), Self::Integer(c, d)) => Self::Integer(a.min(c), b.max(d)),
             (Self::Timestamp(a, b), Self::Timestamp(c, d)) => Self::Timestamp(a.min(c), b.max(d)),
+            (Self::Date(a, b), Self::Date(c, d)) => Self::Date(a.min(c), b.max(d)),
             (Self::Double(a, b), Self::Double(c, d)) => Self::Double(a.min(c), b.max(d)),
             (Self::Text(a, b), Self::Text(c, d)) => Self::Text(a.min(c), b.max(d)),
             // A column has one type in all row groups.
@@ -180,12 +187,20 @@ impl Bound {
             Self::Integer(min, max) => Some((json!(min), json!(max))),
             Self::Double(min, max) => Some((json!(min), json!(max))),
             Self::Text(min, max) => Some((json!(min), json!(max))),
+            Self::Date(min, max) => Some((day(min)?, day(max)?)),
             Self::Timestamp(min, max) => {
                 let up = max.checked_add(999)?;
                 Some((timestamp(min)?, timestamp(up)?))
             }
         }
     }
+}
+
+/// `None` for years that four digits can't say.
+fn day(days: i32) -> Option<Value> {
+    let text = moment::date(days);
+    text.starts_with(|first: char| first.is_ascii_digit())
+        .then(|| json!(text))
 }
 
 /// ISO-8601 with milliseconds, rounded down; `None` for years that four digits can't say.

@@ -60,9 +60,24 @@ impl Redactor {
 
     /// Takes away what the rules name. It never fails: what can't be redacted is withheld.
     pub fn redact<'a>(&'a mut self, record: &Record<'a>) -> Redacted<'a> {
+        self.redact_as(record, false)
+    }
+
+    /// The same of a record whose columns come from what a converter or a transform made of its
+    /// value. That can't be searched: where there are rules for the value, all of it is withheld,
+    /// its columns too.
+    pub fn redact_decoded<'a>(&'a mut self, record: &Record<'a>) -> Redacted<'a> {
+        self.redact_as(record, true)
+    }
+
+    fn redact_as<'a>(&'a mut self, record: &Record<'a>, decoded: bool) -> Redacted<'a> {
         let rules = &self.rules;
         let mut withheld = None;
         let value = match (&rules.value, record.value) {
+            (Some(_), _) if decoded => {
+                withheld = Some(message("value", Why::Decoded));
+                None
+            }
             (Some(paths), Some(value)) => {
                 let value = self.value.rewrite(rules, paths, value);
                 value.unwrap_or_else(|why| {
@@ -120,6 +135,8 @@ enum Why {
     },
     /// It is none to begin with.
     NotJson,
+    /// Its columns come from something else.
+    Decoded,
     Refused(Refused),
 }
 
@@ -186,6 +203,7 @@ fn message(what: &str, why: Why) -> String {
     let reason = match why {
         Why::Broken { reason, at } => format!("json: {reason} at byte {at} of the {what}"),
         Why::NotJson => format!("redact: the {what} is no JSON object or list"),
+        Why::Decoded => format!("redact: what was decoded from the {what} can't be searched"),
         Why::Refused(Refused(reason)) => format!("redact: the {what}: {reason}"),
     };
     format!(

@@ -77,15 +77,11 @@ fn visit(
 /// The kind of a list's element, which has no metadata of its own.
 fn element_kind(data_type: &DataType) -> Kind {
     match data_type {
-        DataType::Boolean => Kind::Boolean,
-        DataType::Int64 => Kind::Long,
-        DataType::Float64 => Kind::Double,
-        DataType::Decimal128(_, _) => Kind::Decimal,
         DataType::Struct(_) => Kind::Object,
         DataType::List(element) => match element.data_type() {
             DataType::Struct(members) if is_members(members) => Kind::Mixed,
             _ => Kind::List,
         },
-        _ => Kind::String,
+        leaf => Kind::of_leaf(leaf).unwrap_or(Kind::String),
     }
 }

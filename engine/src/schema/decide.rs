@@ -219,8 +219,7 @@ fn replace(
             .clone()
             .with_data_type(array.data_type().clone());
         if let Some(kind) = kind {
-            new.metadata_mut()
-                .insert(KIND.to_owned(), kind.as_str().to_owned());
+            new.metadata_mut().insert(KIND.to_owned(), kind.to_string());
         }
         *field = Arc::new(new);
         *column = array;

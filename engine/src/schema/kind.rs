@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 
 use super::envelope::RESCUED;
 
@@ -31,6 +31,11 @@ impl Limits {
     /// Deeper columns make a schema whose JSON readers refuse: they stop at 128 levels, and a step
     /// of a path takes up to four of them.
     pub const DEPTH_MAX: usize = 24;
+
+    /// The keys of an object that are remembered, with and without columns.
+    pub(crate) fn places(&self) -> usize {
+        self.keys.saturating_mul(4).max(64)
+    }
 }
 
 impl Default for Limits {
@@ -48,14 +53,23 @@ impl Default for Limits {
 pub enum Kind {
     /// `true` and `false`.
     Boolean,
-    /// Integers of 64 bits.
+    /// Integers of 64 bits, and narrower ones of declared types.
     Long,
-    /// Other numbers.
+    /// Other numbers, and narrower ones of declared types: each is exactly a double.
     Double,
-    /// Integers beyond 64 bits, up to 38 digits.
-    Decimal,
+    /// Exact numbers of up to 38 digits, so many of them behind the point. Each count of these is
+    /// a kind of its own, so that no value is ever rounded; without any, these are the integers
+    /// beyond 64 bits. The precision is 38 whatever was declared: what a schema promises today
+    /// must not stand in the way of what it promises tomorrow.
+    Decimal(u8),
     /// Text.
     String,
+    /// Bytes.
+    Binary,
+    /// Moments in microseconds, UTC.
+    Timestamp,
+    /// Days.
+    Date,
     /// An object: a struct with a column per key.
     Object,
     /// A list whose elements are of one kind.
@@ -66,35 +80,31 @@ pub enum Kind {
     Rescued,
 }
 
-impl Kind {
-    /// The text in the metadata.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Boolean => "boolean",
-            Self::Long => "long",
-            Self::Double => "double",
-            Self::Decimal => "decimal",
-            Self::String => "string",
-            Self::Object => "object",
-            Self::List => "list",
-            Self::Mixed => "mixed",
-            Self::Rescued => "rescued",
-        }
-    }
+/// Digits of a decimal.
+pub const DECIMAL_DIGITS: u8 = 38;
 
+impl Kind {
     /// The kind that the metadata names.
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "boolean" => Self::Boolean,
             "long" => Self::Long,
             "double" => Self::Double,
-            "decimal" => Self::Decimal,
+            "decimal" => Self::Decimal(0),
             "string" => Self::String,
+            "binary" => Self::Binary,
+            "timestamp" => Self::Timestamp,
+            "date" => Self::Date,
             "object" => Self::Object,
             "list" => Self::List,
             "mixed" => Self::Mixed,
             "rescued" => Self::Rescued,
-            _ => return None,
+            _ => {
+                let scale: u8 = text.strip_prefix("decimal_")?.parse().ok()?;
+                (1..=DECIMAL_DIGITS)
+                    .contains(&scale)
+                    .then_some(Self::Decimal(scale))?
+            }
         })
     }
 
@@ -105,11 +115,41 @@ impl Kind {
             .get(KIND)
             .and_then(|kind| Self::parse(kind))
     }
+
+    /// The kind of a column that holds a value of this type by itself: no struct, no list.
+    pub(crate) fn of_leaf(data_type: &DataType) -> Option<Self> {
+        Some(match data_type {
+            DataType::Boolean => Self::Boolean,
+            DataType::Int64 => Self::Long,
+            DataType::Float64 => Self::Double,
+            DataType::Decimal128(_, scale) => Self::Decimal(u8::try_from(*scale).ok()?),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::String,
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView => Self::Binary,
+            DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => Self::Timestamp,
+            DataType::Date32 => Self::Date,
+            _ => return None,
+        })
+    }
 }
 
+/// The text in the metadata, which is also what alternates are named by.
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(match self {
+            Self::Boolean => "boolean",
+            Self::Long => "long",
+            Self::Double => "double",
+            Self::Decimal(0) => "decimal",
+            Self::Decimal(scale) => return write!(f, "decimal_{scale}"),
+            Self::String => "string",
+            Self::Binary => "binary",
+            Self::Timestamp => "timestamp",
+            Self::Date => "date",
+            Self::Object => "object",
+            Self::List => "list",
+            Self::Mixed => "mixed",
+            Self::Rescued => "rescued",
+        })
     }
 }
 
@@ -151,12 +191,10 @@ impl Shape {
     }
 
     fn of_type(data_type: &DataType) -> Option<Self> {
+        if let Some(leaf) = Kind::of_leaf(data_type) {
+            return Some(Self::scalar(leaf));
+        }
         Some(Self::scalar(match data_type {
-            DataType::Boolean => Kind::Boolean,
-            DataType::Int64 => Kind::Long,
-            DataType::Float64 => Kind::Double,
-            DataType::Decimal128(_, _) => Kind::Decimal,
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Kind::String,
             DataType::Struct(_) => Kind::Object,
             DataType::List(element) => {
                 if matches!(element.data_type(), DataType::Struct(fields) if is_members(fields)) {
@@ -231,20 +269,20 @@ pub(crate) fn list_element(data_type: &DataType) -> Option<&FieldRef> {
 pub(crate) fn payload_field(name: &str, key: &str, shape: Shape, data_type: DataType) -> FieldRef {
     let metadata = HashMap::from([
         (KEY.to_owned(), key.to_owned()),
-        (KIND.to_owned(), shape.kind().as_str().to_owned()),
+        (KIND.to_owned(), shape.kind().to_string()),
     ]);
     Arc::new(Field::new(name, data_type, true).with_metadata(metadata))
 }
 
 /// A field for a member of a mixed list's struct.
 pub(crate) fn member_field(name: &str, shape: Shape, data_type: DataType) -> FieldRef {
-    let metadata = HashMap::from([(KIND.to_owned(), shape.kind().as_str().to_owned())]);
+    let metadata = HashMap::from([(KIND.to_owned(), shape.kind().to_string())]);
     Arc::new(Field::new(name, data_type, true).with_metadata(metadata))
 }
 
 /// The field for an object's rescued text.
 pub(crate) fn rescued_field() -> FieldRef {
-    let metadata = HashMap::from([(KIND.to_owned(), Kind::Rescued.as_str().to_owned())]);
+    let metadata = HashMap::from([(KIND.to_owned(), Kind::Rescued.to_string())]);
     Arc::new(Field::new(RESCUED, DataType::Utf8, true).with_metadata(metadata))
 }
 

@@ -43,7 +43,7 @@ pub use decide::decide;
 pub use envelope::{ENVELOPE, PARTITION_COLUMN, RESCUED, VALUE, VALUE_SHAPE};
 pub use envelope::{envelope_schema, partition_columns};
 pub use grow::grow;
-pub use kind::{KEY, KIND, Kind, Limits, Shape, is_members};
+pub use kind::{DECIMAL_DIGITS, KEY, KIND, Kind, Limits, Shape, is_members};
 pub use logical::{Alternate, Logical, logical};
 pub use project::project;
 

@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Decimal128Type, Fields, Float64Type, Int64Type};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Fields, Float64Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType,
+};
 
 use super::kind::{Kind, Step, step};
 
@@ -19,8 +22,16 @@ pub enum Json {
     Integer(i128),
     /// Another number.
     Double(f64),
+    /// A number with so many digits behind the point.
+    Decimal(i128, u8),
     /// Text.
     Text(String),
+    /// Bytes.
+    Binary(Vec<u8>),
+    /// A moment in microseconds.
+    Timestamp(i64),
+    /// A day since the Unix epoch.
+    Date(i32),
     /// What no type holds: the raw JSON text of an extreme number or of broken surrogates.
     Raw(String),
     /// An array.
@@ -105,9 +116,18 @@ fn value(column: &ArrayRef, row: usize) -> Json {
         DataType::Boolean => Json::Boolean(column.as_boolean().value(row)),
         DataType::Int64 => Json::Integer(column.as_primitive::<Int64Type>().value(row).into()),
         DataType::Float64 => Json::Double(column.as_primitive::<Float64Type>().value(row)),
-        DataType::Decimal128(_, _) => {
-            Json::Integer(column.as_primitive::<Decimal128Type>().value(row))
+        DataType::Decimal128(_, scale) => {
+            let unscaled = column.as_primitive::<Decimal128Type>().value(row);
+            match u8::try_from(*scale) {
+                Ok(scale) if scale > 0 => Json::Decimal(unscaled, scale),
+                _ => Json::Integer(unscaled),
+            }
         }
+        DataType::Binary => Json::Binary(column.as_binary::<i32>().value(row).to_vec()),
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+            Json::Timestamp(column.as_primitive::<TimestampMicrosecondType>().value(row))
+        }
+        DataType::Date32 => Json::Date(column.as_primitive::<Date32Type>().value(row)),
         DataType::Utf8 => Json::Text(column.as_string::<i32>().value(row).to_owned()),
         DataType::Utf8View => Json::Text(column.as_string_view().value(row).to_owned()),
         DataType::List(_) => {

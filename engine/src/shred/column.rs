@@ -4,14 +4,17 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, BooleanBufferBuilder, Decimal128Array, Float64Array, Int64Array,
-    NullBufferBuilder, StringArray,
+    ArrayRef, AsArray, BinaryArray, BooleanArray, BooleanBufferBuilder, Date32Array,
+    Decimal128Array, Float64Array, Int64Array, NullBufferBuilder, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, FieldRef};
+use arrow::datatypes::{
+    Date32Type, Decimal128Type, FieldRef, Float64Type, Int64Type, TimestampMicrosecondType,
+};
 
 use crate::Result;
-use crate::schema::{Kind, Shape};
+use crate::schema::{DECIMAL_DIGITS, Kind, Shape};
 use crate::spare::Spare;
 
 /// The most that is reserved for the texts of a column before they come.
@@ -23,8 +26,17 @@ pub(super) enum Values {
     Boolean(BooleanBufferBuilder),
     Long(Vec<i64>),
     Double(Vec<f64>),
-    Decimal(Vec<i128>),
+    Decimal {
+        values: Vec<i128>,
+        scale: u8,
+    },
+    Timestamp(Vec<i64>),
+    Date(Vec<i32>),
     Text {
+        offsets: Vec<i32>,
+        bytes: Vec<u8>,
+    },
+    Binary {
         offsets: Vec<i32>,
         bytes: Vec<u8>,
     },
@@ -80,7 +92,16 @@ impl Column {
             Kind::Boolean => Values::Boolean(BooleanBufferBuilder::new(0)),
             Kind::Long => Values::Long(Vec::new()),
             Kind::Double => Values::Double(Vec::new()),
-            Kind::Decimal => Values::Decimal(Vec::new()),
+            Kind::Decimal(scale) => Values::Decimal {
+                values: Vec::new(),
+                scale,
+            },
+            Kind::Timestamp => Values::Timestamp(Vec::new()),
+            Kind::Date => Values::Date(Vec::new()),
+            Kind::Binary => Values::Binary {
+                offsets: vec![0],
+                bytes: Vec::new(),
+            },
             _ => Values::Text {
                 offsets: vec![0],
                 bytes: Vec::new(),
@@ -129,19 +150,88 @@ impl Column {
 
     pub(super) fn push_decimal(&mut self, row: usize, value: i128) {
         self.begin(row);
-        if let Values::Decimal(values) = &mut self.values {
+        if let Values::Decimal { values, .. } = &mut self.values {
             values.push(value);
         }
     }
 
     #[inline]
+    pub(super) fn push_timestamp(&mut self, row: usize, us: i64) {
+        self.begin(row);
+        if let Values::Timestamp(values) = &mut self.values {
+            values.push(us);
+        }
+    }
+
+    pub(super) fn push_date(&mut self, row: usize, days: i32) {
+        self.begin(row);
+        if let Values::Date(values) = &mut self.values {
+            values.push(days);
+        }
+    }
+
+    /// Appends a text, or bytes.
+    #[inline]
     pub(super) fn push_text(&mut self, row: usize, write: impl FnOnce(&mut Vec<u8>)) {
         self.begin(row);
-        if let Values::Text { offsets, bytes } = &mut self.values {
+        if let Values::Text { offsets, bytes } | Values::Binary { offsets, bytes } =
+            &mut self.values
+        {
             write(bytes);
             // A batch is sealed before its texts pass the offsets' range.
             offsets.push(bytes.len() as i32);
         }
+    }
+
+    /// Appends all rows of an array of the column's type, from `row` on.
+    pub(super) fn extend(
+        &mut self,
+        row: usize,
+        rows: usize,
+        nulls: Option<&NullBuffer>,
+        array: &ArrayRef,
+    ) {
+        self.extend_nulls(row, rows, nulls);
+        match &mut self.values {
+            Values::Boolean(values) => values.append_buffer(array.as_boolean().values()),
+            Values::Long(values) => {
+                values.extend_from_slice(array.as_primitive::<Int64Type>().values());
+            }
+            Values::Double(values) => {
+                values.extend_from_slice(array.as_primitive::<Float64Type>().values());
+            }
+            Values::Decimal { values, .. } => {
+                values.extend_from_slice(array.as_primitive::<Decimal128Type>().values());
+            }
+            Values::Timestamp(values) => {
+                values.extend_from_slice(array.as_primitive::<TimestampMicrosecondType>().values());
+            }
+            Values::Date(values) => {
+                values.extend_from_slice(array.as_primitive::<Date32Type>().values());
+            }
+            Values::Text { offsets, bytes } => {
+                let array = array.as_string::<i32>();
+                extend_texts(offsets, bytes, array.value_offsets(), array.value_data());
+            }
+            Values::Binary { offsets, bytes } => {
+                let array = array.as_binary::<i32>();
+                extend_texts(offsets, bytes, array.value_offsets(), array.value_data());
+            }
+            Values::Object(_) | Values::List { .. } | Values::Members(_) => {}
+        }
+    }
+
+    /// The same for which of the rows there are only; the caller appends what they hold.
+    pub(super) fn extend_nulls(&mut self, row: usize, rows: usize, nulls: Option<&NullBuffer>) {
+        if row > self.len {
+            self.pad(row);
+        }
+        match nulls {
+            Some(nulls) => self.nulls.append_buffer(nulls),
+            None => self.nulls.append_n_non_nulls(rows),
+        }
+        self.len += rows;
+        self.valid += rows - nulls.map_or(0, NullBuffer::null_count);
     }
 
     /// The rows that are filled in.
@@ -164,8 +254,10 @@ impl Column {
             Values::Boolean(values) => values.truncate(rows),
             Values::Long(values) => values.truncate(rows),
             Values::Double(values) => values.truncate(rows),
-            Values::Decimal(values) => values.truncate(rows),
-            Values::Text { offsets, bytes } => {
+            Values::Decimal { values, .. } => values.truncate(rows),
+            Values::Timestamp(values) => values.truncate(rows),
+            Values::Date(values) => values.truncate(rows),
+            Values::Text { offsets, bytes } | Values::Binary { offsets, bytes } => {
                 offsets.truncate(rows + 1);
                 bytes.truncate(offsets.last().map_or(0, |end| *end as usize));
             }
@@ -181,15 +273,19 @@ impl Column {
         match &mut self.values {
             Values::Long(values) => values.reserve(more),
             Values::Double(values) => values.reserve(more),
-            Values::Decimal(values) => values.reserve(more),
-            Values::Text { offsets, .. } | Values::List { offsets, .. } => offsets.reserve(more),
+            Values::Decimal { values, .. } => values.reserve(more),
+            Values::Timestamp(values) => values.reserve(more),
+            Values::Date(values) => values.reserve(more),
+            Values::Text { offsets, .. }
+            | Values::Binary { offsets, .. }
+            | Values::List { offsets, .. } => offsets.reserve(more),
             Values::Boolean(_) | Values::Object(_) | Values::Members(_) => {}
         }
     }
 
     /// Gives the buffers of an empty column back.
     pub(super) fn shrink(&mut self) {
-        if let Values::Text { bytes, .. } = &mut self.values
+        if let Values::Text { bytes, .. } | Values::Binary { bytes, .. } = &mut self.values
             && self.len == 0
         {
             *bytes = Vec::new();
@@ -203,8 +299,12 @@ impl Column {
             Values::Boolean(values) => values.append_n(missing, false),
             Values::Long(values) => values.resize(rows, 0),
             Values::Double(values) => values.resize(rows, 0.0),
-            Values::Decimal(values) => values.resize(rows, 0),
-            Values::Text { offsets, .. } | Values::List { offsets, .. } => {
+            Values::Decimal { values, .. } => values.resize(rows, 0),
+            Values::Timestamp(values) => values.resize(rows, 0),
+            Values::Date(values) => values.resize(rows, 0),
+            Values::Text { offsets, .. }
+            | Values::Binary { offsets, .. }
+            | Values::List { offsets, .. } => {
                 let last = offsets.last().copied().unwrap_or(0);
                 offsets.resize(rows + 1, last);
             }
@@ -227,13 +327,22 @@ impl Column {
             Values::Boolean(values) => leaf(BooleanArray::new(values.finish(), nulls)),
             Values::Long(values) => leaf(Int64Array::new(std::mem::take(values).into(), nulls)),
             Values::Double(values) => leaf(Float64Array::new(std::mem::take(values).into(), nulls)),
-            Values::Decimal(values) => leaf(
+            Values::Decimal { values, scale } => leaf(
                 Decimal128Array::new(std::mem::take(values).into(), nulls)
-                    .with_precision_and_scale(DECIMAL128_MAX_PRECISION, 0)?,
+                    .with_precision_and_scale(DECIMAL_DIGITS, scale.cast_signed())?,
             ),
+            Values::Timestamp(values) => leaf(
+                TimestampMicrosecondArray::new(std::mem::take(values).into(), nulls)
+                    .with_timezone("UTC"),
+            ),
+            Values::Date(values) => leaf(Date32Array::new(std::mem::take(values).into(), nulls)),
             Values::Text { offsets, bytes } => {
                 let texts = take_bytes(bytes, spare);
                 leaf(StringArray::try_new(take_offsets(offsets), texts, nulls)?)
+            }
+            Values::Binary { offsets, bytes } => {
+                let bytes = take_bytes(bytes, spare);
+                leaf(BinaryArray::try_new(take_offsets(offsets), bytes, nulls)?)
             }
             Values::List { offsets, .. } => Finished::List(take_offsets(offsets), nulls),
             Values::Object(_) | Values::Members(_) => Finished::Struct(nulls),
@@ -250,6 +359,17 @@ pub(super) enum Finished {
 
 fn leaf(array: impl arrow::array::Array + 'static) -> Finished {
     Finished::Leaf(Arc::new(array))
+}
+
+/// The texts of an array behind others.
+fn extend_texts(offsets: &mut Vec<i32>, bytes: &mut Vec<u8>, ends: &[i32], data: &[u8]) {
+    let (Some(&first), Some(&last)) = (ends.first(), ends.last()) else {
+        return;
+    };
+    // A batch is sealed before its texts pass the offsets' range.
+    let shift = bytes.len() as i32 - first;
+    bytes.extend_from_slice(data.get(first as usize..last as usize).unwrap_or_default());
+    offsets.extend(ends.iter().skip(1).map(|end| end + shift));
 }
 
 /// The bytes to be read, and a buffer in their place that is as large as it was this time: growing

@@ -37,6 +37,8 @@ type Sketch = [u32; HASHES.len()];
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     entries: Vec<Entry>,
+    /// The texts of the rows whose tape is not that of their record's bytes.
+    texts: Vec<u8>,
     rows: Vec<Row>,
     open: Vec<Open>,
 }
@@ -46,8 +48,16 @@ struct Row {
     sketch: Sketch,
     /// The row in the order of arrival.
     row: u32,
+    parsed: Parsed,
+}
+
+/// What is known of a row's payload.
+#[derive(Debug)]
+pub(super) struct Parsed {
     /// Its tape; empty for a row without columns.
     tape: Range<usize>,
+    /// Its text, where that isn't the record's bytes.
+    text: Option<Range<usize>>,
 }
 
 /// A container that the sketch is in.
@@ -62,21 +72,26 @@ struct Open {
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) rows: Vec<u32>,
-    pub(super) tapes: Vec<Range<usize>>,
+    pub(super) parsed: Vec<Parsed>,
 }
 
 impl Waiting {
-    /// Takes the tape of an object's text.
-    pub(super) fn push(&mut self, tape: &[Entry], text: &[u8]) {
+    /// Takes the tape of an object's text, and the text itself where it isn't the record's bytes.
+    pub(super) fn push(&mut self, tape: &[Entry], text: &[u8], own: Option<&[u8]>) {
         let sketch = self.sketch(tape, text);
         let begin = self.entries.len();
         self.entries.extend_from_slice(tape);
-        self.add(sketch, begin..self.entries.len());
+        let own = own.map(|text| {
+            let begin = self.texts.len();
+            self.texts.extend_from_slice(text);
+            begin..self.texts.len()
+        });
+        self.add(sketch, begin..self.entries.len(), own);
     }
 
     /// Takes a row that has its envelope alone.
     pub(super) fn push_empty(&mut self) {
-        self.add(Sketch::default(), 0..0);
+        self.add(Sketch::default(), 0..0, None);
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -85,12 +100,17 @@ impl Waiting {
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(self.entries.as_slice()) + size_of_val(self.rows.as_slice())
+        size_of_val(self.entries.as_slice()) + size_of_val(self.rows.as_slice()) + self.texts.len()
     }
 
     /// A row's tape.
-    pub(super) fn tape(&self, tape: &Range<usize>) -> &[Entry] {
-        &self.entries[tape.clone()]
+    pub(super) fn tape(&self, parsed: &Parsed) -> &[Entry] {
+        &self.entries[parsed.tape.clone()]
+    }
+
+    /// A row's text, where it isn't the record's bytes.
+    pub(super) fn text(&self, parsed: &Parsed) -> Option<&[u8]> {
+        parsed.text.clone().map(|text| &self.texts[text])
     }
 
     /// The rows by groups, like beside like.
@@ -99,17 +119,22 @@ impl Waiting {
         self.rows.sort_by_key(|row| (row.sketch, row.row));
         let mut groups: Vec<Group> = Vec::new();
         let mut last = Sketch::default();
-        for Row { sketch, row, tape } in self.rows.drain(..) {
+        for Row {
+            sketch,
+            row,
+            parsed,
+        } in self.rows.drain(..)
+        {
             let other = sketch[..2] != last[..2];
             last = sketch;
             match groups.last_mut() {
                 Some(group) if !other || group.rows.len() < ROWS_LEAST => {
                     group.rows.push(row);
-                    group.tapes.push(tape);
+                    group.parsed.push(parsed);
                 }
                 _ => groups.push(Group {
                     rows: vec![row],
-                    tapes: vec![tape],
+                    parsed: vec![parsed],
                 }),
             }
         }
@@ -119,6 +144,7 @@ impl Waiting {
     /// Forgets the tapes, keeps their memory for the next.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
+        self.texts.clear();
     }
 
     /// Gives the memory back.
@@ -126,9 +152,13 @@ impl Waiting {
         *self = Self::default();
     }
 
-    fn add(&mut self, sketch: Sketch, tape: Range<usize>) {
+    fn add(&mut self, sketch: Sketch, tape: Range<usize>, text: Option<Range<usize>>) {
         let row = self.rows.len() as u32;
-        self.rows.push(Row { sketch, row, tape });
+        self.rows.push(Row {
+            sketch,
+            row,
+            parsed: Parsed { tape, text },
+        });
     }
 
     fn sketch(&mut self, tape: &[Entry], text: &[u8]) -> Sketch {
@@ -229,7 +259,7 @@ mod tests {
             }
             let text = text(row % kinds, row);
             assert!(tape.parse(text.as_bytes()).is_ok());
-            waiting.push(&tape.entries, text.as_bytes());
+            waiting.push(&tape.entries, text.as_bytes(), None);
             lengths.push(tape.entries.len());
         }
         let groups = waiting.groups();
@@ -239,9 +269,9 @@ mod tests {
             let kinds_here: BTreeSet<usize> =
                 group.rows.iter().map(|&row| row as usize % kinds).collect();
             mixed += usize::from(kinds_here.len() > 2);
-            for (&row, tape) in group.rows.iter().zip(&group.tapes) {
+            for (&row, parsed) in group.rows.iter().zip(&group.parsed) {
                 assert!(seen.insert(row));
-                assert_eq!(tape.len(), lengths[row as usize]);
+                assert_eq!(waiting.tape(parsed).len(), lengths[row as usize]);
             }
         }
         assert_eq!(seen.len(), rows);

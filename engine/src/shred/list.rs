@@ -12,14 +12,14 @@ use super::column::Values;
 use super::number;
 use super::tape::{Entry, Token};
 use super::tree::NONE;
-use super::walk::Walk;
+use super::walk::{Walk, scaled};
 use crate::schema::{Kind, Shape};
 
 const MIXED: Shape = Shape::scalar(Kind::Mixed);
 /// Lists within lists, whatever the depth budget says: a shape counts them in a byte.
 const LISTS_MAX: usize = 200;
-/// Kinds of the elements that a list may have.
-const KINDS: usize = 8;
+/// Kinds of the elements that a list may have, but for decimals of several scales.
+const KINDS: usize = 12;
 
 /// What the elements of a list have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,8 +182,12 @@ impl Walk<'_> {
                     integers.inexact |= !exact;
                     Some(Kind::Long)
                 }
-                Token::Wide => Some(Kind::Decimal),
-                Token::Decimal => Some(Kind::Double),
+                Token::Wide => Some(Kind::Decimal(0)),
+                Token::Decimal | Token::NotFinite => Some(Kind::Double),
+                Token::Scaled => Some(scaled(entry.of(self.text))),
+                Token::Timestamp => Some(Kind::Timestamp),
+                Token::Date => Some(Kind::Date),
+                Token::Binary => Some(Kind::Binary),
                 Token::Text => Some(Kind::String),
                 Token::Object => Some(Kind::Object),
                 Token::List => Some(Kind::List),
@@ -279,8 +283,12 @@ impl Walk<'_> {
             Token::Integer => self.tree.integers(place, 0, || {
                 number::integer(entry.of(self.text)).is_some_and(number::is_exact)
             }),
-            Token::Wide => scalar(Kind::Decimal),
-            Token::Decimal => scalar(Kind::Double),
+            Token::Wide => scalar(Kind::Decimal(0)),
+            Token::Decimal | Token::NotFinite => scalar(Kind::Double),
+            Token::Scaled => scalar(scaled(entry.of(self.text))),
+            Token::Timestamp => scalar(Kind::Timestamp),
+            Token::Date => scalar(Kind::Date),
+            Token::Binary => scalar(Kind::Binary),
             Token::Text => scalar(Kind::String),
             Token::Object => scalar(Kind::Object),
             Token::List => match self.shape(place, at) {

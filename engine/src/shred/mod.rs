@@ -4,6 +4,8 @@
 //! bytes --json.rs--> tape --walk.rs, list.rs--> columns of the tree --batch.rs--> RecordBatch
 //!    \     (text.rs, number.rs)     ^      (tree.rs, column.rs)     + envelope.rs
 //!     \--direct.rs: nothing unusual-/
+//! Value --typed.rs--> text and tape, and so on
+//! Arrow --whole.rs, fit.rs--> columns of the tree, or --cell.rs--> text and tape
 //! ```
 //!
 //! Types are discovered in the walk: an unknown key, or a value whose type fits none of its
@@ -18,14 +20,20 @@
 //! Names and growth are `schema/`'s; when to make a batch is `write/`'s.
 
 mod batch;
+mod batches;
 mod blobs;
+mod cell;
 mod column;
 mod direct;
 mod envelope;
+mod fit;
 mod group;
+mod iso;
 mod json;
 mod list;
 mod number;
+mod parse_value;
+mod payload;
 mod tape;
 #[cfg(test)]
 mod tests;
@@ -33,7 +41,9 @@ mod text;
 #[cfg(any(test, feature = "testing"))]
 mod to_json;
 mod tree;
+mod typed;
 mod walk;
+mod whole;
 
 use std::sync::Arc;
 
@@ -51,9 +61,12 @@ use envelope::{Envelope, Envelopes, payload_bytes};
 use group::{WIDE, Waiting};
 pub(crate) use json::Tape;
 pub(crate) use number::is_exact;
+pub(crate) use parse_value::parse_value;
+pub use payload::Payload;
 pub(crate) use tape::{Entry, Token};
 pub(crate) use text::{plain_end, unescape};
 use tree::{ROOT, Tree};
+use typed::Typed;
 use walk::{Scratch, Walk};
 
 #[cfg(any(test, feature = "testing"))]
@@ -84,6 +97,7 @@ pub struct Shredder {
     tape: Tape,
     scratch: Scratch,
     attempts: Attempts,
+    typed: Typed,
     /// Payload bytes of the rows that are being collected.
     payload: usize,
     /// The buffers for the next batch are as large as the last one was.
@@ -109,6 +123,7 @@ impl Shredder {
             tape: Tape::default(),
             scratch: Scratch::default(),
             attempts: Attempts::default(),
+            typed: Typed::default(),
             payload: 0,
             prepared: false,
             grouping: false,
@@ -143,30 +158,48 @@ impl Shredder {
     /// JSON (see [`Converter`]) and isn't becomes a row with `_error`, what is no object a row with
     /// its envelope alone.
     pub fn append(&mut self, record: &Record<'_>, ingested_at_us: i64) -> usize {
-        let row = self.begin(record);
-        let error = match record.value {
-            Some(value) if self.converter == Converter::Json || begins_object(value) => {
-                self.shred(value, row)
-            }
-            _ => None,
-        };
-        self.end(record, row, ingested_at_us, error.as_deref())
+        self.append_payload(record, Payload::Original, ingested_at_us)
     }
 
-    /// Appends a record that is not to be looked into as a row with its envelope and `error` as its
-    /// `_error`; answers the bytes buffered.
-    pub fn append_undecoded(
+    /// The same with columns of what somebody made of the record's bytes.
+    pub fn append_payload(
         &mut self,
         record: &Record<'_>,
+        payload: Payload<'_>,
         ingested_at_us: i64,
-        error: &str,
     ) -> usize {
-        let row = self.begin(record);
-        self.end(record, row, ingested_at_us, Some(error))
+        let mut typed = std::mem::take(&mut self.typed);
+        typed.clear();
+        let mut error = match payload {
+            Payload::Original => None,
+            Payload::Value(value) => typed.root(value).err(),
+            Payload::Failed(reason) => Some(reason.to_owned()),
+        };
+        let row = self.begin_rows(payload_bytes(record) + typed.text.len());
+        match (payload, record.value) {
+            (Payload::Original, Some(value))
+                if self.converter == Converter::Json || begins_object(value) =>
+            {
+                error = self.shred(value, row);
+            }
+            (Payload::Value(_), _) if error.is_none() => self.take(&typed.tape, &typed.text, row),
+            _ => {}
+        }
+        self.typed = typed;
+        self.end_row(record, ingested_at_us, error.as_deref());
+        self.bytes()
     }
 
-    fn begin(&mut self, record: &Record<'_>) -> usize {
-        let payload = payload_bytes(record);
+    /// Ends the row whose payload was taken, if it has one.
+    fn end_row(&mut self, record: &Record<'_>, ingested_at_us: i64, error: Option<&str>) {
+        if self.grouping && self.waiting.rows() == self.envelope.rows() {
+            self.waiting.push_empty();
+        }
+        self.envelope.append(record, ingested_at_us, error);
+    }
+
+    /// Makes room for rows with so many bytes of payload; answers which is the first.
+    fn begin_rows(&mut self, payload: usize) -> usize {
         if self.payload.saturating_add(payload) > SEAL_BYTES {
             self.seal();
         }
@@ -176,20 +209,6 @@ impl Shredder {
             self.grouping = self.tree.leaves() >= WIDE;
         }
         row
-    }
-
-    fn end(
-        &mut self,
-        record: &Record<'_>,
-        row: usize,
-        ingested_at_us: i64,
-        error: Option<&str>,
-    ) -> usize {
-        if self.grouping && self.waiting.rows() == row {
-            self.waiting.push_empty();
-        }
-        self.envelope.append(record, ingested_at_us, error);
-        self.bytes()
     }
 
     /// Rows since the last batch.
@@ -236,22 +255,40 @@ impl Shredder {
         if let Err(fault) = self.tape.parse(value) {
             return Some(format!("json: {} at byte {}", fault.reason, fault.at));
         }
-        let root = self.tape.entries.first();
+        let tape = std::mem::take(&mut self.tape);
+        let root = tape.entries.first();
+        if root.is_some_and(|root| root.token == Token::Object) {
+            if self.grouping {
+                self.waiting.push(&tape.entries, value, None);
+            } else {
+                self.walk(&tape.entries, value, row);
+            }
+        }
+        self.tape = tape;
+        None
+    }
+
+    /// Takes a value that came with its tape.
+    fn take(&mut self, tape: &[Entry], text: &[u8], row: usize) {
+        let root = tape.first();
         if root.is_none_or(|root| root.token != Token::Object) {
-            return None;
+            return;
         }
         if self.grouping {
-            self.waiting.push(&self.tape.entries, value);
-            return None;
+            self.waiting.push(tape, text, Some(text));
+        } else {
+            self.walk(tape, text, row);
         }
+    }
+
+    fn walk(&mut self, tape: &[Entry], text: &[u8], row: usize) {
         let mut walk = Walk {
             tree: &mut self.tree,
             scratch: &mut self.scratch,
-            tape: &self.tape.entries,
-            text: value,
+            tape,
+            text,
         };
         walk.record(row);
-        None
     }
 
     fn seal(&mut self) {
@@ -264,7 +301,7 @@ impl Shredder {
             self.take_groups();
         } else {
             let envelope = self.envelope.finish(&self.tree.spare);
-            let batch = envelope.and_then(|envelope| self.take(envelope));
+            let batch = envelope.and_then(|envelope| self.take_rows(envelope));
             self.sealed.push(batch);
         }
         self.payload = 0;
@@ -278,11 +315,12 @@ impl Shredder {
             Err(error) => return self.sealed.push(Err(error)),
         };
         for group in self.waiting.groups() {
-            for (row, tape) in group.tapes.iter().enumerate() {
-                let Some(text) = whole.value(group.rows.get(row)) else {
+            for (row, parsed) in group.parsed.iter().enumerate() {
+                let text = self.waiting.text(parsed);
+                let Some(text) = text.or_else(|| whole.value(group.rows.get(row))) else {
                     continue;
                 };
-                let tape = self.waiting.tape(tape);
+                let tape = self.waiting.tape(parsed);
                 if !tape.is_empty() {
                     let mut walk = Walk {
                         tree: &mut self.tree,
@@ -294,7 +332,8 @@ impl Shredder {
                 }
             }
             let rows = UInt32Array::from(group.rows);
-            let batch = whole.rows(&rows).and_then(|envelope| self.take(envelope));
+            let batch = whole.rows(&rows);
+            let batch = batch.and_then(|envelope| self.take_rows(envelope));
             self.sealed.push(batch);
         }
         self.waiting.clear();
@@ -311,7 +350,7 @@ impl Shredder {
     }
 
     /// The rows of the tree, with their envelopes.
-    fn take(&mut self, envelope: Envelopes) -> Result<RecordBatch> {
+    fn take_rows(&mut self, envelope: Envelopes) -> Result<RecordBatch> {
         let rows = envelope.len();
         self.tree.bytes = 0;
         let (mut fields, mut columns) = self.tree.take_object(ROOT, rows)?;

@@ -21,6 +21,37 @@ pub(crate) fn wide(text: &[u8]) -> Option<i128> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
+/// The digits behind the point of a number without an exponent.
+pub(crate) fn scale(text: &[u8]) -> usize {
+    match text.iter().position(|byte| *byte == b'.') {
+        Some(point) => text.len() - point - 1,
+        None => 0,
+    }
+}
+
+/// The digits of a number without an exponent as an integer: the number times ten to the power of
+/// its [`scale`]. `None` if it has more than 38.
+pub(crate) fn unscaled(text: &[u8]) -> Option<i128> {
+    let mut value = 0_i128;
+    for byte in text.iter().filter(|byte| byte.is_ascii_digit()) {
+        value = value * 10 + i128::from(byte & 15);
+        if value >= 10_i128.pow(38) {
+            return None;
+        }
+    }
+    let negative = text.first() == Some(&b'-');
+    Some(if negative { -value } else { value })
+}
+
+/// The number that [`Token::NotFinite`](super::tape::Token::NotFinite) stands for.
+pub(crate) fn not_finite(text: &[u8]) -> f64 {
+    match text {
+        b"Infinity" => f64::INFINITY,
+        b"-Infinity" => f64::NEG_INFINITY,
+        _ => f64::NAN,
+    }
+}
+
 /// The nearest double; `None` for what would become infinite, or zero without being zero.
 #[inline]
 pub(crate) fn double(text: &[u8]) -> Option<f64> {

@@ -2,6 +2,9 @@
 //!
 //! An object is followed by its keys and values in turn, a list by its elements; `next` leads past
 //! a whole value. Nothing is copied out of the text, and a tape is used again for the next one.
+//!
+//! A value that is no JSON text (`value.rs`) is written as one for the walk, with a tape that says
+//! of its types what JSON can't: so all payloads go the same way into the columns.
 
 use std::ops::Range;
 
@@ -22,14 +25,34 @@ pub(crate) enum Token {
     Text,
     Object,
     List,
+    /// Not of JSON: an exact number, whose text has all digits that its type has behind the point.
+    Scaled,
+    /// Not of JSON: a double that is no number. A text in quotes, as the next ones.
+    NotFinite,
+    /// Not of JSON: a moment, as `crate::moment` writes it.
+    Timestamp,
+    /// Not of JSON: a day, as `crate::moment` writes it.
+    Date,
+    /// Not of JSON: bytes, in base64.
+    Binary,
+}
+
+impl Token {
+    /// The entry's text stands in quotes.
+    fn is_quoted(self) -> bool {
+        matches!(
+            self,
+            Self::Text | Self::NotFinite | Self::Timestamp | Self::Date | Self::Binary
+        )
+    }
 }
 
 /// One value or key. 16 bytes, because the tape is walked twice for every record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
-    /// Where its text begins: for [`Token::Text`] behind the quote, else at its first byte.
+    /// Where its text begins: behind the quote, if there is one, else at its first byte.
     pub(crate) start: u32,
-    /// Where its text ends: for [`Token::Text`] at the closing quote, else behind its last byte.
+    /// Where its text ends: at the closing quote, if there is one, else behind its last byte.
     pub(crate) end: u32,
     /// The entry behind the whole value.
     pub(crate) next: u32,
@@ -48,13 +71,25 @@ impl Entry {
     pub(crate) const EXTREME: u8 = 8;
 
     pub(crate) fn new(token: Token, start: usize, end: usize, next: usize, flags: u8) -> Self {
-        // The parser refuses texts of 4 GiB and more, and a tape has fewer entries than bytes.
+        // Texts of 4 GiB and more are refused, and a tape has fewer entries than bytes.
         Self {
             start: start as u32,
             end: end as u32,
             next: next as u32,
             token,
             flags,
+        }
+    }
+
+    /// The same entry, of a text that stands behind `text` bytes of another one, and on a tape
+    /// behind `entries` others.
+    pub(crate) fn shifted(self, text: usize, entries: usize) -> Self {
+        let (text, entries) = (text as u32, entries as u32);
+        Self {
+            start: self.start + text,
+            end: self.end + text,
+            next: self.next + entries,
+            ..self
         }
     }
 
@@ -74,7 +109,7 @@ impl Entry {
 
     /// Where the whole value stands in the JSON text, quotes included.
     pub(crate) fn raw_range(self) -> Range<usize> {
-        let quote = usize::from(self.token == Token::Text);
+        let quote = usize::from(self.token.is_quoted());
         (self.start as usize).saturating_sub(quote)..self.end as usize + quote
     }
 

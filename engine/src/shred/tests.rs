@@ -7,9 +7,11 @@
 )]
 
 mod any_values;
+mod arrow_batches;
 mod both_ways;
 mod parser;
 mod real_events;
+mod typed;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Schema};
@@ -54,9 +56,16 @@ fn shred(values: &[&str]) -> RecordBatch {
 }
 
 fn column_kinds(batch: &RecordBatch, key: &str) -> Vec<(&'static str, String)> {
+    let texts = [
+        "boolean", "long", "double", "decimal", "string", "object", "list", "mixed",
+    ];
+    let text = |kind| {
+        let mut texts = texts.into_iter();
+        texts.find(|text| Kind::parse(text) == Some(kind)).unwrap()
+    };
     kinds(batch, key)
         .into_iter()
-        .map(|(name, kind)| (kind.as_str(), name))
+        .map(|(name, kind)| (text(kind), name))
         .collect()
 }
 

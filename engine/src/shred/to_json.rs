@@ -26,6 +26,8 @@ fn value(tape: &[Entry], at: usize, text: &[u8]) -> Option<Json> {
         Token::Integer | Token::Wide => number::wide(span).map_or_else(raw, Json::Integer),
         Token::Decimal => number::double(span).map_or_else(raw, Json::Double),
         Token::Huge => raw(),
+        // A tape of a JSON text has none of these.
+        Token::Scaled | Token::NotFinite | Token::Timestamp | Token::Date | Token::Binary => raw(),
         Token::Text if entry.has(Entry::LONE_SURROGATE) => raw(),
         Token::Text => Json::Text(plain(*entry, text)),
         Token::List => {

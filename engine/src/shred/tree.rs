@@ -35,9 +35,10 @@ pub(super) struct Object {
     pub(super) rescued: u32,
     names: Names,
     domain: u32,
-    depth: usize,
+    /// Steps from the root to here.
+    pub(super) depth: usize,
     /// Keys with a column.
-    keys: usize,
+    pub(super) keys: usize,
 }
 
 /// One key of an object, or the elements of a mixed list.
@@ -227,7 +228,7 @@ impl Tree {
     /// keys going over nulls. [`NONE`] when the object has too many of them.
     pub(super) fn note_key(&mut self, object: u32, key: &str) -> u32 {
         let noted = self.objects[object as usize].places.len();
-        if noted >= self.limits.keys.saturating_mul(4).max(64) {
+        if noted >= self.limits.places() {
             return NONE;
         }
         self.new_place(object, key)

@@ -9,11 +9,15 @@
     reason = "ids come from the tree and tape indexes from the tape, whose values lie within it"
 )]
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::column::Values;
 use super::number;
 use super::tape::{Entry, Token};
 use super::text::{same, unescape};
 use super::tree::{NONE, ROOT, Tree};
+use crate::moment::{parse_date, parse_timestamp};
 use crate::schema::{Kind, Shape};
 
 /// How far ahead in the predicted order a key is looked for before it is looked up: optional keys
@@ -183,10 +187,14 @@ impl Walk<'_> {
             }
             Token::Integer => self.integer_column(place, entry),
             Token::True | Token::False => self.column(place, Kind::Boolean),
-            Token::Wide => self.column(place, Kind::Decimal),
-            Token::Decimal => self.column(place, Kind::Double),
+            Token::Wide => self.column(place, Kind::Decimal(0)),
+            Token::Decimal | Token::NotFinite => self.column(place, Kind::Double),
             Token::Text => self.column(place, Kind::String),
             Token::Object => self.column(place, Kind::Object),
+            Token::Scaled => self.column(place, scaled(entry.of(self.text))),
+            Token::Timestamp => self.column(place, Kind::Timestamp),
+            Token::Date => self.column(place, Kind::Date),
+            Token::Binary => self.column(place, Kind::Binary),
         };
         if column == NONE {
             return false;
@@ -195,6 +203,7 @@ impl Walk<'_> {
         // Which column takes an integer depends on the integer where there are doubles.
         let decided = match entry.token {
             Token::Text | Token::True | Token::False | Token::Decimal => true,
+            Token::Timestamp | Token::Date | Token::Binary => true,
             Token::Integer => matches!(
                 place.alternates.as_slice(),
                 [(shape, _)] if shape.leaf == Kind::Long
@@ -254,9 +263,28 @@ impl Walk<'_> {
                 found.push_double(row, number::double(text).unwrap_or_default());
                 8
             }
-            (Values::Decimal(_), Token::Wide) => {
-                found.push_decimal(row, number::wide(text).unwrap_or_default());
+            (Values::Decimal { .. }, Token::Wide | Token::Scaled) => {
+                found.push_decimal(row, number::unscaled(text).unwrap_or_default());
                 16
+            }
+            (Values::Double(_), Token::NotFinite) => {
+                found.push_double(row, number::not_finite(text));
+                8
+            }
+            (Values::Timestamp(_), Token::Timestamp) => {
+                found.push_timestamp(row, parse_timestamp(text).unwrap_or_default());
+                8
+            }
+            (Values::Date(_), Token::Date) => {
+                found.push_date(row, parse_date(text).unwrap_or_default());
+                4
+            }
+            (Values::Binary { .. }, Token::Binary) => {
+                // Our own encoding always decodes.
+                found.push_text(row, |bytes| {
+                    let _ = STANDARD.decode_vec(text, bytes);
+                });
+                text.len() + 4
             }
             (Values::Boolean(_), Token::True | Token::False) => {
                 found.push_boolean(row, entry.token == Token::True);
@@ -311,4 +339,10 @@ impl Walk<'_> {
             offsets.push(bytes.len() as i32);
         }
     }
+}
+
+/// The kind of an exact number.
+pub(super) fn scaled(text: &[u8]) -> Kind {
+    // At most 38: whoever writes such a number sees to it.
+    Kind::Decimal(u8::try_from(number::scale(text)).unwrap_or(u8::MAX))
 }

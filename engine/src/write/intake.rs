@@ -1,11 +1,12 @@
-//! The one way of a record into a writer: first what must never land goes, then it is shredded.
+//! The one way of records into a writer: first what must never land goes, then they are shredded.
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use crate::lake::Lake;
 use crate::record::Record;
 use crate::redact::Redactor;
-use crate::shred::Shredder;
+use crate::shred::{Payload, Shredder};
 use crate::write::options::WriterOptions;
 
 /// Appends the record to the shredder, without what the table's rules name. What can't be redacted
@@ -14,18 +15,43 @@ pub(super) fn append(
     redactor: &mut Option<Redactor>,
     shredder: &mut Shredder,
     record: &Record<'_>,
+    payload: Payload<'_>,
     now_us: i64,
 ) {
     let Some(redactor) = redactor else {
-        shredder.append(record, now_us);
+        shredder.append_payload(record, payload, now_us);
         return;
     };
-    let redacted = redactor.redact(record);
-    let record = redacted.record();
-    match redacted.withheld() {
-        None => shredder.append(&record, now_us),
-        Some(why) => shredder.append_undecoded(&record, now_us, why),
+    let redacted = match payload {
+        Payload::Original => redactor.redact(record),
+        Payload::Value(_) | Payload::Failed(_) => redactor.redact_decoded(record),
     };
+    let payload = redacted.withheld().map_or(payload, Payload::Failed);
+    shredder.append_payload(&redacted.record(), payload, now_us);
+}
+
+/// Appends decoded records, each with its row of `batch`, as [`append`] does.
+pub(super) fn append_batch(
+    redactor: &mut Option<Redactor>,
+    shredder: &mut Shredder,
+    records: &[Record<'_>],
+    batch: &RecordBatch,
+    now_us: i64,
+) {
+    let Some(redactor) = redactor else {
+        shredder.append_batch(records, batch, now_us);
+        return;
+    };
+    for (row, record) in records.iter().enumerate() {
+        let redacted = redactor.redact_decoded(record);
+        let record = redacted.record();
+        match redacted.withheld() {
+            None => shredder.append_batch(&[record], &batch.slice(row, 1), now_us),
+            Some(why) => {
+                shredder.append_payload(&record, Payload::Failed(why), now_us);
+            }
+        }
+    }
 }
 
 pub(super) fn new_shredder(lake: &Lake, options: &WriterOptions, schema: &SchemaRef) -> Shredder {

@@ -44,6 +44,7 @@ mod gather;
 mod intake;
 mod job;
 mod options;
+mod payload;
 mod release;
 mod schedule;
 mod settle;
@@ -57,6 +58,7 @@ mod waiting;
 mod tests;
 
 pub use crate::encode::STATS_COMPLETE;
+pub use crate::shred::Payload;
 pub use cut::{CutPolicy, Pending};
 pub use options::{CommittedRange, Released, Retry, Stall, Start, WriterOptions};
 pub use schedule::Schedule;

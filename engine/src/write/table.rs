@@ -14,11 +14,11 @@ use crate::budget::{Share, Standing};
 use crate::commit::{Move, TableLog};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
-use crate::partition::{Placement, is_meant};
+use crate::partition::Placement;
 use crate::read::live::LiveBatch;
 use crate::record::Record;
 use crate::redact::Redactor;
-use crate::shred::Shredder;
+use crate::shred::{Payload, Shredder};
 use crate::write::buffer::{Buffer, Owned, publish_ranges};
 use crate::write::intake::{self, new_shredder};
 use crate::write::job::{Job, Plan};
@@ -27,7 +27,7 @@ use crate::write::settle::{Flight, FlightMove};
 use crate::write::standing::standing_bytes;
 
 /// Rows after which a batch is closed by itself: builders this small stay in the cache.
-const BATCH_ROWS: usize = 8_192;
+pub(super) const BATCH_ROWS: usize = 8_192;
 
 /// Bytes after which a batch is closed by itself.
 const BATCH_BYTES: usize = 16 << 20;
@@ -46,7 +46,7 @@ pub struct TableWriter {
     pub(super) log: Option<TableLog>,
     pub(super) schema: SchemaRef,
     /// Stands before the shredder: what is never to land never gets there.
-    redactor: Option<Redactor>,
+    pub(super) redactor: Option<Redactor>,
     pub(super) shredder: Shredder,
     pub(super) owned: BTreeMap<i32, Owned>,
     pub(super) assignments: u64,
@@ -93,14 +93,14 @@ impl TableWriter {
         }
     }
 
-    /// Takes one record. Records of a partition come in order; what can't be decoded becomes a row
-    /// with `_error` (P18).
+    /// Takes one record, with the columns of `payload`. Records of a partition come in order; what
+    /// can't be decoded becomes a row with `_error` (P18).
     ///
     /// # Errors
     /// `Fenced`: the record was dropped, call `poll` or `reset`. `Invalid` for a partition that is
     /// not assigned or an offset that a late record of an earlier assignment has: drop it and do
     /// not `advance` past it.
-    pub fn append(&mut self, record: &Record<'_>) -> Result<()> {
+    pub fn append_payload(&mut self, record: &Record<'_>, payload: Payload<'_>) -> Result<()> {
         self.check_good()?;
         let large = record.value.map_or(0, <[u8]>::len) >= BATCH_BYTES;
         if large && self.shredder.rows() > 0 {
@@ -110,17 +110,15 @@ impl TableWriter {
         let arrival_us = self.lake.clock().now_us();
         let owned = owned_mut(&mut self.owned, record.partition)?;
         owned.take(record.partition, record.offset)?;
-        if self.options.cut.span.is_some()
-            && let Some(time_us) = record.timestamp_ms.map(|ms| ms.saturating_mul(1_000))
-            && is_meant(time_us, arrival_us)
-        {
-            owned.span.note(time_us);
-            self.buffer.span = self.buffer.span.max(owned.span.length());
-        }
-        intake::append(&mut self.redactor, &mut self.shredder, record, arrival_us);
-        if self.shredder.rows() == 1 {
-            self.note_progress();
-        }
+        self.note_span(record, arrival_us);
+        let (redactor, shredder) = (&mut self.redactor, &mut self.shredder);
+        intake::append(redactor, shredder, record, payload, arrival_us);
+        self.appended()
+    }
+
+    /// Closes the batch if it is full.
+    pub(super) fn appended(&mut self) -> Result<()> {
+        self.note_progress();
         let bytes = self.shredder.bytes();
         if self.shredder.rows() >= BATCH_ROWS || bytes >= BATCH_BYTES {
             self.publish()?;
@@ -342,7 +340,7 @@ impl std::fmt::Debug for TableWriter {
     }
 }
 
-fn owned_mut(owned: &mut BTreeMap<i32, Owned>, partition: i32) -> Result<&mut Owned> {
+pub(super) fn owned_mut(owned: &mut BTreeMap<i32, Owned>, partition: i32) -> Result<&mut Owned> {
     owned.get_mut(&partition).ok_or_else(|| {
         Error::invalid(format!(
             "partition {partition} is not assigned to this writer; drop the record"

@@ -1,5 +1,7 @@
 //! What waits in a writer for the next cut: whether a cut is due, and whether it is too much.
 
+use crate::partition::is_meant;
+use crate::record::Record;
 use crate::write::cut::Pending;
 use crate::write::table::TableWriter;
 
@@ -55,6 +57,18 @@ impl TableWriter {
             self.buffer.since = Some(clock.monotonic());
             let schedule = self.options.cut.schedule;
             self.buffer.scheduled_us = schedule.map(|moments| moments.next_us(clock.now_us()));
+        }
+    }
+
+    /// Notes the record's time where the span of times makes a cut due. Its partition is assigned.
+    pub(super) fn note_span(&mut self, record: &Record<'_>, arrival_us: i64) {
+        if self.options.cut.span.is_some()
+            && let Some(time_us) = record.timestamp_ms.map(|ms| ms.saturating_mul(1_000))
+            && is_meant(time_us, arrival_us)
+            && let Some(owned) = self.owned.get_mut(&record.partition)
+        {
+            owned.span.note(time_us);
+            self.buffer.span = self.buffer.span.max(owned.span.length());
         }
     }
 

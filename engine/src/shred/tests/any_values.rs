@@ -102,7 +102,7 @@ pub(super) fn object() -> impl Strategy<Value = String> {
     object_of(value())
 }
 
-fn limits() -> impl Strategy<Value = Limits> {
+pub(super) fn limits() -> impl Strategy<Value = Limits> {
     (
         prop::sample::select(vec![0, 1, 3, 10, 2_000]),
         prop::sample::select(vec![0, 1, 2, 5, 200]),
