@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Decimal128Type, Field, FieldRef, Float64Type, Int64Type, UInt64Type,
+    DataType, Date32Type, Decimal128Type, Field, FieldRef, Float64Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType, UInt64Type,
 };
 use arrow::error::ArrowError;
 use arrow::json::writer::{
@@ -14,6 +15,7 @@ use arrow::json::writer::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use eddy_engine::moment;
 
 use super::format::Int64;
 use crate::error::Result;
@@ -106,6 +108,11 @@ impl EncoderFactory for Ours {
             DataType::Binary => Box::new(Bytes(array.as_binary::<i32>())),
             DataType::Float64 => Box::new(Double(array.as_primitive())),
             DataType::Decimal128(_, scale) => Box::new(Decimal(array.as_primitive(), *scale)),
+            // Not chrono's: columns hold moments and days that it has no years for.
+            DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+                Box::new(Moment(array.as_primitive()))
+            }
+            DataType::Date32 => Box::new(Day(array.as_primitive())),
             DataType::Int64 if self.0 == Int64::String => Box::new(Long(array.as_primitive())),
             DataType::UInt64 if self.0 == Int64::String => {
                 Box::new(UnsignedLong(array.as_primitive()))
@@ -121,6 +128,22 @@ struct Bytes<'a>(&'a arrow::array::BinaryArray);
 impl Encoder for Bytes<'_> {
     fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
         quoted(out, &STANDARD.encode(self.0.value(row)));
+    }
+}
+
+struct Moment<'a>(&'a arrow::array::PrimitiveArray<TimestampMicrosecondType>);
+
+impl Encoder for Moment<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        quoted(out, &moment::timestamp(self.0.value(row)));
+    }
+}
+
+struct Day<'a>(&'a arrow::array::PrimitiveArray<Date32Type>);
+
+impl Encoder for Day<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        quoted(out, &moment::date(self.0.value(row)));
     }
 }
 

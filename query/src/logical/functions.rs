@@ -180,7 +180,7 @@ fn either(columns: &[ArrayRef], rows: usize) -> BooleanArray {
 
 /// Numbers of one type.
 enum Numbers {
-    Integers(arrow::array::Decimal128Array),
+    Decimals(arrow::array::Decimal128Array, u8),
     Doubles(arrow::array::Float64Array),
 }
 
@@ -188,16 +188,17 @@ impl Numbers {
     fn of(array: &ArrayRef) -> Result<Self> {
         const INTEGER: DataType = DataType::Decimal128(38, 0);
         Ok(match array.data_type() {
-            DataType::Decimal128(_, 0) => {
-                Self::Integers(array.as_primitive::<Decimal128Type>().clone())
+            DataType::Decimal128(_, scale @ 0..) => {
+                let decimals = array.as_primitive::<Decimal128Type>().clone();
+                Self::Decimals(decimals, scale.unsigned_abs())
             }
             DataType::Int64 => {
                 let integers = array.as_primitive::<Int64Type>();
-                Self::Integers(integers.unary(i128::from))
+                Self::Decimals(integers.unary(i128::from), 0)
             }
             integer if integer.is_integer() => {
                 let integers = cast(array, &INTEGER)?;
-                Self::Integers(integers.as_primitive::<Decimal128Type>().clone())
+                Self::Decimals(integers.as_primitive::<Decimal128Type>().clone(), 0)
             }
             _ => {
                 let doubles = cast(array, &DataType::Float64)?;
@@ -208,9 +209,9 @@ impl Numbers {
 
     fn get(&self, row: usize) -> Option<Number> {
         match self {
-            Self::Integers(values) => values
+            Self::Decimals(values, scale) => values
                 .is_valid(row)
-                .then(|| Number::Integer(values.value(row))),
+                .then(|| Number::of_decimal(values.value(row), *scale)),
             Self::Doubles(values) => values
                 .is_valid(row)
                 .then(|| Number::of_double(values.value(row))),

@@ -1,6 +1,8 @@
 //! A comparison of a column with a number that is written in the query, made exact for the
 //! column's type: so that it stays a plain comparison, which statistics and page indexes know.
 
+use std::ops::RangeInclusive;
+
 use super::number::Number;
 
 /// What a numeric column holds.
@@ -8,8 +10,8 @@ use super::number::Number;
 pub(crate) enum Holds {
     /// Integers of 64 bits.
     Long,
-    /// Integers of up to 38 digits.
-    Decimal,
+    /// Numbers of up to 38 digits, so many of them behind the point.
+    Decimal(u8),
     /// Doubles.
     Double,
 }
@@ -42,7 +44,8 @@ impl Order {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Bound {
     Long(i64),
-    Decimal(i128),
+    /// All digits, and how many of them stand behind the point.
+    Decimal(i128, u8),
     Double(f64),
 }
 
@@ -61,46 +64,37 @@ pub(crate) enum Test {
 pub(crate) fn test(holds: Holds, order: Order, number: Number) -> Test {
     match holds {
         Holds::Double => doubles(order, number),
-        Holds::Long => integers(order, number, i64::MIN.into(), i64::MAX.into(), |integer| {
-            Some(Bound::Long(i64::try_from(integer).ok()?))
-        }),
-        Holds::Decimal => {
+        Holds::Long => {
+            let range = i64::MIN.into()..=i64::MAX.into();
+            digits(order, number, 0, &range, |integer| {
+                Some(Bound::Long(i64::try_from(integer).ok()?))
+            })
+        }
+        Holds::Decimal(scale) => {
             let most = 10_i128.pow(38) - 1;
-            integers(order, number, -most, most, |integer| {
-                Some(Bound::Decimal(integer))
+            digits(order, number, scale, &(-most..=most), |integer| {
+                Some(Bound::Decimal(integer, scale))
             })
         }
     }
 }
 
-fn integers(
+/// For a column of numbers with so many digits behind the point: what they are without it.
+fn digits(
     order: Order,
     number: Number,
-    lowest: i128,
-    highest: i128,
-    bound: fn(i128) -> Option<Bound>,
+    scale: u8,
+    range: &RangeInclusive<i128>,
+    bound: impl Fn(i128) -> Option<Bound>,
 ) -> Test {
-    let (below, equal, above) = match number {
-        Number::Integer(integer) => (
-            integer.checked_sub(1),
-            Some(integer),
-            integer.checked_add(1),
-        ),
-        // Saturating: an integer beyond all integers of the column is found out below.
-        Number::Double(value) => (
-            Some(value.floor() as i128),
-            None,
-            Some(value.ceil() as i128),
-        ),
-    };
-    let inside = |integer: &i128| (lowest..=highest).contains(integer);
+    let (below, equal, above) = around(number, scale);
     let compare = |order, integer: Option<i128>| {
         integer
-            .filter(inside)
-            .and_then(bound)
+            .filter(|integer| range.contains(integer))
+            .and_then(&bound)
             .map(|bound| Test::Compare(order, bound))
     };
-    let low = |integer: Option<i128>| integer.is_some_and(|integer| integer < lowest);
+    let low = |integer: Option<i128>| integer.is_some_and(|integer| integer < *range.start());
     match (order, equal) {
         (Order::Equal, _) => compare(order, equal).unwrap_or(Test::Never),
         (Order::NotEqual, _) => compare(order, equal).unwrap_or(Test::Always),
@@ -134,13 +128,40 @@ fn integers(
     }
 }
 
-fn doubles(order: Order, number: Number) -> Test {
-    let integer = match number {
-        Number::Double(value) => return Test::Compare(order, Bound::Double(value)),
-        Number::Integer(integer) => integer,
+/// A number times ten to the power of `scale`: the integer below, the same, and the one above; of
+/// the first and the last only without the second. Those beyond all columns are some beyond.
+fn around(number: Number, scale: u8) -> (Option<i128>, Option<i128>, Option<i128>) {
+    let Some((unscaled, behind)) = number.digits() else {
+        return (None, None, None);
     };
-    let nearest = integer as f64;
-    let (below, above) = match (nearest as i128).cmp(&integer) {
+    let more = i32::from(scale) - behind;
+    let power = u32::try_from(more.abs()).ok();
+    let power = power.and_then(|power| 10_i128.checked_pow(power));
+    if more >= 0 {
+        let scaled = match power {
+            Some(power) => unscaled.saturating_mul(power),
+            None => unscaled.signum().saturating_mul(i128::MAX),
+        };
+        return (None, Some(scaled), None);
+    }
+    // A power beyond all integers leaves nothing before the point.
+    let below = power.map_or_else(
+        || unscaled.signum().min(0),
+        |power| unscaled.div_euclid(power),
+    );
+    let exact = power.is_some_and(|power| unscaled.rem_euclid(power) == 0);
+    match exact {
+        true => (None, Some(below), None),
+        false => (Some(below), None, Some(below.saturating_add(1))),
+    }
+}
+
+fn doubles(order: Order, number: Number) -> Test {
+    if let Number::Double(value) = number {
+        return Test::Compare(order, Bound::Double(value));
+    }
+    let nearest = number.nearest();
+    let (below, above) = match Number::of_double(nearest).key().cmp(&number.key()) {
         std::cmp::Ordering::Equal => return Test::Compare(order, Bound::Double(nearest)),
         std::cmp::Ordering::Less => (nearest, nearest.next_up()),
         std::cmp::Ordering::Greater => (nearest.next_down(), nearest),
@@ -191,7 +212,9 @@ mod tests {
         };
         let found = match (stored, bound) {
             (Bound::Long(stored), Bound::Long(bound)) => stored.cmp(&bound),
-            (Bound::Decimal(stored), Bound::Decimal(bound)) => stored.cmp(&bound),
+            (Bound::Decimal(stored, scale), Bound::Decimal(bound, same)) if scale == same => {
+                stored.cmp(&bound)
+            }
             (Bound::Double(stored), Bound::Double(bound)) => stored.partial_cmp(&bound).unwrap(),
             other => unreachable!("{other:?} are not of one type"),
         };
@@ -215,16 +238,25 @@ mod tests {
             1e39,
             f64::MAX,
             5e-324,
+            0.1,
+            1.234_567_890_123_456_7e-30,
         ];
-        let literals = numbers.iter().copied().map(Number::Integer);
+        let decimals = ["0.1", "0.15", "0.10000000000000001", "-12.75", "0.0000001"];
+        let decimals = decimals.into_iter().filter_map(Number::read);
+        let literals = numbers.iter().copied().map(Number::Integer).chain(decimals);
         let literals: Vec<Number> = literals.chain(doubles.map(Number::of_double)).collect();
         let mut stored: Vec<(Holds, Bound, Number)> = Vec::new();
         for integer in numbers {
             if let Ok(long) = i64::try_from(integer) {
                 stored.push((Holds::Long, Bound::Long(long), Number::Integer(integer)));
             }
-            let decimal = Bound::Decimal(integer);
-            stored.push((Holds::Decimal, decimal, Number::Integer(integer)));
+            let decimal = Bound::Decimal(integer, 0);
+            stored.push((Holds::Decimal(0), decimal, Number::Integer(integer)));
+            for scale in [1, 2, 37, 38] {
+                let decimal = Bound::Decimal(integer, scale);
+                let value = Number::of_decimal(integer, scale);
+                stored.push((Holds::Decimal(scale), decimal, value));
+            }
             let double = integer as f64;
             stored.push((
                 Holds::Double,

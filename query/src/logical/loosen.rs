@@ -143,7 +143,9 @@ fn compared(columns: &[Expr], order: Order, with: &Expr, schema: &DFSchema) -> O
             (DataType::Utf8, _) => Some(known(condition(column, order, lit(text.clone())))),
             (DataType::Int64, Order::Equal) => equal(column, Holds::Long, text),
             (DataType::Float64, Order::Equal) => equal(column, Holds::Double, text),
-            (DataType::Decimal128(_, 0), Order::Equal) => equal(column, Holds::Decimal, text),
+            (DataType::Decimal128(_, scale @ 0..), Order::Equal) => {
+                equal(column, Holds::Decimal(scale.unsigned_abs()), text)
+            }
             (DataType::Boolean, Order::Equal) => match text.as_str() {
                 "true" => Some(known(column.eq(lit(true)))),
                 "false" => Some(known(column.eq(lit(false)))),
@@ -158,6 +160,10 @@ fn compared(columns: &[Expr], order: Order, with: &Expr, schema: &DFSchema) -> O
 
 /// A column of numbers whose canonical text is `text`; `None` when none can be.
 fn equal(column: Expr, holds: Holds, text: &str) -> Option<Expr> {
+    if holds == Holds::Double && text.ends_with(['N', 'y']) {
+        // `NaN` and both infinities, which bounds don't know.
+        return Some(column.is_not_null());
+    }
     let number = Number::of_canonical(text)?;
     let Test::Compare(order, bound) = test(holds, Order::Equal, number) else {
         return None;
@@ -165,7 +171,11 @@ fn equal(column: Expr, holds: Holds, text: &str) -> Option<Expr> {
     let bound = match bound {
         Bound::Long(value) => lit(value),
         Bound::Double(value) => lit(value),
-        Bound::Decimal(value) => lit(ScalarValue::Decimal128(Some(value), 38, 0)),
+        Bound::Decimal(value, scale) => lit(ScalarValue::Decimal128(
+            Some(value),
+            38,
+            scale.cast_signed(),
+        )),
     };
     Some(known(condition(column, order, bound)))
 }
@@ -214,9 +224,10 @@ fn may_begin(data_type: &DataType, text: &str) -> bool {
         DataType::Struct(_) => first == '{',
         DataType::List(_) => first == '[',
         DataType::Boolean => ['t', 'f'].contains(&first.to_ascii_lowercase()),
-        DataType::Int64 | DataType::Float64 | DataType::Decimal128(_, 0) => {
-            first == '-' || first.is_ascii_digit()
+        DataType::Int64 | DataType::Decimal128(_, _) | DataType::Date32 => {
+            ['-', '+'].contains(&first) || first.is_ascii_digit()
         }
+        DataType::Float64 => ['-', 'N', 'n', 'I', 'i'].contains(&first) || first.is_ascii_digit(),
         _ => true,
     }
 }

@@ -11,12 +11,13 @@
 //!         id__long, id__string, ...   each alternate by its name; `*` leaves them out
 //! ```
 //!
-//! Text is a string as it is, and anything else as JSON. Numbers compare, group and sort by their
-//! exact value: longs, decimals and doubles have no common type, so what is compared is each of
-//! them with the same number (`literal`), or keys of bytes (`number`). Which context a use is in is
-//! decided on the statement's tree (`crate::names`); the functions of `functions` are what it is
-//! rewritten to. A filter then reaches the files in a weaker form (`loosen`) that statistics
-//! understand; the exact one stays above.
+//! Text is a string as it is, and anything else as JSON; moments, days and bytes, which JSON
+//! doesn't have, are as in the JSON of an answer (RFC 3339, base64), without quotes. Numbers
+//! compare, group and sort by their exact value: longs, decimals and doubles have no common type,
+//! so what is compared is each of them with the same number (`literal`), or keys of bytes
+//! (`number`). Which context a use is in is decided on the statement's tree (`crate::names`); the
+//! functions of `functions` are what it is rewritten to. A filter then reaches the files in a
+//! weaker form (`loosen`) that statistics understand; the exact one stays above.
 
 mod functions;
 mod literal;
@@ -34,7 +35,7 @@ pub(crate) use functions::{
 };
 pub(crate) use literal::{Bound, Holds, Order, Test, test};
 pub(crate) use loosen::loosen;
-pub(crate) use number::Number;
+pub(crate) use number::{Number, decimal_text};
 pub(crate) use shape::Shape;
 
 /// A column that holds part of a key's values.
@@ -58,7 +59,7 @@ pub(crate) fn holds(data_type: &DataType) -> Option<Holds> {
     match data_type {
         DataType::Int64 => Some(Holds::Long),
         DataType::Float64 => Some(Holds::Double),
-        DataType::Decimal128(_, 0) => Some(Holds::Decimal),
+        DataType::Decimal128(_, scale) => Some(Holds::Decimal(u8::try_from(*scale).ok()?)),
         _ => None,
     }
 }

@@ -3,18 +3,31 @@
 //! A long, a decimal and a double have no common type that holds them all: as doubles,
 //! 9007199254740993 and ...992 are one. So numbers are compared by a key of bytes whose order is
 //! the order of the values, and written in one canonical way, so that equal numbers are equal text.
+//!
+//! A double with a fraction is the number that its shortest text says: 0.1 is a tenth, in whatever
+//! column it is stored. Without a fraction it is exactly what it is.
 
 use std::fmt::{self, Write as _};
 
+use arrow::datatypes::i256;
+
 /// Doubles up to this have at most 38 digits before the point; it is a little less than 10^38.
 const INTEGER_LAST: f64 = 1e38;
+
+/// Digits of a decimal.
+const DIGITS: u8 = 38;
+
+/// The first number of more digits.
+const TOO_WIDE: i128 = 10_i128.pow(DIGITS as u32);
 
 /// A number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Number {
     /// An integer.
     Integer(i128),
-    /// What has a fraction, or is too large for an integer of 38 digits.
+    /// An integer divided by a power of ten, with no zero at its end.
+    Decimal(i128, u8),
+    /// What has other digits than 38 before and 38 behind the point hold, and what is no number.
     Double(f64),
 }
 
@@ -22,18 +35,34 @@ impl Number {
     /// The value of a double.
     pub(crate) fn of_double(value: f64) -> Self {
         if value.fract() == 0.0 && value.abs() <= INTEGER_LAST {
-            Self::Integer(value as i128)
-        } else {
-            Self::Double(value)
+            return Self::Integer(value as i128);
+        }
+        match digits(value) {
+            Some((unscaled, scale)) if (1..=i32::from(DIGITS)).contains(&scale) => {
+                Self::of_decimal(unscaled, scale.unsigned_abs() as u8)
+            }
+            _ => Self::Double(value),
         }
     }
 
-    /// Reads a number as SQL writes it: digits alone are an integer, anything else is the double
-    /// nearest to it.
+    /// The value of a decimal.
+    pub(crate) fn of_decimal(mut unscaled: i128, mut scale: u8) -> Self {
+        while scale > 0 && unscaled % 10 == 0 {
+            unscaled /= 10;
+            scale -= 1;
+        }
+        match scale {
+            0 => Self::Integer(unscaled),
+            scale => Self::Decimal(unscaled, scale),
+        }
+    }
+
+    /// Reads a number as SQL writes it: what has up to 38 digits and no exponent is exactly what it
+    /// says, anything else is the double nearest to it.
     pub(crate) fn read(text: &str) -> Option<Self> {
-        match text.parse::<i128>() {
-            Ok(integer) if integer.unsigned_abs() < 10_u128.pow(38) => Some(Self::Integer(integer)),
-            _ => text.parse().ok().map(Self::of_double),
+        match exact(text) {
+            Some(number) => Some(number),
+            None => text.parse().ok().map(Self::of_double),
         }
     }
 
@@ -47,33 +76,106 @@ impl Number {
         (number.to_string() == text).then_some(number)
     }
 
-    /// Bytes whose order is that of the values: the nearest double, then how far it is off.
-    pub(crate) fn key(self) -> [u8; KEY_BYTES] {
-        let (double, off) = match self {
-            Self::Integer(integer) => {
-                let double = integer as f64;
-                (double, integer - double as i128)
+    /// The double nearest to it.
+    pub(crate) fn nearest(self) -> f64 {
+        match self {
+            Self::Integer(integer) => integer as f64,
+            // Reading rounds correctly; such a text is always a number.
+            Self::Decimal(unscaled, scale) => {
+                format!("{unscaled}e-{scale}").parse().unwrap_or(f64::NAN)
             }
-            Self::Double(value) => (value, 0),
-        };
-        let bits = double.to_bits();
+            Self::Double(value) => value,
+        }
+    }
+
+    /// Its digits, and how many of them stand behind the point; `None` for what is no number.
+    pub(crate) fn digits(self) -> Option<(i128, i32)> {
+        match self {
+            Self::Integer(integer) => Some((integer, 0)),
+            Self::Decimal(unscaled, scale) => Some((unscaled, scale.into())),
+            Self::Double(value) => digits(value),
+        }
+    }
+
+    /// Bytes whose order is that of the values: the nearest double, then the number itself with 38
+    /// digits behind the point. Of two numbers with one nearest double, both have that.
+    pub(crate) fn key(self) -> [u8; KEY_BYTES] {
+        let bits = self.nearest().to_bits();
         let sign = 1 << 63;
         let ordered = if bits & sign == 0 { bits | sign } else { !bits };
+        let power = |exponent: u8| i256::from_i128(10_i128.pow(exponent.into()));
+        let exact = match self {
+            Self::Integer(integer) => i256::from_i128(integer).wrapping_mul(power(DIGITS)),
+            Self::Decimal(unscaled, scale) => {
+                i256::from_i128(unscaled).wrapping_mul(power(DIGITS.saturating_sub(scale)))
+            }
+            Self::Double(_) => i256::ZERO,
+        };
         let mut key = [0; KEY_BYTES];
         let (high, low) = key.split_at_mut(8);
         high.copy_from_slice(&ordered.to_be_bytes());
-        low.copy_from_slice(&(off ^ i128::MIN).to_be_bytes());
+        low.copy_from_slice(&exact.to_be_bytes());
+        if let Some(first) = low.first_mut() {
+            // Negative ones come first.
+            *first ^= 0x80;
+        }
         key
     }
 }
 
+/// The number that digits and a point say, without an exponent.
+fn exact(text: &str) -> Option<Number> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let scale = u8::try_from(fraction.len()).ok()?;
+    if scale > DIGITS || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let unscaled: i128 = format!("{whole}{fraction}").parse().ok()?;
+    (unscaled.abs() < TOO_WIDE).then(|| Number::of_decimal(unscaled, scale))
+}
+
+/// The digits of a double's shortest text, and how many of them stand behind the point.
+fn digits(value: f64) -> Option<(i128, i32)> {
+    let text = format!("{value:e}");
+    let (mantissa, exponent) = text.split_once('e')?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let unscaled = format!("{whole}{fraction}").parse().ok()?;
+    let behind = i32::try_from(fraction.len()).ok()?;
+    Some((unscaled, behind - exponent.parse::<i32>().ok()?))
+}
+
+/// A decimal with all of its digits.
+pub(crate) fn decimal_text(unscaled: i128, scale: u8) -> String {
+    let scale = usize::from(scale);
+    let sign = if unscaled < 0 { "-" } else { "" };
+    let digits = format!("{:0width$}", unscaled.unsigned_abs(), width = scale + 1);
+    match digits.split_at_checked(digits.len() - scale) {
+        Some((whole, fraction)) if scale > 0 => format!("{sign}{whole}.{fraction}"),
+        _ => format!("{sign}{digits}"),
+    }
+}
+
 /// The bytes of a key.
-pub(crate) const KEY_BYTES: usize = 24;
+pub(crate) const KEY_BYTES: usize = 40;
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Integer(integer) => write!(f, "{integer}"),
+            Self::Decimal(unscaled, scale) => {
+                let nearest = self.nearest();
+                if Self::of_double(nearest) == *self {
+                    // As a double that is the same number.
+                    return write!(f, "{nearest:?}");
+                }
+                f.write_str(&decimal_text(*unscaled, *scale))
+            }
+            Self::Double(value) if value.is_nan() => f.write_str("NaN"),
+            Self::Double(value) if value.is_infinite() => f.write_str(if *value > 0.0 {
+                "Infinity"
+            } else {
+                "-Infinity"
+            }),
             // `Debug` finds the shortest text that reads back.
             Self::Double(value) => write!(f, "{value:?}"),
         }
@@ -123,13 +225,20 @@ mod tests {
             Number::Integer(-10_i128.pow(38) + 1),
             Number::Integer(-9_007_199_254_740_993),
             Number::of_double(-9_007_199_254_740_992.0),
-            Number::Double(-1.5),
+            Number::of_decimal(-1_500_000_000_000_000_000_001, 21),
+            Number::of_double(-1.5),
             Number::Integer(-1),
             Number::Double(-5e-324),
             Number::of_double(-0.0),
             Number::Double(5e-324),
+            Number::of_decimal(1, 38),
+            Number::of_decimal(99_999_999_999_999_999_999, 21),
+            Number::of_double(0.1),
+            Number::of_decimal(100_000_000_000_000_000_001, 21),
             Number::Integer(1),
-            Number::Double(1.5),
+            Number::of_decimal(15 * 10_i128.pow(36) - 1, 37),
+            Number::of_double(1.5),
+            Number::of_decimal(15 * 10_i128.pow(36) + 1, 37),
             Number::of_double(9_007_199_254_740_992.0),
             Number::Integer(9_007_199_254_740_993),
             Number::of_double(9_007_199_254_740_994.0),
@@ -164,6 +273,20 @@ mod tests {
                 (other.to_string(), other.key())
             );
         }
+    }
+
+    #[test]
+    fn a_decimal_is_the_double_that_says_the_same() {
+        for (text, double) in [("0.1", 0.1), ("-12.50", -12.5), ("0.0000001", 1e-7)] {
+            let (one, other) = (Number::read(text).unwrap(), Number::of_double(double));
+            assert_eq!((one, one.key()), (other, other.key()));
+            assert_eq!(one.to_string(), format!("{double:?}"));
+        }
+        let exact = "0.1000000000000000055511151231257827";
+        assert_eq!(Number::read(exact).unwrap().to_string(), exact);
+        assert!(Number::read(exact).unwrap().key() > Number::of_double(0.1).key());
+        assert_eq!(decimal_text(-5, 3), "-0.005");
+        assert_eq!(decimal_text(120, 2), "1.20");
     }
 
     #[test]

@@ -4,14 +4,17 @@
 //! where they belong; null members are left out, since missing and null are stored alike.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray,
-    StringBuilder,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array,
+    Float64Array, Int64Array, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, TimeUnit};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use eddy_engine::moment;
 
-use super::number::Number;
+use super::number::{Number, decimal_text};
 use super::shape::{Member, Shape};
 use crate::error::{Error, Result};
 
@@ -50,7 +53,10 @@ enum Typed<'a> {
     Boolean(&'a BooleanArray),
     Long(&'a Int64Array),
     Double(&'a Float64Array),
-    Decimal(&'a Decimal128Array),
+    Decimal(&'a Decimal128Array, u8),
+    Timestamp(&'a TimestampMicrosecondArray),
+    Date(&'a Date32Array),
+    Binary(&'a BinaryArray),
     Text(&'a StringArray),
     List(&'a OffsetBuffer<i32>, Box<Values<'a>>),
     Members(Vec<Values<'a>>),
@@ -72,7 +78,15 @@ impl<'a> Values<'a> {
             DataType::Boolean => Typed::Boolean(array.as_boolean()),
             DataType::Int64 => Typed::Long(array.as_primitive::<Int64Type>()),
             DataType::Float64 => Typed::Double(array.as_primitive::<Float64Type>()),
-            DataType::Decimal128(_, 0) => Typed::Decimal(array.as_primitive::<Decimal128Type>()),
+            DataType::Decimal128(_, scale @ 0..) => {
+                let decimals = array.as_primitive::<Decimal128Type>();
+                Typed::Decimal(decimals, scale.unsigned_abs())
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+                Typed::Timestamp(array.as_primitive())
+            }
+            DataType::Date32 => Typed::Date(array.as_primitive()),
+            DataType::Binary => Typed::Binary(array.as_binary()),
             DataType::Utf8 => Typed::Text(array.as_string::<i32>()),
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
@@ -148,6 +162,12 @@ impl<'a> Values<'a> {
             Typed::Double(values) => {
                 text.push_str(&Number::of_double(values.value(row)).to_string());
             }
+            Typed::Decimal(values, scale) => {
+                text.push_str(&Number::of_decimal(values.value(row), *scale).to_string());
+            }
+            Typed::Timestamp(values) => text.push_str(&moment::timestamp(values.value(row))),
+            Typed::Date(values) => text.push_str(&moment::date(values.value(row))),
+            Typed::Binary(values) => STANDARD.encode_string(values.value(row), text),
             Typed::Members(members) => match members.iter().find(|one| one.is_valid(row)) {
                 Some(member) => member.write_bare(row, text),
                 None => text.push_str("null"),
@@ -167,7 +187,15 @@ impl<'a> Values<'a> {
                 text.push_str(if values.value(row) { "true" } else { "false" })
             }
             Typed::Long(values) => text.push_str(&values.value(row).to_string()),
-            Typed::Decimal(values) => text.push_str(&values.value(row).to_string()),
+            Typed::Decimal(values, scale) => {
+                text.push_str(&decimal_text(values.value(row), *scale));
+            }
+            Typed::Timestamp(_) | Typed::Date(_) | Typed::Binary(_) => {
+                // They need no escapes.
+                text.push('"');
+                self.write_bare(row, text);
+                text.push('"');
+            }
             Typed::Double(values) => {
                 let value = values.value(row);
                 if value.is_finite() {
@@ -175,7 +203,7 @@ impl<'a> Values<'a> {
                     // back.
                     text.push_str(&format!("{value:?}"));
                 } else {
-                    text.push_str("null");
+                    quoted(&Number::Double(value).to_string(), text);
                 }
             }
             Typed::Text(texts) => quoted(texts.value(row), text),

@@ -75,9 +75,9 @@ pub(super) fn cast_as(kind: CastKind, expr: Expr, data_type: DataType) -> Expr {
     }
 }
 
-/// The type of integers of up to 38 digits.
-pub(super) fn decimal() -> DataType {
-    DataType::Decimal(ExactNumberInfo::PrecisionAndScale(38, 0))
+/// The type of numbers of up to 38 digits, so many of them behind the point.
+pub(super) fn decimal(scale: u8) -> DataType {
+    DataType::Decimal(ExactNumberInfo::PrecisionAndScale(38, scale.into()))
 }
 
 pub(super) fn double() -> DataType {

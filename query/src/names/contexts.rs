@@ -9,7 +9,8 @@ use datafusion::sql::sqlparser::ast::{
 use super::build::{call, cast, cast_as, decimal, double, null_of, number, value};
 use super::place::{One, Several};
 use crate::logical::{
-    Bound, EITHER, Holds, NUMBER_KEY, Number, Order, TEXT_NUMBER_KEY, Test, holds, test,
+    Bound, EITHER, Holds, NUMBER_KEY, Number, Order, TEXT_NUMBER_KEY, Test, decimal_text, holds,
+    test,
 };
 
 impl Several {
@@ -46,19 +47,17 @@ impl Several {
             return cast_as(CastKind::TryCast, self.text.clone(), double());
         }
         let numbers = self.numbers();
-        let doubles = numbers.iter().any(|(_, holds)| *holds == Holds::Double);
-        let wide = if doubles {
-            Holds::Double
-        } else {
-            Holds::Decimal
+        let wide = match numbers.as_slice() {
+            [(_, first), others @ ..] if others.iter().all(|(_, holds)| holds == first) => *first,
+            all if all.iter().all(|(_, holds)| is_integer(*holds)) => Holds::Decimal(0),
+            _ => Holds::Double,
         };
         let widened = |(one, holds): &(&One, Holds)| {
             let column = one.expr.clone();
-            match (numbers.len(), wide) {
-                (1, _) => column,
+            match wide {
                 _ if *holds == wide => column,
-                (_, Holds::Double) => cast(column, double()),
-                _ => cast(column, decimal()),
+                Holds::Decimal(scale) => cast(column, decimal(scale)),
+                _ => cast(column, double()),
             }
         };
         self.first(numbers.iter().map(widened).collect(), double())
@@ -67,10 +66,11 @@ impl Several {
     /// Whether [`Several::number`] is every number's exact value, and nothing but numbers is there.
     pub(super) fn is_exact_number(&self) -> bool {
         let numbers = self.numbers();
-        let double = |(_, holds): &(&One, Holds)| *holds == Holds::Double;
+        let mut holds = numbers.iter().map(|(_, holds)| *holds);
+        let first = numbers.first().map(|(_, holds)| *holds);
         !self.is_only_text()
             && numbers.len() == self.alternates.len()
-            && (numbers.iter().all(double) || !numbers.iter().any(double))
+            && (holds.clone().all(is_integer) || holds.all(|one| Some(one) == first))
     }
 
     /// Bytes that order as the numbers do.
@@ -177,6 +177,11 @@ impl Several {
     }
 }
 
+/// Without a fraction.
+fn is_integer(holds: Holds) -> bool {
+    matches!(holds, Holds::Long | Holds::Decimal(0))
+}
+
 fn data_type(one: &One) -> Option<&DataType> {
     one.data_type.as_ref()
 }
@@ -222,8 +227,9 @@ fn of_number(literal: Number) -> Expr {
     match literal {
         Number::Integer(integer) => match i64::try_from(integer) {
             Ok(long) => bound(Bound::Long(long)),
-            Err(_) => bound(Bound::Decimal(integer)),
+            Err(_) => bound(Bound::Decimal(integer, 0)),
         },
+        Number::Decimal(unscaled, scale) => bound(Bound::Decimal(unscaled, scale)),
         Number::Double(value) => bound(Bound::Double(value)),
     }
 }
@@ -232,9 +238,9 @@ fn bound(bound: Bound) -> Expr {
     match bound {
         Bound::Long(long) => number(long.to_string()),
         Bound::Double(double) => number(format!("{double:?}")),
-        Bound::Decimal(integer) => cast(
-            value(Value::SingleQuotedString(integer.to_string())),
-            decimal(),
+        Bound::Decimal(unscaled, scale) => cast(
+            value(Value::SingleQuotedString(decimal_text(unscaled, scale))),
+            decimal(scale),
         ),
     }
 }
@@ -243,7 +249,7 @@ fn bound(bound: Bound) -> Expr {
 fn tested(column: Expr, holds: Holds, test: Test) -> Expr {
     let lowest = match holds {
         Holds::Long => bound(Bound::Long(i64::MIN)),
-        Holds::Decimal => bound(Bound::Decimal(1 - 10_i128.pow(38))),
+        Holds::Decimal(scale) => bound(Bound::Decimal(1 - 10_i128.pow(38), scale)),
         Holds::Double => bound(Bound::Double(f64::MIN)),
     };
     match test {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, UInt64Array};
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate};
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
@@ -173,6 +173,11 @@ fn scalar(value: &Json, data_type: &DataType, up: bool) -> Option<ScalarValue> {
         DataType::Float64 => Some(ScalarValue::Float64(Some(value.as_f64()?))),
         DataType::Boolean => Some(ScalarValue::Boolean(Some(value.as_bool()?))),
         DataType::Utf8 => Some(ScalarValue::Utf8(Some(value.as_str()?.to_owned()))),
+        DataType::Date32 => {
+            let day: NaiveDate = value.as_str()?.parse().ok()?;
+            let days = day.signed_duration_since(NaiveDate::default()).num_days();
+            Some(ScalarValue::Date32(Some(i32::try_from(days).ok()?)))
+        }
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
             let moment = DateTime::parse_from_rfc3339(value.as_str()?).ok()?;
             // Delta keeps milliseconds and cuts the rest off, so a maximum may be too low.

@@ -71,6 +71,42 @@ impl Dialect {
         format!("CAST({expression} AS {text})")
     }
 
+    /// A moment as RFC 3339 in UTC, with as many digits of fraction as it needs of none, three and
+    /// six.
+    pub(super) fn moment_as_text(self, moment: &str) -> String {
+        let all = match self {
+            Self::DuckDb => {
+                format!("strftime(make_timestamp(epoch_us({moment})), '%Y-%m-%dT%H:%M:%S.%f')")
+            }
+            Self::Spark => format!(
+                "date_format(to_utc_timestamp({moment}, current_timezone()), \
+                 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSS')"
+            ),
+            Self::Trino => {
+                let text = format!("CAST({moment} AT TIME ZONE 'UTC' AS VARCHAR)");
+                format!("replace(substr({text}, 1, 26), ' ', 'T')")
+            }
+        };
+        format!(
+            "CASE WHEN {all} LIKE '%.000000' THEN substr({all}, 1, 19) \
+             WHEN {all} LIKE '%000' THEN substr({all}, 1, 23) ELSE {all} END || 'Z'"
+        )
+    }
+
+    /// Bytes as base64.
+    pub(super) fn base64(self, bytes: &str) -> String {
+        match self {
+            Self::DuckDb | Self::Spark => format!("base64({bytes})"),
+            Self::Trino => format!("to_base64({bytes})"),
+        }
+    }
+
+    /// A decimal without the zeros at its end.
+    pub(super) fn decimal_as_text(self, decimal: &str) -> String {
+        let text = self.as_text(decimal);
+        format!("TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {text}))")
+    }
+
     /// JSON of a text.
     pub(super) fn json_of_text(self, text: &str) -> String {
         match self {

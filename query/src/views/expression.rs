@@ -21,8 +21,8 @@ impl Expressions {
         }
     }
 
-    /// The text of a value: a string as it is, a whole number without a fraction, anything else as
-    /// JSON.
+    /// The text of a value: a string as it is, a number without zeros behind the point, moments,
+    /// days and bytes without quotes, anything else as JSON.
     pub(super) fn text(&mut self, of: &str, data_type: &DataType) -> String {
         match data_type {
             DataType::Utf8 => of.to_owned(),
@@ -34,6 +34,12 @@ impl Expressions {
                 let is_whole = self.dialect.is_whole(of);
                 format!("CASE WHEN {is_whole} THEN {whole} ELSE {other} END")
             }
+            DataType::Decimal128(_, 1..) => self.dialect.decimal_as_text(of),
+            DataType::Timestamp(_, Some(_)) => {
+                format!("({})", self.dialect.moment_as_text(of))
+            }
+            DataType::Binary => self.dialect.base64(of),
+            DataType::Date32 => self.dialect.as_text(of),
             _ => self.json(of, data_type),
         }
     }
@@ -46,6 +52,10 @@ impl Expressions {
             }
             DataType::Float64 => self.dialect.json_of_double(of),
             DataType::Utf8 => self.dialect.json_of_text(of),
+            DataType::Timestamp(_, Some(_)) | DataType::Date32 | DataType::Binary => {
+                let text = self.text(of, data_type);
+                self.dialect.json_of_text(&text)
+            }
             DataType::List(element) => {
                 let variable = self.variable();
                 let json = self.json(&variable, element.data_type());
