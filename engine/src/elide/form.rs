@@ -4,7 +4,8 @@
 
 use std::io::Write as _;
 
-use crate::schema::Kind;
+use crate::moment::write_timestamp;
+use crate::schema::{DECIMAL_DIGITS, Kind};
 
 /// Decimals of a number with a fixed count of them, at most: a double has no more digits.
 const DECIMALS_MAX: u8 = 17;
@@ -18,6 +19,10 @@ pub(super) enum Form {
     Decimal,
     Double(Double),
     Text(Text),
+    /// A moment in UTC with so many digits of fraction, in quotes.
+    Moment(u8),
+    /// A decimal with so many digits of fraction, in quotes.
+    Quoted(u8),
 }
 
 /// A way to write doubles. The first three have the fewest digits that come back as the same
@@ -65,14 +70,16 @@ impl Text {
 }
 
 impl Form {
-    /// The kind of column that has such values.
-    pub(super) fn kind(self) -> Kind {
+    /// A column of this kind has such values.
+    pub(super) fn is_of(self, kind: Kind) -> bool {
         match self {
-            Self::Boolean => Kind::Boolean,
-            Self::Long => Kind::Long,
-            Self::Decimal => Kind::Decimal(0),
-            Self::Double(_) => Kind::Double,
-            Self::Text(_) => Kind::String,
+            Self::Boolean => kind == Kind::Boolean,
+            Self::Long => kind == Kind::Long,
+            Self::Decimal => kind == Kind::Decimal(0),
+            Self::Double(_) => kind == Kind::Double,
+            Self::Text(_) => kind == Kind::String,
+            Self::Moment(_) => kind == Kind::Timestamp,
+            Self::Quoted(_) => matches!(kind, Kind::Decimal(1..)),
         }
     }
 
@@ -86,10 +93,9 @@ impl Form {
             Self::Double(Double::Python) => b'p',
             Self::Double(Double::Rust) => b'r',
             Self::Double(Double::Integer) => b'i',
-            Self::Double(Double::Fixed(decimals)) => {
-                out.push(b'x');
-                return out.extend_from_slice(decimals.to_string().as_bytes());
-            }
+            Self::Double(Double::Fixed(decimals)) => return counted(b'x', decimals, out),
+            Self::Moment(decimals) => return counted(b'm', decimals, out),
+            Self::Quoted(decimals) => return counted(b'q', decimals, out),
             Self::Text(Text::Minimal) => b's',
             Self::Text(Text::Ascii) => b'a',
             Self::Text(Text::AsciiCapitals) => b'A',
@@ -115,20 +121,66 @@ impl Form {
             b'h' => Self::Text(Text::AsciiSlash),
             b'c' => Self::Text(Text::Slash),
             b'g' => Self::Text(Text::Html),
-            b'x' => {
+            mark @ (b'x' | b'm' | b'q') => {
                 let digits = text
                     .get(1..)?
                     .iter()
                     .take_while(|byte| byte.is_ascii_digit());
                 let end = 1 + digits.count();
                 let decimals: u8 = std::str::from_utf8(text.get(1..end)?).ok()?.parse().ok()?;
-                let form = Self::Double(Double::Fixed(decimals));
-                return (decimals <= DECIMALS_MAX).then_some((form, end));
+                let (form, most) = match mark {
+                    b'x' => (Self::Double(Double::Fixed(decimals)), DECIMALS_MAX),
+                    b'm' => (Self::Moment(decimals), 6),
+                    _ => (Self::Quoted(decimals), DECIMAL_DIGITS),
+                };
+                return (decimals <= most).then_some((form, end));
             }
             _ => return None,
         };
         Some((form, 1))
     }
+}
+
+/// A mark with a count of decimals.
+fn counted(mark: u8, decimals: u8, out: &mut Vec<u8>) {
+    out.push(mark);
+    out.extend_from_slice(decimals.to_string().as_bytes());
+}
+
+/// The digits behind the point of a text.
+pub(super) fn decimals(text: &[u8]) -> u8 {
+    let point = text.iter().position(|byte| *byte == b'.');
+    let behind = point.and_then(|point| text.get(point + 1..));
+    let digits = behind.unwrap_or_default().iter();
+    let count = digits.take_while(|byte| byte.is_ascii_digit()).count();
+    u8::try_from(count).unwrap_or(u8::MAX)
+}
+
+/// Writes a moment in quotes.
+pub(super) fn write_moment(us: i64, decimals: u8, out: &mut Vec<u8>) {
+    let mut text = String::with_capacity(29);
+    text.push('"');
+    write_timestamp(us, decimals, &mut text);
+    text.push('"');
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Writes a decimal of that scale in quotes; `None` when it has more digits than are to be written.
+pub(super) fn write_decimal(
+    unscaled: i128,
+    scale: u8,
+    decimals: u8,
+    out: &mut Vec<u8>,
+) -> Option<()> {
+    let power = 10_i128.checked_pow(u32::from(scale.checked_sub(decimals)?))?;
+    if unscaled % power != 0 {
+        return None;
+    }
+    let (unscaled, behind) = (unscaled / power, usize::from(decimals));
+    let digits = format!("{:0width$}", unscaled.unsigned_abs(), width = behind + 1);
+    let (whole, fraction) = digits.split_at_checked(digits.len() - behind)?;
+    let sign = if unscaled < 0 { "-" } else { "" };
+    write!(out, "\"{sign}{whole}.{fraction}\"").ok()
 }
 
 impl Double {
@@ -324,6 +376,8 @@ mod tests {
     fn a_mark_names_its_form_and_begins_no_json_value() {
         let mut forms = vec![Form::Boolean, Form::Long, Form::Decimal];
         forms.extend(Text::ALL.map(Form::Text));
+        forms.extend([0, 3, 6].map(Form::Moment));
+        forms.extend([1, 38].map(Form::Quoted));
         forms.extend([Double::Script, Double::Python, Double::Rust].map(Form::Double));
         forms.extend([Double::Integer, Double::Fixed(0), Double::Fixed(17)].map(Form::Double));
         for form in forms {

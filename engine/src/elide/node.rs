@@ -6,13 +6,13 @@ use std::io::Write as _;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float64Array, Int64Array, ListArray,
-    StringArray,
+    StringArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Fields};
+use arrow::datatypes::{DataType, Fields, TimeUnit};
 use hashbrown::HashMap;
 
-use super::form::{Double, Form};
+use super::form::{Double, Form, write_decimal, write_moment};
 use crate::schema::{Kind, Shape, Step, is_members, step};
 
 /// Columns of one key, or the members of a mixed list: where each is in its struct, and what it is.
@@ -72,7 +72,8 @@ impl Node {
             DataType::Boolean => leaf(Kind::Boolean),
             DataType::Int64 => leaf(Kind::Long),
             DataType::Float64 => leaf(Kind::Double),
-            DataType::Decimal128(_, 0) => leaf(Kind::Decimal(0)),
+            DataType::Decimal128(_, scale @ 0..) => leaf(Kind::Decimal(scale.unsigned_abs())),
+            DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => leaf(Kind::Timestamp),
             DataType::Utf8 => leaf(Kind::String),
             DataType::Struct(fields) if is_members(fields) => Self::of_members(fields),
             DataType::Struct(fields) => Self::of_fields(fields),
@@ -105,6 +106,8 @@ pub(super) enum Column<'a> {
     Long(&'a Int64Array),
     Double(&'a Float64Array),
     Decimal(&'a Decimal128Array),
+    Scaled(&'a Decimal128Array, u8),
+    Timestamp(&'a TimestampMicrosecondArray),
     Text(&'a StringArray),
     Struct(Option<&'a NullBuffer>, Vec<Self>),
     List(&'a ListArray, Box<Self>),
@@ -123,6 +126,13 @@ impl<'a> Column<'a> {
             DataType::Int64 => array.as_primitive_opt().map(Self::Long),
             DataType::Float64 => array.as_primitive_opt().map(Self::Double),
             DataType::Decimal128(_, 0) => array.as_primitive_opt().map(Self::Decimal),
+            DataType::Decimal128(_, scale @ 1..) => {
+                let decimals = array.as_primitive_opt();
+                decimals.map(|array| Self::Scaled(array, scale.unsigned_abs()))
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+                array.as_primitive_opt().map(Self::Timestamp)
+            }
             DataType::Utf8 => array.as_string_opt::<i32>().map(Self::Text),
             DataType::Struct(_) => array
                 .as_struct_opt()
@@ -142,6 +152,8 @@ impl<'a> Column<'a> {
             Self::Long(array) => array.is_valid(row),
             Self::Double(array) => array.is_valid(row),
             Self::Decimal(array) => array.is_valid(row),
+            Self::Scaled(array, _) => array.is_valid(row),
+            Self::Timestamp(array) => array.is_valid(row),
             Self::Text(array) => array.is_valid(row),
             Self::Struct(nulls, _) => nulls.is_none_or(|nulls| nulls.is_valid(row)),
             Self::List(list, _) => list.is_valid(row),
@@ -187,6 +199,12 @@ impl<'a> Column<'a> {
             (Form::Decimal, Self::Decimal(array)) => write!(out, "{}", array.value(row)).ok()?,
             (Form::Double(form), Self::Double(array)) => form.write(array.value(row), out),
             (Form::Text(form), Self::Text(array)) => form.write(array.value(row), out),
+            (Form::Moment(decimals), Self::Timestamp(array)) => {
+                write_moment(array.value(row), decimals, out);
+            }
+            (Form::Quoted(decimals), Self::Scaled(array, scale)) => {
+                write_decimal(array.value(row), *scale, decimals, out)?;
+            }
             _ => return None,
         }
         Some(())

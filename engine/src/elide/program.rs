@@ -255,7 +255,8 @@ impl<'a> Parser<'a> {
         match node {
             Node::Leaf { kind, .. } => {
                 let (form, length) = Form::parse(self.shape.get(at..)?)?;
-                (form.kind() == *kind).then_some((Value::Leaf(form), at + length))
+                form.is_of(*kind)
+                    .then_some((Value::Leaf(form), at + length))
             }
             Node::Object(object) => {
                 let (pieces, end) = self.object(at, object)?;

@@ -12,7 +12,7 @@
 
 use std::borrow::Cow;
 
-use super::form::{Double, Form, Text};
+use super::form::{Double, Form, Text, decimals};
 use super::node::{Alternates, Column, Node, Object};
 use crate::schema::Kind;
 use crate::shred::{Entry, Token, unescape};
@@ -186,6 +186,16 @@ impl<'a> Walk<'a> {
                     Some(())
                 }
                 (Token::Text, Kind::String) => self.string(entry, column, row),
+                (Token::Text, Kind::Timestamp) => {
+                    let decimals = decimals(entry.of(self.text));
+                    self.quoted(entry, Form::Moment(decimals), column, row);
+                    Some(())
+                }
+                (Token::Text, Kind::Decimal(1..)) => {
+                    let decimals = decimals(entry.of(self.text));
+                    self.quoted(entry, Form::Quoted(decimals), column, row);
+                    Some(())
+                }
                 _ => None,
             },
             _ => None,
@@ -204,6 +214,13 @@ impl<'a> Walk<'a> {
         let form = *forms.iter().find(is)?;
         self.mark(entry, form);
         Some(form)
+    }
+
+    /// Marks a text that was detected to be something else, or leaves it as it stands.
+    fn quoted(&mut self, entry: Entry, form: Form, column: &Column<'_>, row: usize) {
+        if self.shaper.gives(form, column, row, entry.raw(self.text)) {
+            self.mark(entry, form);
+        }
     }
 
     fn string(&mut self, entry: Entry, column: &Column<'_>, row: usize) -> Option<()> {

@@ -244,16 +244,21 @@ impl Values for Narrow {
     }
 }
 
-/// Doubles. NaN has no place in an order: bounds are those of the others.
+/// Doubles. NaN has no place in an order, but readers compare it as the greatest of all: where it
+/// is, there are no bounds.
 #[derive(Default)]
 struct Doubles {
     page: Vec<f64>,
     all: Option<[f64; 2]>,
+    unordered: bool,
 }
 
 impl Doubles {
     fn span(&self) -> Option<[f64; 2]> {
-        let numbers = self.page.iter().copied().filter(|value| !value.is_nan());
+        if self.page.iter().any(|value| value.is_nan()) {
+            return None;
+        }
+        let numbers = self.page.iter().copied();
         // Both zeros are equal: the specification wants the bounds that hold either.
         span(numbers).map(|[least, greatest]| {
             [
@@ -280,6 +285,7 @@ impl Values for Doubles {
     }
 
     fn write(&mut self, out: &mut Vec<u8>) {
+        self.unordered |= self.page.iter().any(|value| value.is_nan());
         self.all = merge(self.all, self.span());
         for value in self.page.drain(..) {
             out.extend_from_slice(&value.to_le_bytes());
@@ -295,7 +301,8 @@ impl Values for Doubles {
     }
 
     fn statistics(self, nulls: u64) -> Statistics {
-        let [least, greatest] = self.all.map_or([None; 2], |all| all.map(Some));
+        let all = self.all.filter(|_| !self.unordered);
+        let [least, greatest] = all.map_or([None; 2], |all| all.map(Some));
         Statistics::Double(ValueStatistics::new(
             least,
             greatest,

@@ -56,12 +56,17 @@ fn convert(batch: &RecordBatch, open: &[Open]) -> Result<RecordBatch> {
 
 /// An owned [`Step`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Hop {
+pub(super) enum Hop {
     Field(String, Shape),
     Member(Shape),
 }
 
 impl Hop {
+    /// The identity of a payload's field.
+    pub(super) fn of_field(field: &Field) -> Option<Self> {
+        Self::of(step(field))
+    }
+
     fn of(step: Step<'_>) -> Option<Self> {
         match step {
             Step::Field { key, shape } => Some(Self::Field(key.to_owned(), shape)),
@@ -70,7 +75,7 @@ impl Hop {
         }
     }
 
-    fn is(&self, field: &Field) -> bool {
+    pub(super) fn is(&self, field: &Field) -> bool {
         Self::of(step(field)).as_ref() == Some(self)
     }
 }
@@ -235,7 +240,7 @@ fn column<'a>(
     columns.get(at).map(|column| (at, column))
 }
 
-fn struct_of(data_type: &DataType) -> Option<&Fields> {
+pub(super) fn struct_of(data_type: &DataType) -> Option<&Fields> {
     match data_type {
         DataType::Struct(fields) => Some(fields),
         DataType::List(element) => struct_of(element.data_type()),
@@ -243,7 +248,7 @@ fn struct_of(data_type: &DataType) -> Option<&Fields> {
     }
 }
 
-fn innermost(array: &ArrayRef) -> &ArrayRef {
+pub(super) fn innermost(array: &ArrayRef) -> &ArrayRef {
     match array.as_list_opt::<i32>() {
         Some(list) => innermost(list.values()),
         None => array,

@@ -24,6 +24,7 @@
 mod bind;
 mod columns;
 mod decide;
+mod detect;
 mod envelope;
 mod grow;
 mod identify;
@@ -40,6 +41,7 @@ mod union;
 pub use bind::bind;
 pub use columns::{Column, columns};
 pub use decide::decide;
+pub use detect::{Detect, detect};
 pub use envelope::{ENVELOPE, PARTITION_COLUMN, RESCUED, VALUE, VALUE_SHAPE};
 pub use envelope::{envelope_schema, partition_columns};
 pub use grow::grow;
@@ -48,6 +50,7 @@ pub use logical::{Alternate, Logical, logical};
 pub use project::project;
 
 pub(crate) use bind::bind_array;
+pub(crate) use detect::{Detected, detected};
 pub(crate) use envelope::{header_fields, with_partition_columns};
 pub(crate) use identify::{identify, with_identities};
 pub(crate) use kind::{Step, element_field, list_element, member_field, payload_field};

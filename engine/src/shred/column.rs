@@ -14,7 +14,7 @@ use arrow::datatypes::{
 };
 
 use crate::Result;
-use crate::schema::{DECIMAL_DIGITS, Kind, Shape};
+use crate::schema::{DECIMAL_DIGITS, Detected, Kind, Shape};
 use crate::spare::Spare;
 
 /// The most that is reserved for the texts of a column before they come.
@@ -160,6 +160,20 @@ impl Column {
         self.begin(row);
         if let Values::Timestamp(values) = &mut self.values {
             values.push(us);
+        }
+    }
+
+    /// Appends what a text was found to be; answers its bytes.
+    pub(super) fn push_detected(&mut self, row: usize, value: Detected) -> usize {
+        match value {
+            Detected::Timestamp(us) => {
+                self.push_timestamp(row, us);
+                8
+            }
+            Detected::Decimal(unscaled) => {
+                self.push_decimal(row, unscaled);
+                16
+            }
         }
     }
 

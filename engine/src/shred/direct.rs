@@ -7,10 +7,10 @@
 //! nothing and refuses nothing; it may only do what they would have done.
 
 mod list;
+mod string;
 
 use super::column::{Column, Values};
 use super::number;
-use super::tape::Token;
 use super::text::{plain_end, same, surrogates, unescape};
 use super::tree::{NONE, ROOT, Tree};
 use crate::schema::{Kind, Shape};
@@ -204,16 +204,6 @@ impl<'a> Direct<'a> {
             b'n' => self.word(b"null"),
             _ => None,
         }
-    }
-
-    #[inline]
-    fn string(&mut self, place: u32) -> Option<()> {
-        let usual = self.tree.places.get(place as usize)?.usual;
-        let column = match usual {
-            Some((Token::Text, column)) => column,
-            _ => self.column(place, Kind::String)?,
-        };
-        self.text_into(column)
     }
 
     #[inline]

@@ -22,6 +22,16 @@ pub(super) struct Needs {
 }
 
 impl Tree {
+    /// Columns with values of their own.
+    pub(super) fn leaves(&self) -> usize {
+        self.leaves
+    }
+
+    /// Leaves that the budget still allows.
+    pub(super) fn leaves_left(&self) -> usize {
+        self.limits.leaves.saturating_sub(self.leaves)
+    }
+
     /// Whether the column can go to `key` of `object` as a whole.
     pub(super) fn admits(&self, object: u32, key: &str, whole: &Whole, needs: &mut Needs) -> bool {
         let Some(shape) = whole.shape() else {
@@ -65,8 +75,11 @@ impl Tree {
             leaf: Kind::Double,
             ..shape
         };
+        // Its texts are looked through for another kind.
+        let text = shape == Shape::scalar(Kind::String);
+        let detects = text && self.places[place as usize].detects.is_some();
         // A double takes the integers that are exact in it.
-        (shape.leaf == Kind::Long && self.alternate(place, double) != NONE)
+        detects || (shape.leaf == Kind::Long && self.alternate(place, double) != NONE)
             // What becomes of a list beside lists of another kind, its elements decide.
             || (column == NONE
                 && shape.is_list()

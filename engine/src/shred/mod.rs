@@ -36,7 +36,7 @@ mod parse_value;
 mod payload;
 mod tape;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 #[cfg(any(test, feature = "testing"))]
 mod to_json;
@@ -52,7 +52,7 @@ use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatchOptions;
 
 use crate::record::{Record, TopicId};
-use crate::schema::Limits;
+use crate::schema::{Detect, Limits};
 use crate::spare::Spare;
 use crate::{Error, Result};
 use column::Column;
@@ -144,6 +144,14 @@ impl Shredder {
     #[must_use]
     pub(crate) fn with_spare(mut self, spare: Spare) -> Self {
         self.tree.spare = spare;
+        self
+    }
+
+    /// The same, with a look for moments and decimals in strings.
+    #[must_use]
+    pub fn with_detection(mut self, detect: Detect, reserved: &Schema) -> Self {
+        self.tree.detect = detect;
+        self.tree.adopt(reserved);
         self
     }
 

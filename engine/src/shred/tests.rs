@@ -7,11 +7,11 @@
 )]
 
 mod any_values;
-mod arrow_batches;
+pub(crate) mod arrow_batches;
 mod both_ways;
 mod parser;
 mod real_events;
-mod typed;
+pub(crate) mod typed;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Schema};

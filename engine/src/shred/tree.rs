@@ -16,7 +16,7 @@ use arrow::datatypes::{DataType, Fields, Schema};
 use super::column::{Column, Values};
 use super::tape::Token;
 use super::text::plain_end;
-use crate::schema::{Kind, Limits, Names, Shape, Step, is_members, list_element, step};
+use crate::schema::{Detect, Kind, Limits, Names, Shape, Step, is_members, list_element, step};
 use crate::spare::Spare;
 
 /// No place, no column.
@@ -52,6 +52,8 @@ pub(super) struct Place {
     pub(super) alternates: Vec<(Shape, u32)>,
     /// The column that took such a token last, where the token alone decides.
     pub(super) usual: Option<(Token, u32)>,
+    /// The table's column that takes those strings which are of its kind.
+    pub(super) detects: Option<(Kind, u32)>,
     /// The object's value that had the key last, where on the tape, and whether more than once.
     pub(super) stamp: u64,
     pub(super) last: u32,
@@ -81,9 +83,11 @@ pub(super) struct Tree {
     /// Rows of each domain.
     pub(super) domains: Vec<usize>,
     pub(super) limits: Limits,
+    pub(super) detect: Detect,
     /// Bytes in the columns since the last batch.
     pub(super) bytes: usize,
-    leaves: usize,
+    /// Columns with values of their own.
+    pub(super) leaves: usize,
     /// Where large buffers come from.
     pub(super) spare: Spare,
 }
@@ -97,6 +101,7 @@ impl Tree {
             places: Vec::new(),
             domains: vec![0],
             limits,
+            detect: Detect::default(),
             bytes: 0,
             leaves: 0,
             spare: Spare::default(),
@@ -136,7 +141,9 @@ impl Tree {
             }
         }
         for index in 0..self.objects[object as usize].places.len() {
-            self.rename_place(self.objects[object as usize].places[index]);
+            let place = self.objects[object as usize].places[index];
+            self.rename_place(place);
+            self.look_through(place);
         }
     }
 
@@ -189,6 +196,14 @@ impl Tree {
                 self.columns[column as usize].name = name;
             }
         }
+    }
+
+    /// Which of the place's columns takes strings too. One that only this shredder knows may yet
+    /// become another.
+    fn look_through(&mut self, place: u32) {
+        let found = self.detect.column(&self.places[place as usize].alternates);
+        let found = found.filter(|(_, column)| self.columns[*column as usize].reserved);
+        self.places[place as usize].detects = found;
     }
 
     /// The place of a key; [`NONE`] if it has none.
@@ -251,16 +266,6 @@ impl Tree {
         }
         let name = self.name(place, shape);
         self.create(place, shape, name)
-    }
-
-    /// Columns with values of their own.
-    pub(super) fn leaves(&self) -> usize {
-        self.leaves
-    }
-
-    /// Leaves that the budget still allows.
-    pub(super) fn leaves_left(&self) -> usize {
-        self.limits.leaves.saturating_sub(self.leaves)
     }
 
     /// The column of an object's rescued text.
@@ -372,6 +377,7 @@ impl Tree {
             next: NONE,
             alternates: Vec::new(),
             usual: None,
+            detects: None,
             stamp: 0,
             last: 0,
             twice: false,

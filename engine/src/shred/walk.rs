@@ -18,7 +18,7 @@ use super::tape::{Entry, Token};
 use super::text::{same, unescape};
 use super::tree::{NONE, ROOT, Tree};
 use crate::moment::{parse_date, parse_timestamp};
-use crate::schema::{Kind, Shape};
+use crate::schema::{Kind, Shape, detected};
 
 /// How far ahead in the predicted order a key is looked for before it is looked up: optional keys
 /// are skipped without losing the prediction.
@@ -185,6 +185,7 @@ impl Walk<'_> {
                 }
                 return true;
             }
+            Token::Text if self.detected(place, entry, row) => return true,
             Token::Integer => self.integer_column(place, entry),
             Token::True | Token::False => self.column(place, Kind::Boolean),
             Token::Wide => self.column(place, Kind::Decimal(0)),
@@ -202,7 +203,8 @@ impl Walk<'_> {
         let place = &mut self.tree.places[place as usize];
         // Which column takes an integer depends on the integer where there are doubles.
         let decided = match entry.token {
-            Token::Text | Token::True | Token::False | Token::Decimal => true,
+            Token::Text => place.detects.is_none(),
+            Token::True | Token::False | Token::Decimal => true,
             Token::Timestamp | Token::Date | Token::Binary => true,
             Token::Integer => matches!(
                 place.alternates.as_slice(),
@@ -212,6 +214,22 @@ impl Walk<'_> {
         };
         place.usual = decided.then_some((entry.token, column));
         self.append(column, at, row);
+        true
+    }
+
+    /// Appends a text that is of the kind that the place's texts are looked through for.
+    #[inline]
+    fn detected(&mut self, place: u32, entry: Entry, row: usize) -> bool {
+        let Some((kind, column)) = self.tree.places[place as usize].detects else {
+            return false;
+        };
+        if entry.has(Entry::ESCAPED) {
+            return false;
+        }
+        let Some(found) = detected(kind, entry.of(self.text)) else {
+            return false;
+        };
+        self.tree.bytes += self.tree.columns[column as usize].push_detected(row, found);
         true
     }
 

@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::fault;
 use crate::partition::Values;
 use crate::path::{data_file, partition_folder};
-use crate::schema::{decide, envelope_schema, grow, project, union};
+use crate::schema::{decide, detect, envelope_schema, grow, project, union};
 use crate::write::gather::{PartitionRows, by_partition};
 use crate::write::job::Run;
 use crate::write::upload::{PART_BYTES, upload, write_journal};
@@ -38,6 +38,7 @@ impl Run {
             return Ok(Vec::new());
         }
         let batches = decide(&self.log.schema(), batches)?;
+        let batches = detect(&self.log.schema(), batches, self.plan.detect)?;
         let elides = self.plan.raw == Raw::Elide && is_possible(&self.log.schema());
         let mut discovered = columns(&batches);
         if elides {

@@ -63,4 +63,5 @@ pub(super) fn new_shredder(lake: &Lake, options: &WriterOptions, schema: &Schema
     )
     .with_converter(options.converter)
     .with_spare(lake.spare().clone())
+    .with_detection(options.detect, schema)
 }

@@ -27,6 +27,7 @@ use crate::lake::Lake;
 use crate::partition::Placement;
 use crate::path::TablePath;
 use crate::read::live::LiveBatch;
+use crate::schema::Detect;
 use crate::write::options::{Retry, Stall};
 use crate::write::upload::forget_journals;
 
@@ -39,6 +40,7 @@ pub(super) struct Plan {
     pub(super) placements: Vec<Placement>,
     pub(super) moves: Vec<Move>,
     pub(super) raw: Raw,
+    pub(super) detect: Detect,
     pub(super) retry: Retry,
     /// What the cut holds of the worker's memory, given back when the job ends, even when nobody
     /// waits for it any more.

@@ -9,7 +9,7 @@ use crate::partition::Partitioning;
 use crate::path::TablePath;
 use crate::record::TopicId;
 use crate::redact::Redaction;
-use crate::schema::Limits;
+use crate::schema::{Detect, Limits};
 use crate::shred::Converter;
 use crate::write::cut::CutPolicy;
 
@@ -31,6 +31,9 @@ pub struct WriterOptions {
     pub raw: Raw,
     /// What records lose before anything of them lands, if the table has such rules.
     pub redaction: Option<Arc<Redaction>>,
+    /// What is looked for in strings. Columns of moments and decimals compare and prune as such,
+    /// but say nothing of how the text was written; that stays in `_value`.
+    pub detect: Detect,
     /// How wide and deep the table's columns may grow.
     pub limits: Limits,
     /// How the table's files are partitioned; fixed when the table is made.
@@ -59,6 +62,7 @@ impl WriterOptions {
             converter: Converter::default(),
             raw: Raw::default(),
             redaction: None,
+            detect: Detect::default(),
             limits: Limits::default(),
             partitioning: Arc::default(),
             cut: CutPolicy::default(),

@@ -202,6 +202,7 @@ impl TableWriter {
             placements: buffer.placements,
             moves,
             raw: self.options.raw,
+            detect: self.options.detect,
             retry: self.options.retry,
             held,
         };

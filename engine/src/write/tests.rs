@@ -13,6 +13,7 @@ mod fences;
 mod json_test_suite;
 mod live;
 mod partitions;
+mod payloads;
 mod real_events;
 mod release;
 mod rolling;

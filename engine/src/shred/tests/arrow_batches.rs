@@ -1,7 +1,7 @@
 //! Decoded records: whatever the types of a batch, each value comes back with its type, beside
 //! records that came as JSON.
 
-mod random;
+pub(crate) mod random;
 mod times;
 
 use std::collections::BTreeMap;
