@@ -9,6 +9,7 @@ use std::sync::Arc;
 use eddy_engine::elide::Raw;
 use eddy_engine::partition::Partitioning;
 use eddy_engine::redact::Redaction;
+use eddy_engine::schema::Detect;
 use eddy_engine::schema::Limits;
 use eddy_engine::shred::Converter;
 use eddy_engine::write::CutPolicy;
@@ -16,6 +17,7 @@ use fancy_regex::Regex;
 
 use crate::error::{Error, Result};
 
+mod detect;
 mod partition;
 mod redact;
 mod rolling;
@@ -47,6 +49,8 @@ pub struct ConnectorConfig {
     pub raw: Raw,
     /// `redact.*`: what records lose before anything of them lands.
     pub redaction: Option<Arc<Redaction>>,
+    /// `value.detect`: what is looked for in strings, `timestamps`, `decimals` or both.
+    pub detect: Detect,
     /// `limits.leaves`, `limits.keys`, `limits.depth`.
     pub limits: Limits,
     /// What to do when the broker and the table don't fit together.
@@ -150,15 +154,7 @@ impl ConnectorConfig {
     /// `Invalid`, naming the key, its value and what is allowed.
     pub fn parse(name: &str, map: &BTreeMap<String, String>) -> Result<Self> {
         let reader = Reader { name, map };
-        let unknown: Vec<&str> = map
-            .keys()
-            .map(String::as_str)
-            .filter(|key| !is_known(key))
-            .collect();
-        if !unknown.is_empty() {
-            let keys = unknown.join(", ");
-            tracing::warn!(connector = name, keys, "unknown keys are ignored");
-        }
+        warn_of_unknown(name, map);
         if name.is_empty() {
             return Err(Error::invalid("a connector has an empty `name`"));
         }
@@ -191,6 +187,7 @@ impl ConnectorConfig {
             converter: reader.converter(),
             raw: reader.choice("value.raw", &RAW, Raw::Keep)?,
             redaction: redact::read(&reader)?,
+            detect: detect::read(&reader)?,
             limits: reader.limits()?,
             policies: Policies {
                 position_reset: reader.choice(
@@ -222,16 +219,25 @@ impl ConnectorConfig {
     }
 }
 
+fn warn_of_unknown(name: &str, map: &BTreeMap<String, String>) {
+    let keys = map.keys().map(String::as_str);
+    let unknown: Vec<&str> = keys.filter(|key| !is_known(key)).collect();
+    if !unknown.is_empty() {
+        let keys = unknown.join(", ");
+        tracing::warn!(connector = name, keys, "unknown keys are ignored");
+    }
+}
+
 fn is_known(key: &str) -> bool {
-    let rooms = [
-        &partition::KNOWN[..],
+    let listed = [
+        &KNOWN[..],
+        &detect::KNOWN,
+        &partition::KNOWN,
         &redact::KNOWN,
         &rolling::KNOWN,
         &upkeep::KNOWN,
     ];
-    KNOWN.contains(&key)
-        || rooms.iter().any(|keys| keys.contains(&key))
-        || key.starts_with(OVERRIDE)
+    listed.iter().any(|keys| keys.contains(&key)) || key.starts_with(OVERRIDE)
 }
 
 struct Reader<'a> {
@@ -447,6 +453,17 @@ mod tests {
         }
         assert!(parse(&[]).is_err());
         assert!(parse(&[("topics", "a"), ("topics.regex", "b")]).is_err());
+    }
+
+    #[test]
+    fn strings_are_looked_through_for_what_is_asked_for_alone() {
+        let detect = |value| parse(&[("topics", "a"), ("value.detect", value)]);
+        assert_eq!(detect("").unwrap().detect, Detect::default());
+        let both = detect(" timestamps, decimals").unwrap().detect;
+        assert!(both.timestamps && both.decimals);
+        assert!(!detect("decimals").unwrap().detect.timestamps);
+        let error = detect("timestamps, dates").unwrap_err().to_string();
+        assert!(error.contains("`value.detect` has `dates`"), "{error}");
     }
 
     #[test]

@@ -259,6 +259,7 @@ fn open(settings: &TaskSettings, slot: &mut Slot, topic: &TopicDescription) -> R
     options.converter = config.converter;
     options.raw = config.raw;
     options.redaction = config.redaction.clone();
+    options.detect = config.detect;
     options.limits = config.limits;
     options.partitioning = Arc::clone(&config.partitioning);
     options.cut = CutPolicy {

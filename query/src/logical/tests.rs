@@ -11,6 +11,7 @@
 mod nested;
 mod pushdown;
 mod random;
+mod typed;
 
 use serde_json::{Value as Json, json};
 
