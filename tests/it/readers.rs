@@ -86,22 +86,60 @@ fn every_reader_reads_names_and_shapes_of_any_kind() {
     every_record_is_there_once(&eddy, &lake, &topic, first.len());
     topic.produce_values(second);
     every_record_is_there_once(&eddy, &lake, &topic, values.len());
-    let seen = python::run("readers.py", &lake.python(&topic.name));
+    let columns = counts_agree(&eddy, &lake, &topic.name);
+    assert!(columns > KEYS.len(), "{columns}");
+}
+
+#[test]
+fn every_reader_reads_moments_and_decimals_that_were_strings() {
+    let lake = TestLake::local();
+    let topic = Topic::create("moments", 1);
+    let settings = [
+        ("topics", topic.name.as_str()),
+        ("flush.interval.ms", "200"),
+        ("value.detect", "timestamps, decimals"),
+    ];
+    let eddy = Start::on(&lake).connector(&topic.name, &settings).ready();
+    let value = |at: &str, price: &str| {
+        let member = json!({"at": at, "price": price});
+        json!({"at": at, "price": price, "in": member, "list": [member]}).to_string()
+    };
+    let first = [
+        value("2026-11-23T08:15:30Z", "12.50"),
+        value("1969-12-31T23:59:59.999999Z", "-0.001"),
+    ];
+    topic.produce_values(&first);
+    every_record_is_there_once(&eddy, &lake, &topic, 2);
+    let second = [
+        value("later", "free"),
+        value("9999-12-31T00:00:00+12:00", "7.5"),
+    ];
+    topic.produce_values(&second);
+    every_record_is_there_once(&eddy, &lake, &topic, 4);
+    // Each of both at the root, in the struct and in the list, and what was no such string.
+    assert!(counts_agree(&eddy, &lake, &topic.name) >= 8);
+    agree(&eddy, &lake, &topic.name, &["_offset"]);
+}
+
+/// Every reader finds as many values in each stored column as Eddy's own SQL; answers how many
+/// columns there are.
+#[track_caller]
+fn counts_agree(eddy: &Eddy, lake: &TestLake, table: &str) -> usize {
+    let seen = python::run("readers.py", &lake.python(table));
     let described = "SELECT \"column\" AS name, coalesce(stored, \"column\") AS stored \
                      FROM system.columns \
                      WHERE (stored IS NOT NULL OR \"column\" = 'dt') AND \"table\" = ";
-    let columns = eddy.http().sql(&format!("{described}'{}'", topic.name));
+    let columns = eddy.http().sql(&format!("{described}'{table}'"));
     let text = |value: &Value| value.as_str().expect("a name").to_owned();
     let columns: Vec<(String, String)> = columns
         .iter()
         .map(|row| (text(&row["name"]), text(&row["stored"])))
         .collect();
-    assert!(columns.len() > KEYS.len(), "{columns:?}");
     let counts: Vec<String> = (0..)
         .zip(&columns)
         .map(|(at, (name, _))| format!("count(\"{}\") AS c{at}", name.replace('"', "\"\"")))
         .collect();
-    let sql = format!("SELECT {} FROM \"{}\"", counts.join(", "), topic.name);
+    let sql = format!("SELECT {} FROM \"{}\"", counts.join(", "), table);
     let own = eddy.http().sql(&sql).remove(0);
     for (at, (_, stored)) in (0..).zip(&columns) {
         for reader in READERS {
@@ -109,6 +147,7 @@ fn every_reader_reads_names_and_shapes_of_any_kind() {
             assert_eq!(seen, own, "{reader}: `{stored}`");
         }
     }
+    columns.len()
 }
 
 const KEYS: &[&str] = &[

@@ -23,13 +23,32 @@ const VALUES: [&str; 9] = [
 
 #[test]
 fn the_view_for_duckdb_shows_what_sql_shows_on_local_disk() {
-    shows_the_same(&TestLake::local());
+    shows_the_same(&TestLake::local(), "", &VALUES, &SAME);
 }
 
 #[test]
 fn the_view_for_duckdb_shows_what_sql_shows_on_s3() {
-    shows_the_same(&TestLake::s3());
+    shows_the_same(&TestLake::s3(), "", &VALUES, &SAME);
 }
+
+#[test]
+fn the_view_for_duckdb_shows_the_text_of_moments_and_decimals_that_drifted() {
+    let both = "timestamps, decimals";
+    shows_the_same(
+        &TestLake::local(),
+        both,
+        &DETECTED,
+        &[("at", "at"), ("price", "price")],
+    );
+}
+
+/// Moments and decimals in strings, then what is neither.
+const DETECTED: [&str; 4] = [
+    r#"{"at": "2026-11-23T08:15:30.5+01:00", "price": "12.50", "l": [{"at": "2026-11-23T08:15:30Z"}]}"#,
+    r#"{"at": "2026-11-23T08:15:30.000001Z", "price": "-3.00"}"#,
+    r#"{"at": "2026-11-23T08:15:30Z", "price": "0.05"}"#,
+    r#"{"at": {"then": 1, "l": [1, "x"]}, "price": "free", "l": "none"}"#,
+];
 
 /// An expression in Eddy's SQL, and over the view: there a field of an object is reached through
 /// the object's own column.
@@ -45,15 +64,16 @@ const SAME: [(&str, &str); 9] = [
     ("id.n", "id__object.n"),
 ];
 
-fn shows_the_same(lake: &TestLake) {
+fn shows_the_same(lake: &TestLake, detect: &str, values: &[&str], same: &[(&str, &str)]) {
     let topic = Topic::create("views", 1);
     let settings = [
         ("topics", topic.name.as_str()),
         ("flush.interval.ms", "200"),
+        ("value.detect", detect),
     ];
     let eddy = Start::on(lake).connector(&topic.name, &settings).ready();
     // Commit by commit, so that each type comes when the ones before have their columns.
-    for value in &VALUES {
+    for value in values {
         topic.produce_values(&[(*value).to_owned()]);
         let sent = usize::try_from(topic.watermarks()[&0].1).expect("a count");
         every_record_is_there_once(&eddy, lake, &topic, sent);
@@ -74,13 +94,13 @@ fn shows_the_same(lake: &TestLake) {
     let text = String::from_utf8(printed.stdout).expect("text");
     let mut input = lake.python(&topic.name);
     input["view"] = json!(text);
-    let queries: Vec<String> = SAME
+    let queries: Vec<String> = same
         .iter()
         .map(|(_, column)| format!("SELECT {column} FROM shown ORDER BY _offset"))
         .collect();
     input["queries"] = json!(queries);
     let seen = python::run("view.py", &input);
-    for (at, (column, _)) in SAME.iter().enumerate() {
+    for (at, (column, _)) in same.iter().enumerate() {
         let sql = format!(
             "SELECT {column} AS v FROM \"{}\" ORDER BY _offset",
             topic.name
