@@ -84,7 +84,7 @@ fn types_that_json_does_not_have_have_columns_of_their_own() {
         ("text", Value::Text("a \"quote\"\\ \n\u{1} é".to_owned())),
         ("long", Value::Integer(i128::from(u64::MAX))),
     ]);
-    let batch = shred(&[all.clone()]);
+    let batch = shred(std::slice::from_ref(&all));
     let names: Vec<String> = columns(&batch.schema())
         .into_iter()
         .map(|column| format!("{} {} {}", column.names[0], column.kind, column.data_type))
@@ -168,7 +168,7 @@ fn lists_of_typed_values_are_lists_of_one_kind_or_mixed() {
         Value::List(vec![Value::Timestamp(1)]),
     ]);
     let value = object_of(&[("moments", moments), ("mixed", mixed)]);
-    let batch = shred(&[value.clone()]);
+    let batch = shred(std::slice::from_ref(&value));
     assert_eq!(rebuild(&batch, 0), wanted(&value));
 }
 
