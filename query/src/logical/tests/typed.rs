@@ -97,7 +97,7 @@ fn p21_decimals_compare_with_longs_and_doubles_by_their_exact_value() {
         decimal(1_001, 4),
         Value::Integer(1),
         decimal(100, 2),
-        decimal(9_007_199_254_740_993_01, 2),
+        decimal(900_719_925_474_099_301, 2),
         Value::Integer(9_007_199_254_740_993),
         Value::Double(f64::INFINITY),
     ];
