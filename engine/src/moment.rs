@@ -2,7 +2,7 @@
 //!
 //! What the columns hold reaches further than four digits of year (64 bits of microseconds, 32 bits
 //! of days), so years beyond 0 to 9999 are written as ISO 8601 does, with a sign; who reads strings
-//! of strangers ([`parse_rfc3339`]) takes four digits only.
+//! of strangers (`parse_rfc3339`) takes four digits only.
 
 use std::fmt::Write as _;
 
