@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, StringArray};
+
 use super::*;
 use crate::elide::Raw;
 use crate::moment;
+use crate::redact::{Action, Options as RedactOptions, Redaction, Rule};
 use crate::schema::rebuild::{Json, kinds, rebuild};
 use crate::schema::{Detect, Kind};
 use crate::shred::tests::arrow_batches::random::{Random, batch};
@@ -301,4 +304,47 @@ fn detected_values_give_up_their_text_only_where_it_comes_back_as_it_was() {
         2 * texts.len()
     );
     crate::commit::invariants::check(lake, &path).unwrap();
+}
+
+#[test]
+fn what_was_decoded_is_withheld_where_the_table_has_rules_for_values_and_lands_where_it_has_none() {
+    let rules = |text: &str| {
+        let rules = Rule::parse_list(text, Action::Drop).unwrap();
+        Some(Redaction::new(rules, RedactOptions::default()).unwrap())
+    };
+    for (redaction, lands) in [
+        (rules("password"), false),
+        (rules("header:token"), true),
+        (None, true),
+    ] {
+        let world = World::in_memory();
+        let mut options = world.options();
+        options.redaction = redaction;
+        let mut writer = TableWriter::open(&world.lake, options).unwrap();
+        assign(&mut writer, &[0]);
+        let secret = Value::Object(vec![(
+            "password".to_owned(),
+            Value::Text("s3cret".to_owned()),
+        )]);
+        let raw = record(0, 0, b"\x00s3cret");
+        writer
+            .append_payload(&raw, Payload::Value(&secret))
+            .unwrap();
+        let column: ArrayRef = Arc::new(StringArray::from(vec!["s3cret", "s3cret"]));
+        let decoded = RecordBatch::try_from_iter([("password", column)]).unwrap();
+        let records = [record(0, 1, b"\x00s3cret"), record(0, 2, b"\x00s3cret")];
+        assert_eq!(writer.append_batch(&records, &decoded).unwrap(), 0);
+        let failed = Payload::Failed("no s3cret here");
+        writer
+            .append_payload(&record(0, 3, b"s3cret"), failed)
+            .unwrap();
+        assert!(writer.cut().unwrap());
+        settled(&mut writer);
+        world.each_offset_once();
+        let rows = world.rows();
+        let shown = format!("{:?}", rows.columns());
+        assert_eq!(shown.contains("s3cret"), lands, "{shown}");
+        let errors = rows.column_by_name("_error").unwrap();
+        assert_eq!(errors.null_count(), if lands { 3 } else { 0 });
+    }
 }
