@@ -14,14 +14,21 @@
 
 #[path = "../error.rs"]
 mod error;
+#[path = "../../src/moment.rs"]
+mod moment;
 #[path = "../../src/record.rs"]
 mod record;
 #[path = "../../src/schema/mod.rs"]
 mod schema;
 #[path = "../../src/shred/mod.rs"]
 mod shred;
+#[path = "../../src/spare.rs"]
+mod spare;
+#[path = "../../src/value.rs"]
+mod value;
 
-use arrow::array::Array;
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::Int64Type;
 use error::{Error, Result};
 use libfuzzer_sys::{Corpus, fuzz_target};
 use record::{Record, TimestampType, TopicId};
@@ -52,14 +59,25 @@ fn check(choices: u8, records: &[&[u8]]) {
         for (offset, value) in (0..).zip(records) {
             shredder.append(&record_of(offset, value), 0);
         }
-        let batch = shredder.finish().unwrap().unwrap();
-        let batches = decide(&table, vec![batch]).unwrap();
-        let batch = &batches[0];
-        let errors = batch.column_by_name("_error").unwrap();
-        for (row, text) in records.iter().enumerate() {
-            check_row(text, errors.is_valid(row), rebuild(batch, row));
+        let batches = decide(&table, shredder.finish().unwrap()).unwrap();
+        let mut seen = 0;
+        for batch in &batches {
+            let errors = batch.column_by_name("_error").unwrap();
+            let offsets = batch.column_by_name("_offset").unwrap();
+            // Rows of like keys come together where there are many columns.
+            for (row, offset) in offsets
+                .as_primitive::<Int64Type>()
+                .values()
+                .iter()
+                .enumerate()
+            {
+                let text = records[usize::try_from(*offset).unwrap()];
+                check_row(text, errors.is_valid(row), rebuild(batch, row));
+                seen += 1;
+            }
+            table = grow(&table, batch.schema_ref()).unwrap_or(table);
         }
-        table = grow(&table, batch.schema_ref()).unwrap_or(table);
+        assert_eq!(seen, records.len());
         if choices & 0x80 != 0 {
             shredder.rebase(&table);
         }
