@@ -38,7 +38,7 @@ fn the_view_for_duckdb_shows_the_text_of_moments_and_decimals_that_drifted() {
         &TestLake::local(),
         both,
         &DETECTED,
-        &[("at", "at"), ("price", "price")],
+        &[("\"at\"", "\"at\""), ("price", "price")],
     );
 }
 
