@@ -17,6 +17,7 @@
 //! What is durable and what it means is the engine's; this crate writes no object by itself.
 
 pub mod connect;
+pub mod data;
 mod error;
 pub mod kafka;
 pub mod load;
