@@ -201,6 +201,7 @@ fn record<'a>(offset: i64, key: &'a str, value: &'a str) -> Record<'a> {
         key: Some(key.as_bytes()),
         value: Some(value.as_bytes()),
         headers: &[],
+        decoded: Default::default(),
     }
 }
 

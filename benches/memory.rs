@@ -271,6 +271,7 @@ impl Sink {
                 key: Some(key.as_bytes()),
                 value: Some(value.as_bytes()),
                 headers: &[],
+                decoded: Default::default(),
             })
             .unwrap();
         *offset += 1;

@@ -30,6 +30,7 @@ pub(crate) fn record<'a>(
         key: key.map(str::as_bytes),
         value: Some(value.as_bytes()),
         headers: &[],
+        decoded: Default::default(),
     }
 }
 

@@ -79,7 +79,7 @@ pub(crate) fn parse_rfc3339(text: &[u8]) -> Option<i64> {
 }
 
 /// The same with years of any length.
-pub(crate) fn parse_timestamp(text: &[u8]) -> Option<i64> {
+pub fn parse_timestamp(text: &[u8]) -> Option<i64> {
     let mut text = Reader { text };
     let days = text.date()?;
     text.expect(b'T')?;
@@ -108,7 +108,7 @@ pub(crate) fn parse_timestamp(text: &[u8]) -> Option<i64> {
 }
 
 /// The day that a text says.
-pub(crate) fn parse_date(text: &[u8]) -> Option<i32> {
+pub fn parse_date(text: &[u8]) -> Option<i32> {
     let mut text = Reader { text };
     let days = text.date()?;
     text.text.is_empty().then(|| i32::try_from(days).ok())?

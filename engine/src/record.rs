@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::value::Value;
+
 /// One record, borrowed from the consumer's buffer. Null and empty stay different (E7).
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
@@ -20,6 +22,19 @@ pub struct Record<'a> {
     pub value: Option<&'a [u8]>,
     /// The headers in order, duplicates kept.
     pub headers: &'a [Header<'a>],
+    /// What a converter knows beside the payload; nothing of a record that nobody decoded.
+    pub decoded: Decoded<'a>,
+}
+
+/// What a converter knows of a record beside its payload.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Decoded<'a> {
+    /// The registry's id of the key's schema.
+    pub key_schema_id: Option<i32>,
+    /// The registry's id of the value's schema.
+    pub value_schema_id: Option<i32>,
+    /// The key. An object has its fields in `_key_fields`, anything else its bytes alone.
+    pub key: Option<&'a Value>,
 }
 
 /// One header of a record.

@@ -119,6 +119,7 @@ impl LongLog {
             key: None,
             value: Some(value.as_bytes()),
             headers: &[],
+            decoded: Default::default(),
         };
         self.writer.append(&record).expect("it is taken");
     }

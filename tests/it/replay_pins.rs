@@ -92,6 +92,7 @@ impl World {
                 key: None,
                 value: Some(value.as_bytes()),
                 headers: &[],
+                decoded: Default::default(),
             };
             self.writer.append(&record).expect("taken");
             self.writer.cut().expect("cut");

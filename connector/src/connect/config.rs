@@ -15,8 +15,10 @@ use eddy_engine::shred::Converter;
 use eddy_engine::write::CutPolicy;
 use fancy_regex::Regex;
 
+use crate::convert::ConversionSettings;
 use crate::error::{Error, Result};
 
+mod convert;
 mod detect;
 mod partition;
 mod redact;
@@ -42,8 +44,10 @@ pub struct ConnectorConfig {
     pub partitioning: Arc<Partitioning>,
     /// `flush.*`, `rotate.*`: what makes a task commit what it has.
     pub cut: CutPolicy,
-    /// `value.converter`: `auto`, `json` or the class of Connect's; any other counts as `auto`.
+    /// How the engine reads values that no converter does: `value.converter` is `auto` or `json`.
     pub converter: Converter,
+    /// `key.converter`, `value.converter`, `header.converter` and their keys, where they differ.
+    pub(crate) conversion: ConversionSettings,
     /// `value.raw`: whether records keep their text (`keep`), or only what their columns don't say
     /// (`elide`).
     pub raw: Raw,
@@ -121,10 +125,9 @@ pub enum TopicRecreated {
 
 const RAW: [(&str, Raw); 2] = [("keep", Raw::Keep), ("elide", Raw::Elide)];
 const OVERRIDE: &str = "consumer.override.";
-const JSON_CONVERTER: &str = "org.apache.kafka.connect.json.JsonConverter";
 
 /// The keys that mean something, and those of Connect that an `EddySink` needs no more.
-const KNOWN: [&str; 20] = [
+const KNOWN: [&str; 15] = [
     "name",
     "connector.class",
     "topics",
@@ -137,12 +140,7 @@ const KNOWN: [&str; 20] = [
     "position.reset",
     "topic.recreated",
     "start",
-    "key.converter",
-    "value.converter",
     "value.raw",
-    "header.converter",
-    "key.converter.schemas.enable",
-    "value.converter.schemas.enable",
     "errors.tolerance",
     "tasks.max.enforce",
 ];
@@ -163,6 +161,7 @@ impl ConnectorConfig {
             .filter_map(|(key, value)| Some((key.strip_prefix(OVERRIDE)?, value)))
             .map(|(key, value)| (key.to_owned(), value.clone()))
             .collect();
+        let (converter, conversion) = convert::read(&reader)?;
         let reset = consumer.remove("auto.offset.reset");
         let starts = [("earliest", StartAt::Earliest), ("latest", StartAt::Latest)];
         let start = match reader.text("start") {
@@ -184,7 +183,8 @@ impl ConnectorConfig {
             start,
             partitioning: partition::read(&reader)?,
             cut: rolling::read(&reader)?,
-            converter: reader.converter(),
+            converter,
+            conversion,
             raw: reader.choice("value.raw", &RAW, Raw::Keep)?,
             redaction: redact::read(&reader)?,
             detect: detect::read(&reader)?,
@@ -237,7 +237,9 @@ fn is_known(key: &str) -> bool {
         &rolling::KNOWN,
         &upkeep::KNOWN,
     ];
-    listed.iter().any(|keys| keys.contains(&key)) || key.starts_with(OVERRIDE)
+    listed.iter().any(|keys| keys.contains(&key))
+        || key.starts_with(OVERRIDE)
+        || convert::is_known(key)
 }
 
 struct Reader<'a> {
@@ -251,13 +253,6 @@ impl Reader<'_> {
             .get(key)
             .map(|value| value.trim())
             .filter(|value| !value.is_empty())
-    }
-
-    fn converter(&self) -> Converter {
-        match self.text("value.converter") {
-            Some("json" | JSON_CONVERTER) => Converter::Json,
-            _ => Converter::Auto,
-        }
     }
 
     fn wrong(&self, key: &str, value: &str, allowed: &str) -> Error {
@@ -384,14 +379,6 @@ mod tests {
         assert_eq!(config.cut, CutPolicy::default());
         assert_eq!(config.start, StartAt::Earliest);
         assert_eq!(config.converter, Converter::Auto);
-    }
-
-    #[test]
-    fn json_is_configured_by_its_word_or_by_the_class_of_connects_converter() {
-        for value in ["json", JSON_CONVERTER] {
-            let config = parse(&[("topics", "a"), ("value.converter", value)]).unwrap();
-            assert_eq!(config.converter, Converter::Json);
-        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::connect::config::ConnectorConfig;
 use crate::connect::memory::Memory;
 use crate::connect::system;
 use crate::connect::upkeep::Upkeep;
+use crate::convert::Conversion;
 use crate::error::{Error, Result};
 use crate::kafka::{Admin, KafkaConfig};
 use crate::sink::{Asked, ConnectorStatus, Discovery, TaskHandle, TaskSettings, TopicBoard};
@@ -87,11 +88,13 @@ impl Connectors {
             let admin = Admin::new(&kafka, lake.clock().clone())?;
             let discovery = Discovery::start(admin, &config, &board, lake.clock().clone())?;
             let asked = Arc::new(Asked::default());
+            let conversion = Conversion::start(&config.conversion, lake.clock())?;
             let mut tasks = Vec::new();
             for task in 0..config.tasks_max {
                 tasks.push(TaskHandle::start(TaskSettings {
                     task,
                     config: Arc::clone(&config),
+                    conversion: conversion.clone(),
                     kafka: kafka.clone(),
                     lake: lake.clone(),
                     budget: Arc::clone(&budget),

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 /// The user name and password of a PLAIN or SCRAM login module.
-pub(super) fn credentials(line: &str) -> Option<(String, String)> {
+pub(crate) fn credentials(line: &str) -> Option<(String, String)> {
     let mut options = options(line);
     Some((options.remove("username")?, options.remove("password")?))
 }

@@ -23,6 +23,7 @@ pub(crate) use consumer::{Consumer, ConsumerSettings, Seat};
 pub use embedded::EmbeddedBroker;
 pub(crate) use events::ConsumerEvent;
 pub(crate) use group::Assignments;
+pub(crate) use jaas::credentials as login;
 pub(crate) use native::{Headers, Message};
 pub use producer::{Delivered, Delivery, Outgoing, Producer, ProducerOptions};
 pub(crate) use range::RangeReader;

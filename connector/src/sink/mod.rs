@@ -6,7 +6,7 @@
 //! task (thread, starts over after a failure)
 //!   run (the loop) -> rebalance (assign, revoke) -> start (where a partition begins)
 //!                  -> cut (live rows, commits, the group's offsets, the end)
-//!                  -> take (a record to its writer)
+//!                  -> take (a record to its writer), decode (by its converters)
 //!   topic (a writer and its partitions)   errors   lost
 //!   discovery (which topics)   orphans (partitions without a reader)   status   asked (commits)
 //! ```
@@ -14,6 +14,7 @@
 //! | what happens | what the task does |
 //! |---|---|
 //! | a record can't be decoded | it is a row with `_error`; nothing stops |
+//! | the schema registry doesn't answer | that partition waits and is read again from there |
 //! | the lake doesn't answer | reads on until the memory is used up, then waits, polling |
 //! | the broker doesn't answer | waits; a commit waits too, since the topic can't be checked (P1) |
 //! | position not in the log, topic made again | that partition or topic stops, or as configured |
@@ -24,6 +25,7 @@
 
 mod asked;
 mod cut;
+mod decode;
 mod discovery;
 mod errors;
 mod lost;

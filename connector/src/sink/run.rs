@@ -12,6 +12,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::{Admin, Consumer, ConsumerEvent, ConsumerSettings, Seat};
+use crate::sink::decode::Decoder;
 use crate::sink::discovery::StopFlag;
 use crate::sink::errors::{Trouble, trouble};
 use crate::sink::status::TaskState;
@@ -40,6 +41,8 @@ pub(super) struct Run<'a> {
     pub(super) admin: Admin,
     pub(super) consumer: Consumer,
     pub(super) slots: BTreeMap<String, Slot>,
+    /// `None` where the engine reads every record by itself.
+    pub(super) decoder: Option<Decoder>,
     /// The member's lasting name.
     instance: String,
     subscribed: Option<u64>,
@@ -71,6 +74,7 @@ impl<'a> Run<'a> {
             consumer: Consumer::new(&settings.kafka, &member, clock.clone())?,
             clock,
             slots: BTreeMap::new(),
+            decoder: settings.conversion.converters()?.map(Decoder::new),
             instance,
             subscribed: None,
             held: false,
@@ -193,10 +197,8 @@ impl<'a> Run<'a> {
     /// writers.
     fn read(&mut self, first: Duration) -> Result<()> {
         let mut troubles = Vec::new();
-        let Self {
-            consumer, slots, ..
-        } = self;
-        let batch = consumer.read(first, READ);
+        let (slots, decoder) = (&mut self.slots, &mut self.decoder);
+        let batch = self.consumer.read(first, READ);
         if batch.len() == 0 {
             return Ok(());
         }
@@ -221,9 +223,10 @@ impl<'a> Run<'a> {
                 }
                 continue;
             }
-            take(slot, &message, &mut scratch)?;
+            take(slot, &message, &mut scratch, decoder.as_mut())?;
         }
         drop(batch);
+        self.wait_for_schemas()?;
         fault::point("after_poll");
         for (topic, partition, code, text) in troubles {
             self.troubled(&topic, partition, code, &text)?;

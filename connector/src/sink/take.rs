@@ -3,17 +3,22 @@
 //! Nothing is copied but what the writer keeps. Which offsets a partition still expects, and what
 //! becomes of it when the writer refuses, is noted in its lane; `run` acts on that.
 
-use eddy_engine::{Header, Record};
+use std::time::Duration;
+
+use eddy_engine::{ErrorKind, Header, Record};
 
 use crate::error::Result;
 use crate::kafka::{Headers, Message};
+use crate::sink::decode::{Decoder, Refused, append};
 use crate::sink::topic::Slot;
 
-/// Hands one record to its writer.
+/// Hands one record to its writer. One that can't be converted yet, and what follows it in its
+/// partition, must be read again: its lane says why and doesn't flow.
 pub(super) fn take<'b>(
     slot: &mut Slot,
     message: &Message<'b>,
     scratch: &mut Scratch<'b>,
+    mut decoder: Option<&mut Decoder>,
 ) -> Result<()> {
     let (partition, offset) = (message.partition(), message.offset());
     let Some(lane) = slot.lanes.get_mut(&partition) else {
@@ -34,6 +39,7 @@ pub(super) fn take<'b>(
         key: message.key(),
         value: message.value(),
         headers: &[],
+        decoded: Default::default(),
     };
     message.headers(&mut scratch.raw);
     scratch.headers.clear();
@@ -45,31 +51,48 @@ pub(super) fn take<'b>(
                 value: *value,
             }),
             Err(_) => {
-                taken = Some(take_with_odd_names(writer, &record, &scratch.raw));
+                let decoder = decoder.take();
+                taken = Some(take_with_odd_names(writer, &record, &scratch.raw, decoder));
                 break;
             }
         }
     }
     let taken = taken.unwrap_or_else(|| {
         record.headers = &scratch.headers;
-        writer.append(&record)
+        append(writer, &record, decoder)
     });
     match taken {
         Ok(()) => {
+            lane.held = None;
             lane.next = offset + 1;
             lane.leader_epoch = message.leader_epoch();
             lane.touched = true;
             Ok(())
         }
-        Err(error) if error.kind() == eddy_engine::ErrorKind::Fenced => {
+        Err(refused) => not_taken(slot, message, refused),
+    }
+}
+
+/// Notes why a record was not taken.
+fn not_taken(slot: &mut Slot, message: &Message<'_>, refused: Refused) -> Result<()> {
+    let (partition, offset) = (message.partition(), message.offset());
+    match refused {
+        Refused::Later(why) => {
+            if let Some(lane) = slot.lanes.get_mut(&partition) {
+                lane.held = Some(why);
+                lane.seek_at = Some(Duration::MAX);
+            }
+            Ok(())
+        }
+        Refused::Writer(error) if error.kind() == ErrorKind::Fenced => {
             slot.reset_due = true;
             Ok(())
         }
-        Err(error) if error.kind() == eddy_engine::ErrorKind::Invalid => {
+        Refused::Writer(error) if error.kind() == ErrorKind::Invalid => {
             tracing::debug!(%error, topic = %slot.name, partition, offset, "late record dropped");
             Ok(())
         }
-        Err(error) => Err(error.into()),
+        Refused::Writer(error) => Err(error.into()),
     }
 }
 
@@ -85,7 +108,8 @@ fn take_with_odd_names(
     writer: &mut eddy_engine::write::TableWriter,
     record: &Record<'_>,
     raw: &Headers<'_>,
-) -> eddy_engine::Result<()> {
+    decoder: Option<&mut Decoder>,
+) -> Result<(), Refused> {
     let names: Vec<String> = raw
         .iter()
         .map(|(name, _)| String::from_utf8_lossy(name).into_owned())
@@ -98,8 +122,9 @@ fn take_with_odd_names(
             value: *value,
         })
         .collect();
-    writer.append(&Record {
+    let record = Record {
         headers: &headers,
         ..*record
-    })
+    };
+    append(writer, &record, decoder)
 }

@@ -9,6 +9,7 @@ use eddy_engine::Lake;
 use eddy_engine::budget::Budget;
 
 use crate::connect::ConnectorConfig;
+use crate::convert::Conversion;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::KafkaConfig;
 use crate::sink::asked::Asked;
@@ -20,6 +21,7 @@ use crate::sink::status::{TaskState, TaskStatus};
 pub(crate) struct TaskSettings {
     pub(crate) task: usize,
     pub(crate) config: Arc<ConnectorConfig>,
+    pub(crate) conversion: Conversion,
     pub(crate) kafka: KafkaConfig,
     pub(crate) lake: Lake,
     pub(crate) budget: Arc<Budget>,

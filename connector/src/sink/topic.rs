@@ -38,6 +38,8 @@ pub(super) struct Lane {
     pub(super) seek_at: Option<Duration>,
     /// The last batch had something of it.
     pub(super) touched: bool,
+    /// Why its next record can't be converted yet.
+    pub(super) held: Option<String>,
 }
 
 /// What happens to a partition.
@@ -101,6 +103,18 @@ impl Slot {
         }
     }
 
+    /// The partitions whose next record could not be converted just now.
+    pub(super) fn held(&mut self, again_at: Duration) -> Vec<(String, i32)> {
+        let mut held = Vec::new();
+        for (partition, lane) in &mut self.lanes {
+            if lane.held.is_some() && lane.seek_at == Some(Duration::MAX) {
+                lane.seek_at = Some(again_at);
+                held.push((self.name.clone(), *partition));
+            }
+        }
+        held
+    }
+
     /// The partitions in a state that `wanted` takes.
     pub(super) fn partitions(&self, wanted: impl Fn(&Lane) -> bool) -> Vec<i32> {
         let found = self.lanes.iter().filter(|(_, lane)| wanted(lane));
@@ -120,6 +134,9 @@ impl Slot {
     pub(super) fn status(&self) -> impl Iterator<Item = PartitionStatus> {
         self.lanes.iter().map(|(partition, lane)| {
             let (state, error) = match &lane.state {
+                LaneState::Running if lane.held.is_some() => {
+                    (PartitionState::Waiting, lane.held.clone())
+                }
                 LaneState::Running => (PartitionState::Running, None),
                 LaneState::Waiting(why) => (PartitionState::Waiting, Some(why.clone())),
                 LaneState::Stopped(why) => (PartitionState::Stopped, Some(why.clone())),
@@ -147,6 +164,7 @@ impl Lane {
             committed: None,
             seek_at: None,
             touched: false,
+            held: None,
         }
     }
 

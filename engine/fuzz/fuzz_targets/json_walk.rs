@@ -104,6 +104,7 @@ fn record_of(offset: i64, value: &[u8]) -> Record<'_> {
         key: None,
         value: Some(value),
         headers: &[],
+        decoded: Default::default(),
     }
 }
 

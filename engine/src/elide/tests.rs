@@ -22,6 +22,7 @@ fn shred(values: &[String]) -> Vec<RecordBatch> {
             key: None,
             value: Some(value.as_bytes()),
             headers: &[],
+            decoded: Default::default(),
         };
         shredder.append(&record, 7);
     }

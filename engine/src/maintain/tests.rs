@@ -137,6 +137,7 @@ impl World {
                 key: Some(key.as_bytes()),
                 value: Some(value.as_bytes()),
                 headers: &[],
+                decoded: Default::default(),
             })
             .unwrap();
     }

@@ -27,6 +27,7 @@ fn shred(limits: Limits, records: &[(i64, &str)]) -> RecordBatch {
             key: None,
             value: Some(value.as_bytes()),
             headers: &[],
+            decoded: Default::default(),
         };
         shredder.append(&record, NOW_MS * 1_000);
     }

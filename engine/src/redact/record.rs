@@ -105,8 +105,14 @@ impl Redactor {
             }
             (_, key) => key,
         };
+        let mut decoded = record.decoded;
+        if !matches!(rules.key, KeyRules::None) {
+            // A decoded key can't be searched: its bytes are what the rules are for.
+            decoded.key = None;
+        }
         Redacted {
             record: Record {
+                decoded,
                 value,
                 key,
                 headers: &[],

@@ -24,6 +24,7 @@ fn record<'a>(
         key,
         value,
         headers,
+        decoded: Default::default(),
     }
 }
 

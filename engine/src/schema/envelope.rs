@@ -14,6 +14,8 @@ const PARTITION_COLUMNS: &str = "eddy.partition_columns";
 
 /// The record's bytes. Null where there are none, and where [`VALUE_SHAPE`] stands for them.
 pub const VALUE: &str = "_value";
+/// The record's key, decoded. Only tables with structured keys have it.
+pub const KEY_FIELDS: &str = "_key_fields";
 /// What makes `_value` again out of the columns, for rows that don't keep it (`crate::elide`). Only
 /// tables that were written with raw elision have it.
 pub const VALUE_SHAPE: &str = "_value_shape";
@@ -31,7 +33,7 @@ pub const ENVELOPE: [&str; 14] = [
     "_ingested_at",
     "_error",
     "_key",
-    "_key_fields",
+    KEY_FIELDS,
     "_headers",
     "_value",
 ];

@@ -42,7 +42,7 @@ pub use bind::bind;
 pub use columns::{Column, columns};
 pub use decide::decide;
 pub use detect::{Detect, detect};
-pub use envelope::{ENVELOPE, PARTITION_COLUMN, RESCUED, VALUE, VALUE_SHAPE};
+pub use envelope::{ENVELOPE, KEY_FIELDS, PARTITION_COLUMN, RESCUED, VALUE, VALUE_SHAPE};
 pub use envelope::{envelope_schema, partition_columns};
 pub use grow::grow;
 pub use kind::{DECIMAL_DIGITS, KEY, KIND, Kind, Limits, Shape, is_members};

@@ -28,6 +28,7 @@ fn shred(reserved: &Schema, values: &[&str]) -> RecordBatch {
             key: None,
             value: Some(value.as_bytes()),
             headers: &[],
+            decoded: Default::default(),
         };
         shredder.append(&record, 0);
     }

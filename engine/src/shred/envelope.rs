@@ -9,11 +9,13 @@ use arrow::array::{
 };
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::compute::take as take_rows;
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 
 use super::blobs::Blobs;
+use super::key_fields::KeyFields;
+use super::sparse::Sparse;
 use crate::record::{Record, TimestampType, TopicId};
-use crate::schema::{envelope_schema, header_fields};
+use crate::schema::{KEY_FIELDS, Limits, envelope_schema, header_fields};
 use crate::spare::Spare;
 use crate::{Error, Result};
 
@@ -34,6 +36,11 @@ pub(super) struct Envelope {
     ingested_at: Vec<i64>,
     /// The rows that could not be decoded, which are few, and why.
     errors: Vec<(usize, String)>,
+    key_schema_ids: Sparse,
+    value_schema_ids: Sparse,
+    /// Made with the first decoded key: most tables have none.
+    key_fields: Option<Box<KeyFields>>,
+    limits: Limits,
     keys: Blobs,
     header_ends: Vec<i32>,
     header_keys: StringBuilder,
@@ -43,10 +50,15 @@ pub(super) struct Envelope {
 }
 
 impl Envelope {
-    pub(super) fn new(topic: &str, topic_id: &TopicId) -> Self {
+    pub(super) fn new(topic: &str, id: &TopicId, limits: Limits, reserved: &Schema) -> Self {
+        let has_keys = reserved.field_with_name(KEY_FIELDS).is_ok();
         Self {
+            key_schema_ids: Sparse::default(),
+            value_schema_ids: Sparse::default(),
+            key_fields: has_keys.then(|| Box::new(KeyFields::new(limits, reserved))),
+            limits,
             topic: Repeated::new(topic),
-            topic_id: Repeated::new(topic_id.as_str()),
+            topic_id: Repeated::new(id.as_str()),
             timestamp_type: Repeated::new(TimestampType::Create.as_str()),
             fields: envelope_schema().fields().iter().cloned().collect(),
             partitions: Vec::new(),
@@ -64,15 +76,40 @@ impl Envelope {
         }
     }
 
+    /// Goes on with the columns that the table has now.
+    pub(super) fn adopt(&mut self, reserved: &Schema) {
+        if let Some(keys) = &mut self.key_fields {
+            keys.adopt(reserved);
+        } else if reserved.field_with_name(KEY_FIELDS).is_ok() {
+            self.key_fields = Some(Box::new(KeyFields::new(self.limits, reserved)));
+        }
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.offsets.len()
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.key_fields.as_ref().map_or(0, |keys| keys.bytes())
+    }
+
+    /// Takes what a converter knows of the next row; answers why its key can't be taken.
+    fn decoded(&mut self, record: &Record<'_>) -> Option<String> {
+        let row = self.rows();
+        let decoded = &record.decoded;
+        self.key_schema_ids.push(row, decoded.key_schema_id);
+        self.value_schema_ids.push(row, decoded.value_schema_id);
+        let key = decoded.key?;
+        let limits = self.limits;
+        let keys = self
+            .key_fields
+            .get_or_insert_with(|| Box::new(KeyFields::new(limits, &Schema::empty())));
+        keys.append(key, row).err()
     }
 
     pub(super) fn append(&mut self, record: &Record<'_>, ingested_at_us: i64, error: Option<&str>) {
+        let fault = self.decoded(record);
+        let error = error.or(fault.as_deref());
         self.partitions.push(record.partition);
         self.offsets.push(record.offset);
         let timestamp_us = record.timestamp_ms.map(|ms| ms.saturating_mul(1_000));
@@ -98,28 +135,33 @@ impl Envelope {
     pub(super) fn finish(&mut self, spare: &Spare) -> Result<Envelopes> {
         let rows = self.rows();
         self.bytes = 0;
-        let columns: Vec<ArrayRef> = vec![
+        let mut fields = self.fields.clone();
+        let mut columns: Vec<ArrayRef> = vec![
             self.topic.rows(rows),
             Arc::new(Int32Array::from(take(&mut self.partitions))),
             Arc::new(Int64Array::from(take(&mut self.offsets))),
             timestamps(take(&mut self.timestamps).into()),
             self.timestamp_types(rows),
             self.topic_id.rows(rows),
-            new_null_array(&DataType::Int32, rows),
-            new_null_array(&DataType::Int32, rows),
+            self.key_schema_ids.finish(rows),
+            self.value_schema_ids.finish(rows),
             timestamps(take(&mut self.ingested_at).into()),
             self.errors(rows),
             self.keys.finish(spare)?,
             self.headers()?,
             self.values.finish(spare)?,
         ];
-        if columns.len() != self.fields.len() {
+        if columns.len() != fields.len() {
             return Err(Error::internal("the envelope has columns without names"));
         }
-        Ok(Envelopes {
-            fields: self.fields.clone(),
-            columns,
-        })
+        let keys = self.key_fields.as_mut().map(|keys| keys.finish(rows));
+        if let Some((field, keys)) = keys.transpose()?.flatten() {
+            // `_value` stays last.
+            let at = fields.len().saturating_sub(1);
+            fields.insert(at, field);
+            columns.insert(at, keys);
+        }
+        Ok(Envelopes { fields, columns })
     }
 
     /// Gives the empty buffers back.

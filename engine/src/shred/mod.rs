@@ -30,10 +30,12 @@ mod fit;
 mod group;
 mod iso;
 mod json;
+mod key_fields;
 mod list;
 mod number;
 mod parse_value;
 mod payload;
+mod sparse;
 mod tape;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -119,7 +121,7 @@ impl Shredder {
         Self {
             converter: Converter::default(),
             tree,
-            envelope: Envelope::new(topic, &topic_id),
+            envelope: Envelope::new(topic, &topic_id, limits, reserved),
             tape: Tape::default(),
             scratch: Scratch::default(),
             attempts: Attempts::default(),
@@ -254,6 +256,7 @@ impl Shredder {
     /// Goes on with the columns that the table has now. Columns discovered here that it lacks stay.
     pub fn rebase(&mut self, reserved: &Schema) {
         self.tree.adopt(reserved);
+        self.envelope.adopt(reserved);
     }
 
     fn shred(&mut self, value: &[u8], row: usize) -> Option<String> {

@@ -6,7 +6,7 @@
     clippy::indexing_slicing
 )]
 
-mod any_values;
+pub(crate) mod any_values;
 pub(crate) mod arrow_batches;
 mod both_ways;
 mod parser;
@@ -30,6 +30,7 @@ fn record(offset: i64, value: &[u8]) -> Record<'_> {
         key: None,
         value: Some(value),
         headers: &[],
+        decoded: Default::default(),
     }
 }
 

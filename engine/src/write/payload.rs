@@ -1,9 +1,13 @@
 //! The ways of a record into the writer that differ in what fills its columns.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 
-use super::table::{BATCH_ROWS, TableWriter, owned_mut};
+use super::buffer::Owned;
+use super::table::{BATCH_ROWS, TableWriter};
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::shred::Payload;
@@ -51,31 +55,80 @@ impl TableWriter {
         if self.shredder.rows() > 0 && self.shredder.rows() + records.len() > BATCH_ROWS {
             self.publish()?;
         }
-        let mut taken = Vec::with_capacity(records.len());
+        let (taken, moved) = choose(&self.owned, records);
+        let kept = records.iter().zip(&taken);
+        let kept: Vec<Record<'_>> = kept
+            .filter_map(|(one, kept)| kept.then_some(*one))
+            .collect();
+        if kept.is_empty() {
+            return Ok(records.len());
+        }
+        let filtered = match kept.len() == records.len() {
+            true => None,
+            false => Some(filter_record_batch(batch, &BooleanArray::from(taken))?),
+        };
+        // Nothing can fail any more between the offsets and their rows (E1).
         let now_us = self.lake.clock().now_us();
-        for record in records {
-            let owned = owned_mut(&mut self.owned, record.partition);
-            let take = owned.and_then(|owned| owned.take(record.partition, record.offset));
-            taken.push(take.is_ok());
-            if take.is_ok() {
-                self.note_span(record, now_us);
-            }
+        self.owned.extend(moved);
+        for record in &kept {
+            self.note_span(record, now_us);
         }
-        let count = taken.iter().filter(|taken| **taken).count();
         let (redactor, shredder) = (&mut self.redactor, &mut self.shredder);
-        if count == records.len() {
-            intake::append_batch(redactor, shredder, records, batch, now_us);
-        } else if count > 0 {
-            let kept = records.iter().zip(&taken);
-            let kept: Vec<Record<'_>> = kept
-                .filter_map(|(one, kept)| kept.then_some(*one))
-                .collect();
-            let batch = filter_record_batch(batch, &BooleanArray::from(taken))?;
-            intake::append_batch(redactor, shredder, &kept, &batch, now_us);
-        }
-        if count > 0 {
-            self.appended()?;
-        }
-        Ok(records.len() - count)
+        let batch = filtered.as_ref().unwrap_or(batch);
+        intake::append_batch(redactor, shredder, &kept, batch, now_us);
+        self.appended()?;
+        Ok(records.len() - kept.len())
+    }
+}
+
+/// Which of the records are to be taken, and where their partitions are once they are.
+fn choose(
+    owned: &BTreeMap<i32, Owned>,
+    records: &[Record<'_>],
+) -> (Vec<bool>, BTreeMap<i32, Owned>) {
+    let mut moved: BTreeMap<i32, Owned> = BTreeMap::new();
+    let mut take = |record: &Record<'_>| {
+        let owned = match moved.entry(record.partition) {
+            Entry::Occupied(moved) => moved.into_mut(),
+            Entry::Vacant(place) => match owned.get(&record.partition) {
+                Some(owned) => place.insert(owned.clone()),
+                None => return false,
+            },
+        };
+        owned.take(record.partition, record.offset).is_ok()
+    };
+    (records.iter().map(&mut take).collect(), moved)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::record::{Position, TimestampType};
+
+    #[test]
+    fn e1_offsets_of_a_batch_are_taken_with_their_rows_or_not_at_all() {
+        let position = Position {
+            offset: 5,
+            epoch: 0,
+            leader_epoch: None,
+        };
+        let owned = BTreeMap::from([(0, Owned::new(1, position))]);
+        let record = |(partition, offset)| Record {
+            partition,
+            offset,
+            timestamp_ms: None,
+            timestamp_type: TimestampType::None,
+            key: None,
+            value: None,
+            headers: &[],
+            decoded: Default::default(),
+        };
+        let records = [(0, 5), (1, 0), (0, 4), (0, 8), (0, 8)].map(record);
+        let (taken, moved) = choose(&owned, &records);
+        assert_eq!(taken, [true, false, false, true, false]);
+        assert_eq!(moved.keys().collect::<Vec<_>>(), [&0]);
+        assert_eq!(moved[&0].next, 9);
+        assert_eq!(owned[&0].next, 5, "until the rows are there");
     }
 }

@@ -9,6 +9,7 @@
 mod any_json;
 mod chaos;
 mod columns;
+mod decoded;
 mod fences;
 mod json_test_suite;
 mod live;
@@ -278,6 +279,7 @@ fn record(partition: i32, offset: i64, value: &[u8]) -> Record<'_> {
         key: None,
         value: Some(value),
         headers: &[],
+        decoded: Default::default(),
     }
 }
 

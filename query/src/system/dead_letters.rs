@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
-use eddy_engine::schema::ENVELOPE;
+use eddy_engine::schema::{ENVELOPE, KEY_FIELDS};
 
 use crate::error::Result;
 use crate::query::Inner;
@@ -36,10 +36,11 @@ pub(super) async fn table(inner: &Arc<Inner>) -> Result<Arc<dyn TableProvider>> 
     Ok(Arc::new(DeadLetters { parts, schema }))
 }
 
-/// The columns that every table has.
+/// The columns that every table has: those of a decoded key are different ones in each.
 fn envelope(schema: &Schema) -> SchemaRef {
     let mut fields: Vec<Field> = ENVELOPE
         .iter()
+        .filter(|name| **name != KEY_FIELDS)
         .filter_map(|name| schema.field_with_name(name).ok().cloned())
         .collect();
     if fields.is_empty() {

@@ -180,6 +180,7 @@ impl Topic {
             key,
             value,
             headers,
+            decoded: Default::default(),
         };
         self.writer.append(&record).unwrap();
         *next += 1;

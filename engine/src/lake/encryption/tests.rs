@@ -136,6 +136,7 @@ fn worked(options: &[(&str, &str)]) -> Vec<Request> {
             key: None,
             value: Some(value),
             headers: &[],
+            decoded: Default::default(),
         };
         writer.append(&record).unwrap();
         assert!(writer.cut().unwrap());

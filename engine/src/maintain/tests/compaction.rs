@@ -268,3 +268,50 @@ fn e1_a_writer_that_commits_all_the_while_loses_and_doubles_nothing() {
     assert_eq!(report.rows(), 150);
     assert!(report.files <= 2, "{}", report.files);
 }
+
+#[test]
+fn decoded_keys_are_in_the_merged_file_whatever_fields_each_had() {
+    use crate::record::{Decoded, Record, TimestampType};
+    use crate::value::Value;
+    let world = World::in_memory();
+    let mut writer = world.writer(&[0]);
+    for offset in 0..4 {
+        let mut members = vec![("id".to_owned(), Value::Integer(offset.into()))];
+        if offset == 2 {
+            members.push(("part".to_owned(), Value::Text("p".to_owned())));
+        }
+        let key = Value::Object(members);
+        let record = Record {
+            partition: 0,
+            offset,
+            timestamp_ms: None,
+            timestamp_type: TimestampType::None,
+            key: Some(b"key"),
+            value: Some(b"{\"n\":1}"),
+            headers: &[],
+            decoded: Decoded {
+                key_schema_id: Some(7),
+                value_schema_id: None,
+                // One row has none.
+                key: (offset != 3).then_some(&key),
+            },
+        };
+        writer.append(&record).unwrap();
+        world.commit(&mut writer);
+    }
+    world.pass(&eager()).unwrap();
+    let snapshot = world.snapshot();
+    assert_eq!(snapshot.files.len(), 1);
+    let (batches, _) = world.read(&snapshot.files[0].path);
+    let rows = arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap();
+    let offsets = rows["_offset"].as_primitive::<Int64Type>();
+    let keys = rows[crate::schema::KEY_FIELDS].as_struct();
+    let ids = keys.column(0).as_primitive::<Int64Type>();
+    let ids_of = rows["_key_schema_id"].as_primitive::<Int32Type>();
+    for (row, offset) in offsets.values().iter().enumerate() {
+        let id = arrow::array::Array::is_valid(ids, row).then(|| ids.value(row));
+        assert_eq!(id, (*offset != 3).then_some(*offset));
+        assert_eq!(ids_of.value(row), 7);
+    }
+    world.check();
+}

@@ -162,6 +162,7 @@ impl World {
                 },
                 value: (none != 2).then_some(value.as_bytes()),
                 headers: if none == 3 { &headers } else { &[] },
+                decoded: Default::default(),
             })
             .unwrap();
     }

@@ -98,7 +98,7 @@ fn object_of(value: impl Strategy<Value = String>) -> impl Strategy<Value = Stri
     })
 }
 
-pub(super) fn object() -> impl Strategy<Value = String> {
+pub(crate) fn object() -> impl Strategy<Value = String> {
     object_of(value())
 }
 

@@ -96,6 +96,7 @@ fn round_trip(world: &World) {
                     key,
                     value,
                     headers,
+                    decoded: Default::default(),
                 };
                 writer.append(&record).unwrap();
                 sent.push(row_of(&record));

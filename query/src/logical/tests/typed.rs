@@ -18,6 +18,7 @@ fn put(topic: &mut Topic, value: Value) {
         key: None,
         value: Some(b"\x00\x00\x00"),
         headers: &[],
+        decoded: Default::default(),
     };
     let object = Value::Object(vec![("x".to_owned(), value)]);
     topic

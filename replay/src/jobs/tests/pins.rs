@@ -87,6 +87,7 @@ impl Room {
                     key: None,
                     value: Some(b"{}"),
                     headers: &[],
+                    decoded: Default::default(),
                 };
                 writer.append(&record).unwrap();
                 writer.cut().unwrap();
