@@ -25,6 +25,7 @@ mod compute;
 mod durable;
 mod encryption;
 mod open;
+mod transit;
 
 use commits::Commits;
 use compute::Compute;
