@@ -48,6 +48,7 @@ fn json(report: &VerifyReport) -> Value {
                 "rows": part.rows,
                 "dead_letters": part.dead_letters,
                 "retired": part.retired,
+                "filtered": part.filtered,
                 "gaps_explained": part.gaps_explained,
                 "missing": part.missing,
                 "doubled": part.doubled,

@@ -4,16 +4,15 @@
 //! `[destinations.*]` hold Kafka's dotted keys and stay flat maps, read straight from the TOML:
 //! `config` would take `a.b` for a path and lose `a`.
 
-mod reference;
 mod size;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use eddy_connector::{Providers, Unknown};
 use serde::Deserialize;
 
-pub(crate) use reference::resolve;
 pub(crate) use size::ByteSize;
 
 /// The whole configuration. It has no `Debug`, since its maps may hold secrets.
@@ -28,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) connectors: BTreeMap<String, BTreeMap<String, String>>,
     /// `[destinations.NAME]`: `type`, and the options of `[destinations.NAME.options]`.
     pub(crate) destinations: BTreeMap<String, DestinationConfig>,
+    /// What `${...}` refers to; `[providers]` has Connect's keys `config.providers...`.
+    pub(crate) providers: Providers,
     /// Where relative paths of the file start.
     pub(crate) folder: PathBuf,
 }
@@ -160,6 +161,8 @@ impl Config {
         let mut tables: toml::Table = text.parse().context("it is not TOML")?;
         let kafka = flat(tables.remove("kafka"), "kafka")?;
         let connectors = flat_tables(tables.remove("connectors"), "connectors")?;
+        let providers = flat(tables.remove("providers"), "providers")?;
+        let providers = Providers::read(&providers).context("in [providers]")?;
         let destinations = destinations(tables.remove("destinations"))?;
         let lake_options = match tables.get_mut("lake").and_then(toml::Value::as_table_mut) {
             Some(lake) => flat(lake.remove("options"), "lake.options")?,
@@ -187,6 +190,7 @@ impl Config {
             lake_options,
             connectors,
             destinations,
+            providers,
             folder,
         })
     }
@@ -196,7 +200,18 @@ impl Config {
     /// # Errors
     /// Names the reference that has no value.
     pub(crate) fn kafka_resolved(&self) -> Result<BTreeMap<String, String>> {
-        resolve(&self.kafka).context("in [kafka]")
+        self.resolve(&self.kafka).context("in [kafka]")
+    }
+
+    /// A map with its references resolved.
+    ///
+    /// # Errors
+    /// Names the key and the reference that has no value, or that nothing is known of.
+    pub(crate) fn resolve(
+        &self,
+        map: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>> {
+        Ok(self.providers.resolve(map, Unknown::Refuse)?)
     }
 }
 
@@ -309,6 +324,29 @@ mod tests {
             format!("{error:#}").contains("\"bootstrap.servers\""),
             "{error:#}"
         );
+    }
+
+    #[test]
+    fn providers_have_connects_keys_and_limit_what_is_read() {
+        let class = "org.apache.kafka.common.config.provider.EnvVarConfigProvider";
+        let config = parse(&format!(
+            "[lake]\nurl = \"file:///x\"\n[providers]\n\"config.providers\" = \"env\"\n\
+             \"config.providers.env.class\" = \"{class}\"\n\
+             \"config.providers.env.param.allowlist.pattern\" = \"EDDY_NONE_.*\"\n"
+        ))
+        .unwrap();
+        let map = BTreeMap::from([("a".to_owned(), "${env:PATH}".to_owned())]);
+        let error = format!("{:#}", config.resolve(&map).unwrap_err());
+        assert!(
+            error.contains("`a`") && error.contains("allowlist"),
+            "{error}"
+        );
+        let map = BTreeMap::from([("a".to_owned(), "${topic}".to_owned())]);
+        assert!(
+            config.resolve(&map).is_err(),
+            "nothing else can be meant there"
+        );
+        assert_eq!(config.providers.resolve(&map, Unknown::Keep).unwrap(), map);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use eddy_connector::{ConnectorConfig, Connectors, KafkaConfig, WorkerOptions};
+use eddy_connector::{ConnectorConfig, Connectors, KafkaConfig, Unknown, WorkerOptions};
 use eddy_engine::{Clock, Lake, LakeOptions};
 use eddy_query::http::{HostGuard, protect};
 use eddy_query::{Query, QueryOptions};
@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::cli::Role;
-use crate::config::{Config, resolve};
+use crate::config::Config;
 
 /// How long an orderly end may take before what isn't committed is left to be read again.
 const STOP_DEADLINE: Duration = Duration::from_secs(25);
@@ -93,7 +93,9 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
 pub(crate) async fn open_lake(config: &Config) -> Result<Lake> {
     let options = LakeOptions {
         url: config.settings.lake.url.clone(),
-        options: resolve(&config.lake_options).context("in [lake.options]")?,
+        options: config
+            .resolve(&config.lake_options)
+            .context("in [lake.options]")?,
     };
     Lake::connect(&options, Clock::system())
         .await
@@ -116,7 +118,9 @@ pub(crate) fn kafka(config: &Config) -> Result<KafkaConfig> {
 /// Names the connector and the key or reference that is wrong.
 pub(crate) fn connectors(config: &Config) -> Result<Vec<ConnectorConfig>> {
     let parsed = config.connectors.iter().map(|(name, keys)| {
-        let keys = resolve(keys).with_context(|| format!("connector `{name}`"))?;
+        // As in Connect what no provider knows stays: `${topic}` means something to a transform.
+        let keys = config.providers.resolve(keys, Unknown::Keep);
+        let keys = keys.with_context(|| format!("connector `{name}`"))?;
         ConnectorConfig::parse(name, &keys).map_err(anyhow::Error::from)
     });
     parsed.collect::<Result<_>>().context("in [connectors]")

@@ -30,5 +30,7 @@ mod readers;
 mod redaction;
 mod replay;
 mod replay_pins;
+mod routing;
 mod services;
+mod transforms;
 mod views;

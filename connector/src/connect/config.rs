@@ -16,13 +16,19 @@ use eddy_engine::write::CutPolicy;
 use fancy_regex::Regex;
 
 use crate::error::{Error, Result};
+use crate::transform::{self, Chain};
 
 mod detect;
+mod errors;
 mod partition;
+mod properties;
+mod provider;
 mod redact;
 mod rolling;
 mod upkeep;
 
+pub use errors::{DeadLetterTopic, ErrorPolicy, Tolerance};
+pub use provider::{Providers, Unknown};
 pub use upkeep::Upkeep;
 
 /// The checked configuration of one connector.
@@ -47,6 +53,10 @@ pub struct ConnectorConfig {
     /// `value.raw`: whether records keep their text (`keep`), or only what their columns don't say
     /// (`elide`).
     pub raw: Raw,
+    /// `transforms`, `predicates`: what changes records before they fill columns.
+    pub(crate) transforms: Option<Arc<Chain>>,
+    /// `errors.*`: what becomes of records that can't be decoded or transformed.
+    pub errors: ErrorPolicy,
     /// `redact.*`: what records lose before anything of them lands.
     pub redaction: Option<Arc<Redaction>>,
     /// `value.detect`: what is looked for in strings, `timestamps`, `decimals` or both.
@@ -59,6 +69,8 @@ pub struct ConnectorConfig {
     pub upkeep: Upkeep,
     /// `consumer.override.*`, without the prefix.
     pub consumer: BTreeMap<String, String>,
+    /// `producer.override.*`, without the prefix: for the dead-letter topic.
+    pub producer: BTreeMap<String, String>,
 }
 
 /// Which topics a connector records.
@@ -121,10 +133,11 @@ pub enum TopicRecreated {
 
 const RAW: [(&str, Raw); 2] = [("keep", Raw::Keep), ("elide", Raw::Elide)];
 const OVERRIDE: &str = "consumer.override.";
+const PRODUCER: &str = "producer.override.";
 const JSON_CONVERTER: &str = "org.apache.kafka.connect.json.JsonConverter";
 
 /// The keys that mean something, and those of Connect that an `EddySink` needs no more.
-const KNOWN: [&str; 20] = [
+const KNOWN: [&str; 19] = [
     "name",
     "connector.class",
     "topics",
@@ -143,7 +156,6 @@ const KNOWN: [&str; 20] = [
     "header.converter",
     "key.converter.schemas.enable",
     "value.converter.schemas.enable",
-    "errors.tolerance",
     "tasks.max.enforce",
 ];
 
@@ -158,34 +170,21 @@ impl ConnectorConfig {
         if name.is_empty() {
             return Err(Error::invalid("a connector has an empty `name`"));
         }
-        let mut consumer: BTreeMap<String, String> = map
-            .iter()
-            .filter_map(|(key, value)| Some((key.strip_prefix(OVERRIDE)?, value)))
-            .map(|(key, value)| (key.to_owned(), value.clone()))
-            .collect();
+        let mut consumer = reader.below(OVERRIDE);
         let reset = consumer.remove("auto.offset.reset");
-        let starts = [("earliest", StartAt::Earliest), ("latest", StartAt::Latest)];
-        let start = match reader.text("start") {
-            Some(_) => reader.choice("start", &starts, StartAt::Earliest)?,
-            None => match reset.as_deref().map(str::trim) {
-                None | Some("earliest") => StartAt::Earliest,
-                Some("latest") => StartAt::Latest,
-                Some(other) => {
-                    let key = format!("{OVERRIDE}auto.offset.reset");
-                    return Err(reader.wrong(&key, other, "`earliest` or `latest`"));
-                }
-            },
-        };
+        let topics = reader.topics()?;
         Ok(Self {
             name: name.to_owned(),
-            topics: reader.topics()?,
+            errors: errors::read(&reader, &topics)?,
+            topics,
             topics_dir: reader.topics_dir()?,
             tasks_max: reader.number("tasks.max", 1, 1, 1_000)?,
-            start,
+            start: reader.start(reset.as_deref())?,
             partitioning: partition::read(&reader)?,
             cut: rolling::read(&reader)?,
             converter: reader.converter(),
             raw: reader.choice("value.raw", &RAW, Raw::Keep)?,
+            transforms: Chain::read(name, map)?.map(Arc::new),
             redaction: redact::read(&reader)?,
             detect: detect::read(&reader)?,
             limits: reader.limits()?,
@@ -207,6 +206,7 @@ impl ConnectorConfig {
             },
             upkeep: upkeep::read(&reader)?,
             consumer,
+            producer: reader.below(PRODUCER),
         })
     }
 
@@ -232,12 +232,17 @@ fn is_known(key: &str) -> bool {
     let listed = [
         &KNOWN[..],
         &detect::KNOWN,
+        &errors::KNOWN,
         &partition::KNOWN,
         &redact::KNOWN,
         &rolling::KNOWN,
         &upkeep::KNOWN,
     ];
-    listed.iter().any(|keys| keys.contains(&key)) || key.starts_with(OVERRIDE)
+    listed.iter().any(|keys| keys.contains(&key))
+        || [OVERRIDE, PRODUCER]
+            .iter()
+            .any(|prefix| key.starts_with(prefix))
+        || transform::is_key(key)
 }
 
 struct Reader<'a> {
@@ -251,6 +256,30 @@ impl Reader<'_> {
             .get(key)
             .map(|value| value.trim())
             .filter(|value| !value.is_empty())
+    }
+
+    /// The keys that begin with `prefix`, without it.
+    fn below(&self, prefix: &str) -> BTreeMap<String, String> {
+        let keys = self.map.iter();
+        keys.filter_map(|(key, value)| Some((key.strip_prefix(prefix)?, value)))
+            .map(|(key, value)| (key.to_owned(), value.clone()))
+            .collect()
+    }
+
+    /// `start`, else what the consumer's own key says.
+    fn start(&self, reset: Option<&str>) -> Result<StartAt> {
+        let starts = [("earliest", StartAt::Earliest), ("latest", StartAt::Latest)];
+        if self.text("start").is_some() {
+            return self.choice("start", &starts, StartAt::Earliest);
+        }
+        match reset.map(str::trim) {
+            None | Some("earliest") => Ok(StartAt::Earliest),
+            Some("latest") => Ok(StartAt::Latest),
+            Some(other) => {
+                let key = format!("{OVERRIDE}auto.offset.reset");
+                Err(self.wrong(&key, other, "`earliest` or `latest`"))
+            }
+        }
     }
 
     fn converter(&self) -> Converter {
@@ -351,7 +380,7 @@ impl Reader<'_> {
     }
 }
 
-fn check_topic(topic: &str) -> Result<(), &'static str> {
+pub(crate) fn check_topic(topic: &str) -> Result<(), &'static str> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if topic.len() > 249 || topic == "." || topic == ".." || !topic.chars().all(legal) {
         return Err("up to 249 letters, digits, `.`, `_` and `-` each");

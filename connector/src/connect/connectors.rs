@@ -14,7 +14,9 @@ use crate::connect::system;
 use crate::connect::upkeep::Upkeep;
 use crate::error::{Error, Result};
 use crate::kafka::{Admin, KafkaConfig};
-use crate::sink::{Asked, ConnectorStatus, Discovery, TaskHandle, TaskSettings, TopicBoard};
+use crate::sink::{
+    Asked, ConnectorStatus, Discovery, Refusal, TaskHandle, TaskSettings, TopicBoard,
+};
 
 /// What the connectors of one process share.
 #[derive(Debug, Clone)]
@@ -82,6 +84,7 @@ impl Connectors {
                 return Err(Error::invalid(message));
             }
             let config = Arc::new(config);
+            let producer = kafka.overlay(&config.producer);
             let kafka = kafka.overlay(&config.consumer);
             let board = Arc::new(TopicBoard::default());
             let admin = Admin::new(&kafka, lake.clock().clone())?;
@@ -93,12 +96,14 @@ impl Connectors {
                     task,
                     config: Arc::clone(&config),
                     kafka: kafka.clone(),
+                    producer: producer.clone(),
                     lake: lake.clone(),
                     budget: Arc::clone(&budget),
                     board: Arc::clone(&board),
                     asked: Arc::clone(&asked),
                     worker_id: options.worker_id.clone(),
                     queue_bytes: memory.queue,
+                    refusal: Refusal::default(),
                 })?);
             }
             started.running.push(Running {

@@ -7,7 +7,9 @@ mod settled;
 mod system;
 mod upkeep;
 
+pub(crate) use config::check_topic;
 pub use config::{
-    ConnectorConfig, Policies, PositionReset, StartAt, TopicRecreated, Topics, Upkeep,
+    ConnectorConfig, DeadLetterTopic, ErrorPolicy, Policies, PositionReset, Providers, StartAt,
+    Tolerance, TopicRecreated, Topics, Unknown, Upkeep,
 };
 pub use connectors::{Connectors, WorkerOptions};

@@ -154,11 +154,12 @@ impl Rounds {
     }
 }
 
-/// The topics whose partition 0 one of `tasks` reads.
+/// The topics whose partition 0 one of `tasks` reads, and the tables that their records are sent
+/// to.
 fn owned(tasks: &[TaskHandle]) -> Vec<String> {
     let partitions = tasks.iter().flat_map(|task| task.status().partitions);
     partitions
         .filter(|partition| partition.partition == 0 && partition.state == PartitionState::Running)
-        .map(|partition| partition.topic)
+        .flat_map(|partition| std::iter::once(partition.topic).chain(partition.others))
         .collect()
 }

@@ -15,18 +15,22 @@ use crate::sink::asked::Asked;
 use crate::sink::discovery::{StopFlag, TopicBoard};
 use crate::sink::run::Run;
 use crate::sink::status::{TaskState, TaskStatus};
+use crate::sink::way::Refusal;
 
 /// What a task is made of.
 pub(crate) struct TaskSettings {
     pub(crate) task: usize,
     pub(crate) config: Arc<ConnectorConfig>,
     pub(crate) kafka: KafkaConfig,
+    /// For the dead-letter topic.
+    pub(crate) producer: KafkaConfig,
     pub(crate) lake: Lake,
     pub(crate) budget: Arc<Budget>,
     pub(crate) board: Arc<TopicBoard>,
     pub(crate) asked: Arc<Asked>,
     pub(crate) worker_id: String,
     pub(crate) queue_bytes: usize,
+    pub(crate) refusal: Refusal,
 }
 
 /// A task's status, written by the task and read by others.

@@ -5,6 +5,7 @@
 //! <lake>/<topics.dir>/<topic>/<partition, such as dt=2026-11-23>/<uuid>.parquet
 //! <lake>/_eddy/uploads/<commit id>.json
 //! <lake>/_eddy/retired/<topics.dir>/<topic>/<commit id>.json
+//! <lake>/_eddy/filtered/<topics.dir>/<topic>/<commit id>.json
 //! <lake>/_eddy/filters/<topics.dir>/<topic>/<pack id>.filters
 //! <lake>/_eddy/pins/<topics.dir>/<topic>/<pin id>.json
 //! <lake>/_eddy/<register>/00000000000000000003.json
@@ -20,6 +21,7 @@ pub(crate) use escape::{escape, unescape};
 pub use partition::data_file;
 pub(crate) use partition::{partition_folder, partition_value};
 pub(crate) use state::{filter_pack, filter_pack_id, filter_packs};
+pub(crate) use state::{filtered_object, filtered_objects};
 pub(crate) use state::{pin, pins, retired_object, retired_objects};
 pub(crate) use table::LogFile;
 pub use table::TablePath;

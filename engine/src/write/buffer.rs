@@ -31,6 +31,8 @@ pub(super) struct Owned {
     pub(super) leader_epoch: Option<i32>,
     /// The record time since the last cut.
     pub(super) span: Span,
+    /// What a filter passed over since the last cut: half-open ranges in order.
+    pub(super) filtered: Vec<(i64, i64)>,
     /// The offset after the last row taken.
     rows_end: i64,
     /// After a rewind: rows below this offset were dropped and must come again, so whatever comes
@@ -48,6 +50,7 @@ impl Owned {
             next: position.offset,
             leader_epoch: position.leader_epoch,
             span: Span::default(),
+            filtered: Vec::new(),
             rows_end: position.offset,
             expected_below: None,
         }
@@ -78,6 +81,21 @@ impl Owned {
         self.next = offset.saturating_add(1);
         self.rows_end = self.next;
         Ok(())
+    }
+
+    /// Passes over the record at `offset`; answers whether that began another range.
+    pub(super) fn filter(&mut self, partition: i32, offset: i64) -> Result<bool> {
+        self.take(partition, offset)?;
+        match self.filtered.last_mut() {
+            Some((_, end)) if *end == offset => {
+                *end = self.next;
+                Ok(false)
+            }
+            _ => {
+                self.filtered.push((offset, self.next));
+                Ok(true)
+            }
+        }
     }
 
     /// Moves past offsets that hold no record (P4).

@@ -26,7 +26,9 @@ use crate::fault;
 use crate::lake::Lake;
 use crate::partition::Placement;
 use crate::path::TablePath;
+use crate::read::filtered;
 use crate::read::live::LiveBatch;
+use crate::record::TopicId;
 use crate::schema::Detect;
 use crate::write::options::{Retry, Stall};
 use crate::write::upload::forget_journals;
@@ -39,6 +41,9 @@ pub(super) struct Plan {
     /// The partitions of the rows, for each batch of `live` in order.
     pub(super) placements: Vec<Placement>,
     pub(super) moves: Vec<Move>,
+    pub(super) topic_id: TopicId,
+    /// What filters passed over, by partition.
+    pub(super) filtered: Vec<(i32, Vec<(i64, i64)>)>,
     pub(super) raw: Raw,
     pub(super) detect: Detect,
     pub(super) retry: Retry,
@@ -151,6 +156,19 @@ impl Run {
 
     fn commit(&mut self) -> Result<u64> {
         let files = self.write_files()?;
+        if !self.plan.filtered.is_empty() {
+            self.until_settled("record what was filtered", |run| {
+                let Plan {
+                    id,
+                    table,
+                    topic_id,
+                    filtered,
+                    ..
+                } = &run.plan;
+                filtered::record(&run.lake, table, *id, topic_id, filtered)
+            })?;
+            fault::point("after_filtered");
+        }
         let cut = Cut {
             id: self.plan.id,
             files,

@@ -18,6 +18,27 @@ impl TableWriter {
         self.append_payload(record, Payload::Original)
     }
 
+    /// Passes over a record that a filter takes out: it is no row, and the commit that moves past
+    /// it says why (E1).
+    ///
+    /// # Errors
+    /// As [`TableWriter::append_payload`].
+    pub fn filter(&mut self, partition: i32, offset: i64) -> Result<()> {
+        self.check_good()?;
+        let owned = owned_mut(&mut self.owned, partition)?;
+        if owned.filter(partition, offset)? {
+            // Ranges are memory that only a cut gives back.
+            self.buffer.bytes += size_of::<(i64, i64)>();
+        }
+        self.note_progress();
+        Ok(())
+    }
+
+    /// The next offset that a partition expects; `None` when it isn't assigned.
+    pub fn next_offset(&self, partition: i32) -> Option<i64> {
+        self.owned.get(&partition).map(|owned| owned.next)
+    }
+
     /// Takes decoded records: a row of `batch` is the payload of the record in its place, a column
     /// is a key. Answers how many were not taken, because their partition is not assigned or their
     /// offset is that of a late record of an earlier assignment: nothing is lost by that, do not

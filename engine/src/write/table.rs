@@ -189,6 +189,7 @@ impl TableWriter {
         }
         let log = self.take_log()?;
         let buffer = self.buffer.take();
+        let filtered = self.take_filtered();
         let (moves, flight_moves) = self.plan_moves();
         // What the commit encodes comes on top of the rows, which stay readable until it lands.
         let encoded = buffer.bytes / ENCODED_PART + self.options.raw.shapes_bytes(buffer.bytes);
@@ -201,6 +202,8 @@ impl TableWriter {
             live: buffer.batches,
             placements: buffer.placements,
             moves,
+            topic_id: self.options.topic_id.clone(),
+            filtered,
             raw: self.options.raw,
             detect: self.options.detect,
             retry: self.options.retry,

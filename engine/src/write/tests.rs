@@ -10,6 +10,7 @@ mod any_json;
 mod chaos;
 mod columns;
 mod fences;
+mod filtered;
 mod json_test_suite;
 mod live;
 mod partitions;

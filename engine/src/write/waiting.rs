@@ -50,6 +50,15 @@ impl TableWriter {
         paused
     }
 
+    /// What filters passed over, for the cut that is about to be made.
+    pub(super) fn take_filtered(&mut self) -> Vec<(i32, Vec<(i64, i64)>)> {
+        let partitions = self.owned.iter_mut();
+        let filtered = partitions.filter(|(_, owned)| !owned.filtered.is_empty());
+        filtered
+            .map(|(partition, owned)| (*partition, std::mem::take(&mut owned.filtered)))
+            .collect()
+    }
+
     /// The clock of the next cut starts with the first row or progress.
     pub(super) fn note_progress(&mut self) {
         if self.buffer.since.is_none() {
