@@ -328,7 +328,7 @@ mod tests {
 
     #[test]
     fn providers_have_connects_keys_and_limit_what_is_read() {
-        let class = "org.apache.kafka.common.config.provider.EnvVarConfigProvider";
+        let class = "EnvVarConfigProvider";
         let config = parse(&format!(
             "[lake]\nurl = \"file:///x\"\n[providers]\n\"config.providers\" = \"env\"\n\
              \"config.providers.env.class\" = \"{class}\"\n\

@@ -7,7 +7,7 @@
 //!   run (the loop) -> rebalance (assign, revoke) -> start (where a partition begins)
 //!                  -> cut (live rows, commits, the group's offsets, the end)
 //!                  -> take (a record to its writer) -> way (transforms, errors policy)
-//!                                                        decode   errant   dead_letters
+//!                                                    schemaless   errant   dead_letters
 //!   topic (its tables and partitions) -> tables (one writer to the task) -> routed   routes
 //!   errors   lost
 //!   discovery (which topics)   orphans (partitions without a reader)   status   asked (commits)
@@ -30,7 +30,6 @@
 mod asked;
 mod cut;
 mod dead_letters;
-mod decode;
 mod discovery;
 mod errant;
 mod errors;
@@ -41,6 +40,7 @@ mod report;
 mod routed;
 mod routes;
 mod run;
+mod schemaless;
 mod start;
 mod status;
 mod tables;

@@ -142,6 +142,8 @@ impl Routing {
                 }
             }
         }
+        // Those of other tasks' partitions were only asked how far they are.
+        self.tables.retain(|_, routed| !routed.floors.is_empty());
         Ok(())
     }
 

@@ -9,8 +9,8 @@ use eddy_engine::{Record, Value};
 use crate::connect::{Tolerance, check_topic};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sink::dead_letters::DeadLetters;
-use crate::sink::decode;
 use crate::sink::errant::{Errant, Stage};
+use crate::sink::schemaless;
 use crate::sink::tables::Tables;
 use crate::sink::task::TaskSettings;
 
@@ -114,13 +114,13 @@ impl<'a> Way<'a> {
     fn transformed(&self, topic: &str, record: &Record<'_>) -> Result<Outcome, Errant> {
         let config = &self.settings.config;
         let Some(chain) = &config.transforms else {
-            return decode::value(record.value, config.converter).map(|_| Outcome::Original);
+            return schemaless::value(record.value, config.converter).map(|_| Outcome::Original);
         };
-        let decoded = decode::decode(topic, record, config.converter)?;
+        let decoded = schemaless::decode(topic, record, config.converter)?;
         let made = chain.apply(decoded).map_err(Errant::from)?;
         Ok(made.map_or(Outcome::Filtered, |made| Outcome::Changed {
             table: made.topic,
-            value: decode::landing(made.value),
+            value: schemaless::landing(made.value),
         }))
     }
 
