@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::harness::kafka::{Produce, Stored, Topic};
 use crate::harness::lake::TestLake;
-use crate::harness::process::{Eddy, Start};
+use crate::harness::process::{Eddy, Start, eddy};
 use crate::harness::unique;
 use crate::harness::wait::{PATIENCE, wait_equal, wait_for};
 use crate::proof::{verified, wait_committed};
@@ -313,4 +313,28 @@ fn a_task_without_tolerance_fails_behind_the_good_records_and_says_why() {
         "told of once, however often the task tries again"
     );
     verified(&eddy, &topic);
+}
+
+#[test]
+fn the_readmes_example_is_right() {
+    let readme = include_str!("../../README.md");
+    let (_, section) = readme.split_once("\n## Transforms\n").expect("the section");
+    let lines = section
+        .lines()
+        .skip_while(|line| !line.starts_with("    ["));
+    let example: Vec<&str> = lines.take_while(|line| line.starts_with("    ")).collect();
+    assert!(example.len() > 10, "{example:?}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("eddy.toml");
+    let lake = folder.path().join("lake");
+    let text = format!(
+        "[lake]\nurl = \"file://{}\"\n[kafka]\n\"bootstrap.servers\" = \"127.0.0.1:9092\"\n{}\n",
+        lake.display(),
+        example.join("\n")
+    );
+    std::fs::write(&file, text).expect("a file");
+    let checked = eddy(&["config", "check", &file.display().to_string()]);
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success(), "{said}");
+    assert!(!said.contains("unknown keys"), "{said}");
 }

@@ -30,10 +30,14 @@ fn table_of(partition: i32, offset: i64) -> Option<&'static str> {
 
 /// A lake on disk, and what keeps it there. Tests run on their own thread, as a task does.
 fn lake() -> (Lake, (tempfile::TempDir, tokio::runtime::Runtime)) {
+    lake_at(Clock::system())
+}
+
+fn lake_at(clock: Clock) -> (Lake, (tempfile::TempDir, tokio::runtime::Runtime)) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let guard = runtime.enter();
-    let lake = disk_lake(folder.path(), Clock::system());
+    let lake = disk_lake(folder.path(), clock);
     drop(guard);
     (lake, (folder, runtime))
 }
@@ -214,4 +218,44 @@ fn p19_other_transforms_are_taken_only_when_all_tables_are_equally_far() {
     );
     tables.close(PATIENCE).unwrap();
     assert_eq!(held(&lake), expected(8));
+}
+
+#[test]
+fn p19_a_table_that_gets_nothing_for_long_is_let_go_and_taken_up_again_where_things_are() {
+    let clock = Clock::manual(1_795_428_000_000_000);
+    let (lake, _kept) = lake_at(clock.clone());
+    let mut tables = open(&lake, Some("a"));
+    let mut next = start(&mut tables);
+    feed(&mut tables, &mut next, 8);
+    commit(&mut tables);
+    assert_eq!(tables.others().count(), 2);
+    clock.advance(Duration::from_mins(11));
+    for _ in 0..3 {
+        commit(&mut tables);
+        assert!(tables.poll().unwrap().is_empty());
+    }
+    assert_eq!(tables.others().count(), 0);
+    drop(tables);
+
+    let mut tables = open(&lake, Some("a"));
+    let mut next = start(&mut tables);
+    assert_eq!(next, BTreeMap::from([(0, 8), (1, 8)]));
+    feed(&mut tables, &mut next, 8);
+    // The process dies before anything of it is committed.
+    drop(tables);
+    let mut tables = open(&lake, Some("a"));
+    let mut next = start(&mut tables);
+    assert_eq!(next, BTreeMap::from([(0, 8), (1, 8)]));
+    feed(&mut tables, &mut next, 8);
+    tables.close(PATIENCE).unwrap();
+    assert_eq!(held(&lake), expected(16));
+}
+
+/// Commits everything in every table, as the task does.
+fn commit(tables: &mut Tables) {
+    tables.cut().unwrap();
+    while tables.in_flight() {
+        tables.poll().unwrap();
+        std::thread::yield_now();
+    }
 }
