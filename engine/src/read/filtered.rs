@@ -39,15 +39,12 @@ pub async fn filtered(
         .filter_map(|version| version.timestamp_ms)
         .min();
     let mut found = FilteredRanges::new();
-    for (id, record) in records(lake, table).await? {
-        let before = !complete && oldest_ms.is_some_and(|oldest| record.at_us / 1_000 < oldest);
-        if !before && !landed.contains(&id) {
-            continue;
-        }
-        for partition in record.partitions {
-            let ranges = partition.ranges();
-            let key = (TopicId::new(partition.topic_id), partition.partition);
-            found.entry(key).or_default().extend(ranges);
+    for one in kept(lake, table).await? {
+        let before = !complete && oldest_ms.is_some_and(|oldest| one.at_us / 1_000 < oldest);
+        if one.landed || before || landed.contains(&one.id) {
+            for (key, ranges) in one.ranges {
+                found.entry(key).or_default().extend(ranges);
+            }
         }
     }
     found.values_mut().for_each(join);
@@ -70,9 +67,52 @@ pub(crate) fn record(
         .map(|(partition, ranges)| Partition::new(topic_id.as_str(), *partition, ranges));
     let record = Record {
         at_us: lake.clock().now_us(),
+        landed: false,
         partitions: partitions.collect(),
     };
-    let text = serde_json::to_vec(&record)
+    put(lake, table, id, &record)
+}
+
+/// Records in one what several records say, whose commits have landed.
+///
+/// # Errors
+/// `Unavailable`.
+pub(crate) fn record_landed(lake: &Lake, table: &TablePath, settled: &[Kept]) -> Result<()> {
+    let mut all = FilteredRanges::new();
+    for (key, ranges) in settled.iter().flat_map(|one| &one.ranges) {
+        all.entry(key.clone()).or_default().extend(ranges);
+    }
+    all.values_mut().for_each(join);
+    let partitions = all.iter().map(|((topic_id, partition), ranges)| {
+        Partition::new(topic_id.as_str(), *partition, ranges)
+    });
+    let record = Record {
+        at_us: lake.clock().now_us(),
+        landed: true,
+        partitions: partitions.collect(),
+    };
+    put(lake, table, lake.clock().new_id(), &record)
+}
+
+/// Takes records back whose ranges another has, or whose commits never landed.
+///
+/// # Errors
+/// `Unavailable`.
+pub(crate) fn remove(lake: &Lake, table: &TablePath, ids: &[Uuid]) -> Result<()> {
+    for id in ids {
+        let store = lake.store().clone();
+        let path = filtered_object(lake.root(), table, *id);
+        match lake.wait(async move { store.delete(&path).await })? {
+            // Another keeper was quicker.
+            Ok(()) | Err(StoreError::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn put(lake: &Lake, table: &TablePath, id: Uuid, record: &Record) -> Result<()> {
+    let text = serde_json::to_vec(record)
         .map_err(|error| Error::internal("a record can't be written").with_source(error))?;
     let store = lake.store().clone();
     let path = filtered_object(lake.root(), table, id);
@@ -86,26 +126,74 @@ pub(crate) fn record(
     }
 }
 
-async fn records(lake: &Lake, table: &TablePath) -> Result<Vec<(Uuid, Record)>> {
+/// One record, as it is kept.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// Its commit's, or its own where it stands for several.
+    pub(crate) id: Uuid,
+    pub(crate) at_us: i64,
+    /// It stands for commits that have landed.
+    pub(crate) landed: bool,
+    ranges: FilteredRanges,
+}
+
+/// How often the records are listed anew because one went before it was read.
+const LOOKS: u32 = 5;
+
+/// Every record of the table.
+///
+/// # Errors
+/// `Unavailable`; `Data` for one that can't be read.
+pub(crate) async fn kept(lake: &Lake, table: &TablePath) -> Result<Vec<Kept>> {
+    for _ in 0..LOOKS {
+        if let Some(kept) = look(lake, table).await? {
+            return Ok(kept);
+        }
+    }
+    Err(Error::unavailable(
+        "the records of what was filtered change all the while; call again",
+    ))
+}
+
+async fn look(lake: &Lake, table: &TablePath) -> Result<Option<Vec<Kept>>> {
     let folder = filtered_objects(lake.root(), table);
     let objects: Vec<_> = lake.store().list(Some(&folder)).try_collect().await?;
-    let mut records = Vec::new();
+    let mut kept = Vec::with_capacity(objects.len());
     for object in objects {
         let broken = || Error::data(format!("`{}` can't be read", object.location));
         let name = object.location.filename();
         let id = name.and_then(|name| name.strip_suffix(".json")?.parse().ok());
         let id = id.ok_or_else(broken)?;
-        let bytes = lake.store().get(&object.location).await?.bytes().await?;
-        let record = serde_json::from_slice(&bytes);
-        records.push((id, record.map_err(|error| broken().with_source(error))?));
+        let bytes = match lake.store().get(&object.location).await {
+            Ok(found) => found.bytes().await?,
+            // One that stands for it and others was made, and this one went.
+            Err(StoreError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let record: Record =
+            serde_json::from_slice(&bytes).map_err(|error| broken().with_source(error))?;
+        let ranges = record.partitions.into_iter().map(|partition| {
+            let ranges = partition.ranges();
+            let key = (TopicId::new(partition.topic_id), partition.partition);
+            (key, ranges)
+        });
+        kept.push(Kept {
+            id,
+            at_us: record.at_us,
+            landed: record.landed,
+            ranges: ranges.collect(),
+        });
     }
-    Ok(records)
+    Ok(Some(kept))
 }
 
 /// What one commit passed over.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     at_us: i64,
+    /// It stands for several, whose commits have landed.
+    #[serde(default)]
+    landed: bool,
     partitions: Vec<Partition>,
 }
 

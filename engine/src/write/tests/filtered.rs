@@ -1,7 +1,11 @@
 //! Records that a filter takes out: no rows, and explained.
 
+use std::sync::atomic::AtomicBool;
+
 use super::*;
+use crate::budget::Budget;
 use crate::commit::TableLog;
+use crate::maintain::{Keeper, Policy};
 use crate::read::filtered;
 
 fn passed(world: &World) -> Vec<(i64, i64)> {
@@ -89,4 +93,41 @@ fn e5_a_rewind_forgets_what_was_filtered_beyond_it() {
     }
     writer.close(DEADLINE).unwrap();
     assert_eq!(passed(&world), []);
+}
+
+#[test]
+fn many_records_of_what_was_filtered_become_one_that_says_the_same() {
+    let world = World::on_disk();
+    let mut writer = world.writer();
+    writer.assign(&[(0, Start::at(0))]).unwrap();
+    let mut expected = Vec::new();
+    for cut in 0..70 {
+        writer.append(&record(2 * cut)).unwrap();
+        writer.filter(0, 2 * cut + 1).unwrap();
+        expected.push((2 * cut + 1, 2 * cut + 2));
+        assert!(writer.cut().unwrap());
+        writer.wait_cut(DEADLINE).unwrap();
+    }
+    let objects = || {
+        let (lake, table) = (world.lake.clone(), world.table());
+        let kept = async move { crate::read::filtered::kept(&lake, &table).await };
+        world.lake.wait(kept).unwrap().unwrap().len()
+    };
+    assert_eq!(objects(), 70);
+    let mut keeper = Keeper::new(&world.lake, &Budget::unlimited());
+    let policy = Policy::default();
+    keeper
+        .pass(&world.table(), &policy, &AtomicBool::new(false))
+        .unwrap();
+    assert_eq!(objects(), 1);
+    assert_eq!(passed(&world), expected);
+    // It stands for itself, whatever of the log is left.
+    let (lake, table) = (world.lake.clone(), world.table());
+    let alone = world
+        .lake
+        .wait(async move { filtered(&lake, &table, &[]).await });
+    assert_eq!(
+        alone.unwrap().unwrap().remove(&(topic(), 0)),
+        Some(expected)
+    );
 }
