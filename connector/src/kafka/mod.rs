@@ -6,6 +6,7 @@
 
 mod admin;
 mod client;
+mod compacted;
 mod config;
 mod consumer;
 mod embedded;
@@ -18,6 +19,7 @@ mod range;
 
 pub use crate::error::{Error, ErrorKind};
 pub use admin::{Admin, TopicDescription, Watermarks};
+pub(crate) use compacted::{make_compacted, read_all};
 pub use config::KafkaConfig;
 pub(crate) use consumer::{Consumer, ConsumerSettings, Seat};
 pub use embedded::EmbeddedBroker;
