@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::harness::kafka::Topic;
 use crate::harness::lake::TestLake;
 use crate::harness::process::{Eddy, Start};
+use crate::harness::python;
 use crate::harness::services::services;
 use crate::harness::wait::{PATIENCE, poll, wait_until};
 use crate::harness::{block_on, unique};
@@ -23,6 +24,8 @@ fn every_request_of_the_fixtures_is_answered_as_they_say() {
     let lake = TestLake::local();
     let topic = Topic::create("rest", 2);
     let eddy = Start::on(&lake).connect().ready();
+    // Once it answers this, it knows what should run.
+    assert_eq!(ask(&eddy, "GET", "/connectors", None).1, json!([]));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/connect");
     let mut wrong = Vec::new();
     let mut steps = 0;
@@ -115,9 +118,6 @@ fn connectors_of_the_configuration_file_are_only_shown() {
         .connect()
         .connector("mine", &settings)
         .ready();
-    wait_until(PATIENCE, "the worker answers", || {
-        ask(&eddy, "GET", "/health", None).0 == 200
-    });
     assert_eq!(ask(&eddy, "GET", "/connectors", None).1, json!(["mine"]));
     assert_eq!(state(&eddy, "mine"), "RUNNING");
     for (method, path) in [
@@ -135,6 +135,21 @@ fn connectors_of_the_configuration_file_are_only_shown() {
         let message = answer["message"].as_str().unwrap_or_default();
         assert!(message.contains("configuration file"), "{message}");
     }
+}
+
+#[test]
+fn kafka_connect_py_drives_a_whole_life() {
+    let lake = TestLake::local();
+    let topic = Topic::create("rest", 2);
+    let eddy = Start::on(&lake).connect().ready();
+    assert_eq!(ask(&eddy, "GET", "/connectors", None).1, json!([]));
+    let config = json!({"connector.class": "EddySink", "topics": topic.name, "tasks.max": "1"});
+    let given = json!({"url": eddy.connect_url(), "name": unique("c"), "config": config});
+    let told = python::run("connect_life.py", &given);
+    assert_eq!(told["version"], "4.3.1");
+    assert_eq!((&told["errors"], &told["tasks"]), (&json!(0), &json!(1)));
+    assert_eq!(told["config"]["topics"], topic.name);
+    assert_eq!(told["left"], json!([]));
 }
 
 #[test]

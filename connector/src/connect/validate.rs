@@ -97,7 +97,7 @@ fn given<'a>(posted: &'a Posted, key: &str) -> Given<'a> {
 /// The words of a key that takes only some.
 fn recommended(key: &Key) -> Vec<String> {
     match &key.rule {
-        def::Rule::In(words) | def::Rule::InAnyCase(words) => {
+        def::Rule::In(words) | def::Rule::InAnyCase(words) | def::Rule::Class(words) => {
             words.iter().map(|word| (*word).to_owned()).collect()
         }
         _ => Vec::new(),
@@ -125,8 +125,12 @@ fn as_a_whole(infos: &mut Infos, class: &Class, posted: &Posted) {
     if let Err(error) = ConnectorConfig::check(&name, &texts) {
         let why = error.to_string();
         let speaks_of = |key: &&Key| why.contains(&format!("`{}`", key.name));
-        let key = class.keys.iter().chain(def::sink_keys()).find(speaks_of);
-        infos.blame(key.map_or("connector.class", |key| key.name), why);
+        if let Some(key) = class.keys.iter().find(speaks_of) {
+            infos.blame(key.name, why);
+        } else if !def::sink_keys().iter().any(|key| speaks_of(&key)) {
+            infos.blame("connector.class", why);
+        }
+        // What Connect lets pass of the keys that every sink has, the connector says as it starts.
     }
 }
 

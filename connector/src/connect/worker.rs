@@ -33,8 +33,9 @@ pub(super) use views::{ConnectorView, TaskView};
 
 /// How long a task may take to commit what it has when it is told to end.
 const STOP: Duration = Duration::from_secs(25);
-/// Between two attempts to open the log.
-const AGAIN: Duration = Duration::from_secs(2);
+/// Between two attempts to open the log at first; doubled while it can't be.
+const AGAIN_LEAST: Duration = Duration::from_secs(1);
+const AGAIN_MOST: Duration = Duration::from_secs(30);
 /// Orders that wait; whoever gives one more waits.
 const ORDERS: usize = 4_096;
 
@@ -198,6 +199,7 @@ impl Inner {
     /// Opens the log, however long the broker is away; answers who asked for the end meanwhile.
     fn open(&self, place: &Place, orders: &Receiver<Order>) -> Option<SyncSender<()>> {
         let clock = self.connectors.lake.clock().clone();
+        let mut again = AGAIN_LEAST;
         loop {
             match Log::open(place, &clock) {
                 Ok((log, entries)) => {
@@ -209,9 +211,9 @@ impl Inner {
                 }
                 Err(error) => tracing::warn!(%error, "what connectors should run isn't known yet"),
             }
-            match orders.recv_timeout(AGAIN) {
+            match orders.recv_timeout(again) {
                 Ok(Order::End(end)) => return Some(end),
-                Ok(_) | Err(_) => {}
+                Ok(_) | Err(_) => again = (again * 2).min(AGAIN_MOST),
             }
         }
     }

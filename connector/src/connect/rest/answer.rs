@@ -3,7 +3,8 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::error::{Error, ErrorKind};
 
@@ -11,7 +12,8 @@ use crate::error::{Error, ErrorKind};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Answer {
     pub(super) status: u16,
-    pub(super) body: Option<Value>,
+    /// JSON text.
+    pub(super) body: Option<String>,
     location: Option<String>,
     allow: Option<&'static str>,
 }
@@ -21,17 +23,18 @@ pub(super) type Handled = Result<Answer, Answer>;
 
 impl Answer {
     /// JSON.
-    pub(super) fn json(status: u16, body: Value) -> Self {
+    pub(super) fn json(status: u16, body: impl Serialize) -> Self {
         Self {
             status,
-            body: Some(body),
+            // Maps of texts, which is all that there is, can't fail.
+            body: Some(serde_json::to_string(&body).unwrap_or_default()),
             location: None,
             allow: None,
         }
     }
 
     /// 200 with JSON.
-    pub(super) fn ok(body: Value) -> Self {
+    pub(super) fn ok(body: impl Serialize) -> Self {
         Self::json(200, body)
     }
 
@@ -69,8 +72,8 @@ impl Answer {
 
     /// What is sent.
     pub(super) fn response(self) -> Response {
-        let (kind, body) = match (&self.body, self.allow) {
-            (Some(body), _) => (Some("application/json"), Body::from(body.to_string())),
+        let (kind, body) = match (self.body, self.allow) {
+            (Some(body), _) => (Some("application/json"), Body::from(body)),
             (None, Some(allowed)) => (Some("text/plain"), Body::from(allowed)),
             (None, None) => (None, Body::empty()),
         };

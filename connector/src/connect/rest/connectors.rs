@@ -71,7 +71,7 @@ impl Api {
             }
             expanded.insert(name, about.into());
         }
-        Answer::ok(expanded.into())
+        Answer::ok(expanded)
     }
 
     pub(super) fn info(&self, name: &str) -> Handled {
@@ -96,7 +96,7 @@ impl Api {
         let tasks: Vec<Value> = (0..self.worker.task_count(name))
             .map(|task| json!({"id": {"connector": name, "task": task}, "config": config}))
             .collect();
-        Ok(Answer::ok(tasks.into()))
+        Ok(Answer::ok(tasks))
     }
 
     pub(super) fn task_status(&self, name: &str, task: i32) -> Handled {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::answer::{Answer, Handled};
 use super::body;
@@ -21,10 +21,12 @@ struct Inner {
     apply: Box<dyn Fn(&str) + Send + Sync>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize)]
 struct Level {
+    #[serde(rename = "level")]
     word: &'static str,
     /// Milliseconds since the Unix epoch; none while nobody set it.
+    #[serde(rename = "last_modified")]
     modified_ms: Option<i64>,
 }
 
@@ -116,19 +118,13 @@ impl fmt::Debug for Loggers {
 
 impl Api {
     pub(super) fn loggers(&self) -> Answer {
-        let levels = self.options.loggers.lock();
-        let all = levels
-            .iter()
-            .map(|(name, level)| (name.clone(), told(*level)));
-        Answer::ok(Value::Object(all.collect()))
+        Answer::ok(&*self.options.loggers.lock())
     }
 
     pub(super) fn logger(&self, name: &str) -> Handled {
         let level = self.options.loggers.get(name);
         let unknown = || Answer::error(404, format!("Logger {name} not found."));
-        level
-            .map(|level| Answer::ok(told(level)))
-            .ok_or_else(unknown)
+        level.map(Answer::ok).ok_or_else(unknown)
     }
 
     pub(super) fn set_logger(&self, name: &str, call: &Call) -> Handled {
@@ -152,12 +148,8 @@ impl Api {
         if scope.eq_ignore_ascii_case("cluster") {
             return Ok(Answer::empty(204));
         }
-        Ok(Answer::ok(json!(changed)))
+        Ok(Answer::ok(changed))
     }
-}
-
-fn told(level: Level) -> Value {
-    json!({"level": level.word, "last_modified": level.modified_ms})
 }
 
 fn directive(word: &str) -> &'static str {

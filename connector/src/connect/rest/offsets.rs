@@ -243,7 +243,7 @@ mod tests {
             let json =
                 format!("{{\"offsets\":[{{\"partition\":{partition},\"offset\":{offset}}}]}}");
             let answer = read(&json).unwrap_err();
-            let text = answer.body.unwrap().to_string();
+            let text = answer.body.unwrap();
             assert_eq!(answer.status, status, "{json}");
             assert!(text.contains(wanted), "{wanted}: {text}");
         }

@@ -36,7 +36,7 @@ impl Api {
                 }));
             }
         }
-        Answer::ok(plugins.into())
+        Answer::ok(plugins)
     }
 
     pub(super) fn plugin_config(&self, plugin: &str, call: &Call) -> Handled {
@@ -53,7 +53,7 @@ impl Api {
                 info
             }));
         }
-        Ok(Answer::ok(keys.into()))
+        Ok(Answer::ok(keys))
     }
 
     pub(super) fn validate(&self, plugin: &str, call: &Call) -> Handled {
@@ -71,6 +71,7 @@ impl Api {
             let caught = "org.apache.kafka.connect.runtime.rest.errors.BadRequestException";
             Answer::error(500, format!("{caught}: {why}"))
         })?;
+        check_range(posted.get("connector.plugin.version"))?;
         let infos = validate::validate(class, &posted, &self.defaults);
         Ok(Answer::ok(infos.json()))
     }
@@ -82,6 +83,21 @@ fn short(class: &str) -> &str {
         .strip_suffix("Connector")
         .filter(|short| !short.is_empty())
         .unwrap_or(class)
+}
+
+/// A version, or a range of versions in brackets that close.
+fn check_range(version: Option<&Option<String>>) -> Result<(), Answer> {
+    let Some(Some(version)) = version else {
+        return Ok(());
+    };
+    let (opens, closes) = (
+        version.starts_with(['[', '(']),
+        version.ends_with([']', ')']),
+    );
+    if opens == closes {
+        return Ok(());
+    }
+    Err(Answer::error(500, format!("Unbounded range: {version}")))
 }
 
 /// Only the version that is built in exists.

@@ -67,6 +67,12 @@ impl Infos {
         });
     }
 
+    /// Adds a key that no table has, before all others, where Connect lists what it doesn't know.
+    pub(super) fn unknown(&mut self, name: &str, checked: Checked) {
+        self.push(name, Value::Null, checked, Vec::new());
+        self.configs.rotate_right(1);
+    }
+
     /// Makes `group` known.
     pub(super) fn group(&mut self, group: &str) {
         if !self.groups.iter().any(|known| known == group) {
@@ -74,21 +80,17 @@ impl Infos {
         }
     }
 
-    /// Adds an error to the key called `name`, or the key with it: before all others, where
-    /// Connect lists what it doesn't know.
+    /// Adds an error to the key called `name`, or the key with it.
     pub(super) fn blame(&mut self, name: &str, why: String) {
         if let Some(info) = self.configs.iter_mut().find(|info| info.name == name) {
             info.errors.push(why);
             return;
         }
-        let info = Info {
-            name: name.to_owned(),
-            definition: Value::Null,
+        let checked = Checked {
             value: None,
             errors: vec![why],
-            recommended: Vec::new(),
         };
-        self.configs.insert(0, info);
+        self.unknown(name, checked);
     }
 
     /// All errors, in the order of the keys.

@@ -19,7 +19,7 @@ pub(super) fn check(infos: &mut Infos, posted: &Posted, defaults: &Defaults) {
             value: Some(group.clone()),
             errors: vec![why],
         };
-        infos.push(GROUP, Value::Null, checked, Vec::new());
+        infos.unknown(GROUP, checked);
     }
     let dead = posted.get("errors.deadletterqueue.topic.name");
     let has_dead = dead.is_some_and(|topic| topic.as_ref().is_some_and(|topic| !topic.is_empty()));

@@ -35,6 +35,13 @@ fn row(key: &Key, posted: &Posted, defaults: &Defaults) -> Row {
             (key, checked, names(kind))
         }
         name if name.ends_with("plugin.version") => {
+            let of = name.trim_end_matches(".plugin.version");
+            if !is_there(of, posted) {
+                // A class that isn't there has no versions.
+                key.default = None;
+                let checked = def::check(&key, name, name, given(posted, name));
+                return (key, checked, Vec::new());
+            }
             key.default = Some(defaults.version);
             let checked = match given(posted, name) {
                 Given::Missing => super::plain(defaults.version),
@@ -46,6 +53,19 @@ fn row(key: &Key, posted: &Posted, defaults: &Defaults) -> Row {
             let checked = def::check(&key, name, name, given(posted, name));
             (key, checked, Vec::new())
         }
+    }
+}
+
+/// Whether what `of` names can be used, a converter or the connector.
+fn is_there(of: &str, posted: &Posted) -> bool {
+    let kind = match of {
+        "connector" => return true,
+        "header.converter" => Kind::HeaderConverter,
+        _ => Kind::Converter,
+    };
+    match posted.get(of) {
+        Some(Some(class)) => def::find(kind, class.trim()).is_some(),
+        _ => true,
     }
 }
 

@@ -115,6 +115,37 @@ fn each_mistake_is_told_at_its_key() {
 }
 
 #[test]
+fn a_foreign_partitioner_is_one_of_its_own_or_refused() {
+    let told = |partitioner: &str| {
+        let own = [
+            ("connector.class", "S3Sink"),
+            ("name", "n"),
+            ("topics", "t"),
+            (
+                "format.class",
+                "io.confluent.connect.s3.format.json.JsonFormat",
+            ),
+            ("storage.class", "io.confluent.connect.s3.storage.S3Storage"),
+            ("flush.size", "1"),
+            ("s3.bucket.name", "b"),
+            ("partitioner.class", partitioner),
+        ];
+        let posted = own.map(|(key, value)| (key.to_owned(), Some(value.to_owned())));
+        let posted = Posted::from(posted);
+        let infos = validate(class_of(&posted).unwrap(), &posted, &defaults());
+        infos.errors().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(told("HourlyPartitioner"), Vec::<String>::new());
+    assert_eq!(
+        told("com.example.Own"),
+        [
+            "Invalid value com.example.Own for configuration partitioner.class: Class \
+             com.example.Own could not be found."
+        ]
+    );
+}
+
+#[test]
 fn no_class_and_an_unknown_one_cannot_be_validated() {
     let mut none = posted(&[]);
     none.remove("connector.class");

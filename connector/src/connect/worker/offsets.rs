@@ -77,18 +77,54 @@ impl Worker {
         Ok(places)
     }
 
-    /// Changes positions of a stopped connector's tables; all without any named ones. Blocks.
+    /// Changes positions of a stopped connector's tables; resets all without any named ones. What
+    /// changes nothing is done. Blocks.
     ///
     /// # Errors
-    /// `Invalid` always: the engine can't rewind a table yet (P5).
-    pub(in crate::connect) fn alter(&self, name: &str, _to: &[Alteration]) -> Result<()> {
-        Err(Error::new(
-            ErrorKind::Invalid,
-            format!(
-                "the offsets of connector `{name}` are positions of its tables, and this version \
-                 of Eddy can't rewind a table yet; record the topic into another `topics.dir`"
-            ),
-        ))
+    /// `NotFound` for a topic or partition that doesn't exist; `Invalid` for what would move a
+    /// table: the engine can't rewind one yet (P5).
+    pub(in crate::connect) fn alter(&self, name: &str, to: &[Alteration]) -> Result<()> {
+        self.exist(to)?;
+        let places = self.offsets(name)?;
+        let moves = match to {
+            [] => !places.is_empty(),
+            to => to.iter().any(|to| {
+                let now = places
+                    .iter()
+                    .find(|place| place.topic == to.topic && place.partition == to.partition);
+                now.map(|place| place.offset) != to.offset
+            }),
+        };
+        if !moves {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "the offsets of connector `{name}` are positions of its tables, and this version of \
+             Eddy can't move those; record the topic into another `topics.dir` instead"
+        )))
+    }
+
+    /// Whether the broker has these partitions.
+    fn exist(&self, to: &[Alteration]) -> Result<()> {
+        let topics: BTreeSet<&str> = to.iter().map(|to| to.topic.as_str()).collect();
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let known = self.admin()?.topics()?;
+        let missing = to.iter().find(|to| {
+            let partitions = known.get(&to.topic).copied().unwrap_or(0);
+            !(0..partitions).contains(&to.partition)
+        });
+        match missing {
+            Some(to) => Err(Error::new(
+                ErrorKind::NotFound,
+                format!(
+                    "there is no partition `{}` of topic `{}`",
+                    to.partition, to.topic
+                ),
+            )),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn admin(&self) -> Result<Admin> {

@@ -17,7 +17,7 @@ pub(super) fn parse(text: &str) -> Result<BTreeMap<String, String>> {
             continue;
         }
         // An odd number of backslashes at the end takes in the next line.
-        while logical.len() - logical.trim_end_matches('\\').len() & 1 == 1 {
+        while ends_with_a_backslash(&logical) {
             logical.pop();
             match lines.next() {
                 Some((_, next)) => logical.push_str(next.trim_start()),
@@ -30,6 +30,12 @@ pub(super) fn parse(text: &str) -> Result<BTreeMap<String, String>> {
         keys.insert(key, unescape(value).map_err(wrong)?);
     }
     Ok(keys)
+}
+
+/// Whether one more backslash than escape each other stand at the end.
+fn ends_with_a_backslash(line: &str) -> bool {
+    let backslashes = line.len() - line.trim_end_matches('\\').len();
+    backslashes % 2 == 1
 }
 
 /// Key and value: apart at the first `=`, `:` or blank that isn't escaped.
@@ -64,8 +70,9 @@ fn unescape(text: &str) -> Result<String, String> {
             Some('f') => plain.push('\u{c}'),
             Some('u') => {
                 let digits: String = chars.by_ref().take(4).collect();
-                let code = u32::from_str_radix(&digits, 16);
-                let c = code.ok().and_then(char::from_u32);
+                let code = u32::from_str_radix(&digits, 16).ok();
+                let code = code.filter(|_| digits.len() == 4);
+                let c = code.and_then(char::from_u32);
                 plain.push(c.ok_or_else(|| format!("`\\u{digits}` is no character"))?);
             }
             Some(other) => plain.push(other),

@@ -147,6 +147,12 @@ fn broken(key: &Key, ruled: &str, value: &Value) -> Option<String> {
             );
             Some(invalid(text, ruled, &why))
         }
+        (Rule::Class(classes), Value::Text(text))
+            if !classes.iter().any(|class| is(class, text)) =>
+        {
+            let why = format!("Class {text} could not be found.");
+            Some(invalid(text, ruled, &why))
+        }
         (Rule::Regex, Value::Text(text)) => {
             let error = Regex::new(text).err()?;
             Some(invalid(text, ruled, &format!("Invalid regex: {error}")))
@@ -164,6 +170,11 @@ fn broken(key: &Key, ruled: &str, value: &Value) -> Option<String> {
         )),
         _ => None,
     }
+}
+
+/// Whether `name` is the class's full or simple name.
+fn is(class: &str, name: &str) -> bool {
+    class == name || class.rsplit('.').next() == Some(name)
 }
 
 fn invalid(value: &str, name: &str, why: &str) -> String {

@@ -89,6 +89,8 @@ pub enum Rule {
     In(Vec<&'static str>),
     /// One of these words, in either case.
     InAnyCase(Vec<&'static str>),
+    /// One of these classes, by its full or its simple name.
+    Class(Vec<&'static str>),
     /// A Java pattern.
     Regex,
     /// A connector's name: not empty, no control characters.

@@ -78,7 +78,9 @@ fn values(rule: &Rule) -> String {
         Rule::Any | Rule::Name | Rule::Aliases | Rule::Topics => String::new(),
         Rule::AtLeast(least) => format!("from {least}"),
         Rule::Between(least, most) => format!("{least} to {most}"),
-        Rule::In(words) | Rule::InAnyCase(words) => format!("`{}`", words.join("`, `")),
+        Rule::In(words) | Rule::InAnyCase(words) | Rule::Class(words) => {
+            format!("`{}`", words.join("`, `"))
+        }
         Rule::Regex => "a Java pattern".to_owned(),
     }
 }

@@ -14,7 +14,7 @@
 //!
 //! A default of `!` makes the key required, `-` is null, `""` is empty. `name@4` gives the order in
 //! the group where it isn't the next number. A rule is `-`, `>=1`, `1..10`, `in(a, b)` (with
-//! `any_case(a, b)` for either case), `regex`, `name`, `aliases` or `topics`.
+//! `any_case(a, b)` for either case), `class(a.B, a.C)`, `regex`, `name`, `aliases` or `topics`.
 
 mod check;
 mod class;

@@ -136,6 +136,8 @@ fn rule(text: &'static str) -> Option<Rule> {
                 Rule::AtLeast(least.parse().ok()?)
             } else if let Some(words) = words("in") {
                 Rule::In(words)
+            } else if let Some(words) = words("class") {
+                Rule::Class(words)
             } else if let Some(words) = words("any_case") {
                 Rule::InAnyCase(words)
             } else {
