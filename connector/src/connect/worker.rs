@@ -1,18 +1,19 @@
 //! The running side of REST: a connector's life from its creation to its end.
 //!
 //! ```text
-//! REST -> change -> log (durable) -> Wanted -> order -> the worker's thread -> tasks
+//! REST -> change -> log (durable) -> Wanted -> order -> a thread -> tasks
 //!                                       \-> answers        (`here`: what runs on this worker)
 //! ```
 //!
 //! What should run (`state`, pure) and what runs here are apart, so that several workers can share
 //! the former. A change is durable before its request is answered; carrying it out goes on after
-//! that, on one thread, in the order of the changes. `views` is what answers are made of, `here`
-//! what one connector does on this worker, `topics` which of its topics had records, `offsets` the
-//! positions of its tables.
+//! that, in the order of the changes of each connector (`carry`, `lanes`). `views` is what answers
+//! are made of, `here` what one connector does on this worker, `topics` which of its topics had
+//! records, `offsets` the positions of its tables.
 
 mod carry;
 mod here;
+mod lanes;
 mod offsets;
 mod topics;
 mod views;
@@ -28,6 +29,7 @@ use crate::connect::connectors::Connectors;
 use crate::connect::state::{Entry, Log, Place, Target, Wanted, Wish};
 use crate::error::{Error, ErrorKind, Result};
 use here::Here;
+use lanes::Lanes;
 pub(super) use offsets::Alteration;
 pub(super) use views::{ConnectorView, TaskView};
 
@@ -51,6 +53,7 @@ struct Inner {
     wanted: Mutex<Wanted>,
     here: Mutex<BTreeMap<String, Here>>,
     orders: SyncSender<Order>,
+    lanes: Lanes,
 }
 
 /// What the worker's thread is told.
@@ -81,6 +84,7 @@ impl Worker {
             wanted: Mutex::default(),
             here: Mutex::default(),
             orders,
+            lanes: Lanes::default(),
         }));
         let inner = Arc::clone(&worker.0);
         std::thread::Builder::new()
@@ -184,11 +188,11 @@ impl Worker {
 }
 
 impl Inner {
-    fn run(&self, place: &Place, orders: &Receiver<Order>) {
+    fn run(self: &Arc<Self>, place: &Place, orders: &Receiver<Order>) {
         let Some(end) = self.open(place, orders) else {
             let names = lock(&self.wanted).names();
             for name in names {
-                self.follow(&name);
+                self.carry_out(name, |inner, name| inner.follow(name));
             }
             self.serve(orders);
             return;
@@ -218,17 +222,26 @@ impl Inner {
         }
     }
 
-    fn serve(&self, orders: &Receiver<Order>) {
+    fn serve(self: &Arc<Self>, orders: &Receiver<Order>) {
         while let Ok(order) = orders.recv() {
             match order {
-                Order::Follow(name) => self.follow(&name),
-                Order::Restart(name, tasks) => self.restart(&name, &tasks),
+                Order::Follow(name) => self.carry_out(name, |inner, name| inner.follow(name)),
+                Order::Restart(name, tasks) => {
+                    self.carry_out(name, move |inner, name| inner.restart(name, &tasks));
+                }
                 Order::End(end) => {
+                    self.lanes.settle(STOP);
                     let _ = end.send(());
                     return;
                 }
             }
         }
+    }
+
+    fn carry_out(self: &Arc<Self>, name: String, what: impl FnOnce(&Self, &str) + Send + 'static) {
+        let (inner, lane) = (Arc::clone(self), name.clone());
+        self.lanes
+            .give(&lane, Box::new(move || what(&inner, &name)));
     }
 
     /// Writes entries to the log and takes them in.

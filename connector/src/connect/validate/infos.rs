@@ -24,6 +24,8 @@ pub(in crate::connect) struct Info {
     /// What is wrong.
     pub(in crate::connect) errors: Vec<String>,
     recommended: Vec<String>,
+    /// Whether tools should show it.
+    visible: bool,
 }
 
 impl Infos {
@@ -48,6 +50,10 @@ impl Infos {
             self.group(group);
         }
         self.push(name, definition(key, name), checked, recommended);
+        // A class that isn't there has no version to choose.
+        if let Some(info) = self.configs.last_mut() {
+            info.visible = !(name.ends_with(".plugin.version") && key.default.is_none());
+        }
     }
 
     /// Adds a key with a definition of its own; null is none.
@@ -64,6 +70,7 @@ impl Infos {
             value: checked.value,
             errors: checked.errors,
             recommended,
+            visible: true,
         });
     }
 
@@ -138,7 +145,7 @@ impl Infos {
                         "value": info.value,
                         "recommended_values": info.recommended,
                         "errors": info.errors,
-                        "visible": true,
+                        "visible": info.visible,
                     },
                 })
             })

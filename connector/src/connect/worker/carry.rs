@@ -1,4 +1,5 @@
-//! Carrying out orders: a connector becomes what it should be. On the worker's thread only.
+//! Carrying out orders: a connector becomes what it should be. For each connector one at a
+//! time (`lanes`).
 
 use std::collections::BTreeMap;
 
