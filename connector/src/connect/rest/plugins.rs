@@ -46,11 +46,11 @@ impl Api {
         let mut keys: Vec<Value> = class.keys.iter().map(key_info).collect();
         if class.has(Kind::Sink) {
             keys.extend(def::sink_keys().iter().map(|key| {
-                let mut info = key_info(key);
+                let mut key = key.clone();
                 if key.name == "connector.plugin.version" {
-                    info["default_value"] = VERSION.into();
+                    key.default = Some(VERSION);
                 }
-                info
+                key_info(&key)
             }));
         }
         Ok(Answer::ok(keys))

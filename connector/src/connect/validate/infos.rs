@@ -165,17 +165,40 @@ pub(in crate::connect) fn key_info(key: &Key) -> Value {
 }
 
 fn definition(key: &Key, name: &str) -> Value {
-    json!({
-        "name": name,
-        "type": key.kind.as_str(),
-        "required": key.required,
-        "default_value": key.default,
-        "importance": key.importance.as_str(),
-        "documentation": key.documentation,
-        "group": key.group,
-        "order_in_group": key.order,
-        "width": key.width.as_str(),
-        "display_name": key.title,
-        "dependents": key.dependents,
-    })
+    let shown = Shown {
+        name,
+        title: key.title,
+        documentation: key.documentation,
+        group: key.group,
+        order: key.order,
+    };
+    shown.of(key)
+}
+
+/// How a key is shown where it stands: under a prefix it has another name and group.
+pub(super) struct Shown<'a> {
+    pub(super) name: &'a str,
+    pub(super) title: &'a str,
+    pub(super) documentation: &'a str,
+    pub(super) group: Option<&'a str>,
+    pub(super) order: i32,
+}
+
+impl Shown<'_> {
+    /// Connect's `ConfigKeyInfo` of `key`, shown so.
+    pub(super) fn of(&self, key: &Key) -> Value {
+        json!({
+            "name": self.name,
+            "type": key.kind.as_str(),
+            "required": key.required,
+            "default_value": key.default,
+            "importance": key.importance.as_str(),
+            "documentation": self.documentation,
+            "group": self.group,
+            "order_in_group": self.order,
+            "width": key.width.as_str(),
+            "display_name": self.title,
+            "dependents": key.dependents,
+        })
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::infos::Infos;
+use super::infos::{Infos, Shown};
 use super::sink::{class, names};
 use super::{Posted, given};
 use crate::connect::config::def::{self, Checked, Class, Given, Importance, Key, Kind, Rule};
@@ -72,12 +72,14 @@ pub(super) fn converter(infos: &mut Infos, posted: &Posted, side: &str) {
             "converter.type" => super::plain(side),
             _ => def::check(key, key.name, key.name, given(posted, &full)),
         };
-        infos.push(
-            &full,
-            definition(key, &full, key.group, key.order),
-            checked,
-            Vec::new(),
-        );
+        let shown = Shown {
+            name: &full,
+            title: key.title,
+            documentation: key.documentation,
+            group: key.group,
+            order: key.order,
+        };
+        infos.push(&full, shown.of(key), checked, Vec::new());
     }
 }
 
@@ -155,20 +157,17 @@ impl Rows<'_> {
         recommended: Vec<String>,
     ) {
         let full = format!("{}{}", self.prefix, key.name);
-        let mut definition = definition(key, &full, Some(&self.group), self.order);
-        definition["display_name"] = title.into();
-        definition["documentation"] = documentation.into();
+        let shown = Shown {
+            name: &full,
+            title,
+            documentation,
+            group: Some(&self.group),
+            order: self.order,
+        };
+        let definition = shown.of(key);
         self.order += 1;
         self.infos.push(&full, definition, checked, recommended);
     }
-}
-
-fn definition(key: &Key, name: &str, group: Option<&str>, order: i32) -> serde_json::Value {
-    let mut definition = super::key_info(key);
-    definition["name"] = name.into();
-    definition["group"] = group.into();
-    definition["order_in_group"] = order.into();
-    definition
 }
 
 /// What every transform takes beside its own keys.
