@@ -51,7 +51,7 @@ pub(crate) struct Settings {
     pub(crate) http: HttpSettings,
     /// `[worker]`.
     pub(crate) worker: WorkerSettings,
-    /// `[connect]`: a listener that this version doesn't serve.
+    /// `[connect]`.
     pub(crate) connect: ConnectSettings,
     /// `[collector]`: listeners that this version doesn't serve.
     pub(crate) collector: CollectorSettings,
@@ -61,7 +61,6 @@ impl Settings {
     /// A listener that someone asks for and nobody serves must not pass in silence.
     fn refuse_what_is_not_served(&self) -> Result<()> {
         let listeners = [
-            ("connect.listen", &self.connect.listen),
             ("collector.http_listen", &self.collector.http_listen),
             ("collector.grpc_listen", &self.collector.grpc_listen),
         ];
@@ -74,12 +73,44 @@ impl Settings {
     }
 }
 
-/// `[connect]`.
-#[derive(Debug, Default, Deserialize)]
+/// `[connect]`: Kafka Connect's REST API.
+#[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ConnectSettings {
-    /// Must be empty.
-    listen: String,
+    /// Where it is served; empty is off.
+    pub(crate) listen: String,
+    /// Serve beyond loopback although requests carry no password and no TLS.
+    pub(crate) allow_remote_without_token: bool,
+    /// `host:port` under which other workers and tools reach it. Where it listens unless given.
+    pub(crate) advertised: String,
+    /// The workers' group: the topic `<group_id>-configs` holds what connectors should run.
+    pub(crate) group_id: String,
+    /// The file that holds it instead, for a worker alone. Relative to the configuration file.
+    pub(crate) state_file: Option<PathBuf>,
+    /// The topic that holds it, where it isn't `<group_id>-configs`.
+    pub(crate) state_topic: String,
+    /// How many brokers hold that topic if it has to be made; -1 is the cluster's default.
+    pub(crate) state_replication: i32,
+    /// The converter of keys that connectors have unless they name one; empty is Eddy's own.
+    pub(crate) key_converter: String,
+    /// The converter of values that connectors have unless they name one; empty is Eddy's own.
+    pub(crate) value_converter: String,
+}
+
+impl Default for ConnectSettings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8083".to_owned(),
+            allow_remote_without_token: false,
+            advertised: String::new(),
+            group_id: "eddy".to_owned(),
+            state_file: None,
+            state_topic: String::new(),
+            state_replication: -1,
+            key_converter: String::new(),
+            value_converter: String::new(),
+        }
+    }
 }
 
 /// `[collector]`.
@@ -193,6 +224,33 @@ impl Config {
             providers,
             folder,
         })
+    }
+
+    /// Everything at its default, for a lake.
+    pub(crate) fn new(lake_url: String, folder: PathBuf) -> Self {
+        let lake = LakeSettings { url: lake_url };
+        Self {
+            providers: Providers::default(),
+            settings: Settings {
+                lake,
+                ..Settings::default()
+            },
+            kafka: BTreeMap::new(),
+            lake_options: BTreeMap::new(),
+            connectors: BTreeMap::new(),
+            destinations: BTreeMap::new(),
+            folder,
+        }
+    }
+
+    /// Where Connect's REST API is served: nowhere unless this process is a worker.
+    pub(crate) fn served_connect(&self, works: bool) -> &ConnectSettings {
+        static OFF: std::sync::LazyLock<ConnectSettings> =
+            std::sync::LazyLock::new(|| ConnectSettings {
+                listen: String::new(),
+                ..ConnectSettings::default()
+            });
+        if works { &self.settings.connect } else { &OFF }
     }
 
     /// `[kafka]` with its references resolved.

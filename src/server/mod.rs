@@ -1,5 +1,6 @@
 //! One process: opens the lake, starts the roles, merges the crates' routes and system tables.
 
+mod connect;
 mod http;
 mod into;
 mod keeper;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use eddy_connector::{ConnectorConfig, Connectors, KafkaConfig, Unknown, WorkerOptions};
+use eddy_connector::{ConnectorConfig, Connectors, KafkaConfig, Unknown, Worker, WorkerOptions};
 use eddy_engine::{Clock, Lake, LakeOptions};
 use eddy_query::http::{HostGuard, protect};
 use eddy_query::{Query, QueryOptions};
@@ -29,8 +30,10 @@ const STOP_DEADLINE: Duration = Duration::from_secs(25);
 pub(crate) struct Service {
     lake: Lake,
     connectors: Option<Arc<Connectors>>,
+    worker: Option<Worker>,
     jobs: Option<Jobs>,
     http: Option<JoinHandle<()>>,
+    connect: Option<JoinHandle<()>>,
     stop: watch::Sender<bool>,
     ready: http::Ready,
     url: Option<String>,
@@ -44,6 +47,8 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     let ready = http::Ready::default();
     // Bound before anything else, so that a second process on the port does no work.
     let listener = http::Listener::bind(&config.settings.http).await?;
+    let served = config.served_connect(roles.contains(&Role::Worker));
+    let connect = http::Listener::bind(served).await?;
     let mut routes = http::health(ready.clone())?;
     let lake = open_lake(config).await?;
     let query = Query::new(lake.clone(), QueryOptions::default())?;
@@ -56,13 +61,20 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     } else {
         None
     };
-    let connectors = if roles.contains(&Role::Worker) && !config.connectors.is_empty() {
+    let works = !config.connectors.is_empty() || connect.is_some();
+    let connectors = if roles.contains(&Role::Worker) && works {
         let connectors = Arc::new(start_connectors(config, &lake)?);
         system::register_connectors(&query, &connectors);
         query.set_table_keeper(Arc::new(keeper::Keeper(Arc::clone(&connectors))));
         Some(connectors)
     } else {
         None
+    };
+    let rest = match (&connect, &connectors) {
+        (Some(listener), Some(connectors)) => {
+            Some(connect::start(config, connectors, listener.address())?)
+        }
+        _ => None,
     };
     if roles.contains(&Role::Query) {
         routes = routes.merge(query.router());
@@ -71,6 +83,10 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     let url = listener
         .as_ref()
         .map(|listener| format!("http://{}", listener.address()));
+    let (worker, rest) = rest.unzip();
+    let connect = connect
+        .zip(rest)
+        .map(|(listener, rest)| listener.serve(rest, stopped.clone()));
     let http =
         listener.map(|listener| listener.serve(protect(routes, HostGuard::default()), stopped));
     ready.set(true);
@@ -78,8 +94,10 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     Ok(Service {
         lake,
         connectors,
+        worker,
         jobs,
         http,
+        connect,
         stop,
         ready,
         url,
@@ -131,6 +149,7 @@ fn start_connectors(config: &Config, lake: &Lake) -> Result<Connectors> {
     let options = WorkerOptions {
         worker_id: worker_id::load_or_make(&state, lake.clock())?,
         memory_bytes: config.settings.worker.memory.bytes(),
+        providers: config.providers.clone(),
     };
     Ok(Connectors::start(
         lake,
@@ -176,7 +195,14 @@ impl Service {
     pub(crate) async fn stop(self) {
         self.ready.set(false);
         if let Some(connectors) = self.connectors {
-            let stopped = tokio::task::spawn_blocking(move || connectors.stop(STOP_DEADLINE)).await;
+            let worker = self.worker;
+            let stopped = tokio::task::spawn_blocking(move || {
+                if let Some(worker) = worker {
+                    worker.stop(STOP_DEADLINE);
+                }
+                connectors.stop(STOP_DEADLINE)
+            });
+            let stopped = stopped.await;
             match stopped {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "not everything was committed in time"),
@@ -187,8 +213,8 @@ impl Service {
             jobs.shutdown().await;
         }
         let _ = self.stop.send(true);
-        if let Some(http) = self.http {
-            let _ = http.await;
+        for listener in [self.http, self.connect].into_iter().flatten() {
+            let _ = listener.await;
         }
         tracing::info!("eddy has ended");
     }

@@ -18,10 +18,11 @@ use fancy_regex::Regex;
 use crate::error::{Error, Result};
 use crate::transform::{self, Chain};
 
+pub mod def;
 mod detect;
 mod errors;
 mod partition;
-mod properties;
+pub(super) mod properties;
 mod provider;
 mod redact;
 mod rolling;
@@ -136,37 +137,22 @@ const OVERRIDE: &str = "consumer.override.";
 const PRODUCER: &str = "producer.override.";
 const JSON_CONVERTER: &str = "org.apache.kafka.connect.json.JsonConverter";
 
-/// The keys that mean something, and those of Connect that an `EddySink` needs no more.
-const KNOWN: [&str; 19] = [
-    "name",
-    "connector.class",
-    "topics",
-    "topics.regex",
-    "topics.dir",
-    "tasks.max",
-    "limits.leaves",
-    "limits.keys",
-    "limits.depth",
-    "position.reset",
-    "topic.recreated",
-    "start",
-    "key.converter",
-    "value.converter",
-    "value.raw",
-    "header.converter",
-    "key.converter.schemas.enable",
-    "value.converter.schemas.enable",
-    "tasks.max.enforce",
-];
-
 impl ConnectorConfig {
-    /// Reads and checks the flat map of the connector `name`.
+    /// Reads and checks the flat map of the connector `name`, and warns of keys that mean nothing.
     ///
     /// # Errors
     /// `Invalid`, naming the key, its value and what is allowed.
     pub fn parse(name: &str, map: &BTreeMap<String, String>) -> Result<Self> {
-        let reader = Reader { name, map };
         warn_of_unknown(name, map);
+        Self::check(name, map)
+    }
+
+    /// Reads and checks the flat map of the connector `name`, and tells nobody.
+    ///
+    /// # Errors
+    /// As [`ConnectorConfig::parse`].
+    pub(super) fn check(name: &str, map: &BTreeMap<String, String>) -> Result<Self> {
+        let reader = Reader { name, map };
         if name.is_empty() {
             return Err(Error::invalid("a connector has an empty `name`"));
         }
@@ -228,20 +214,22 @@ fn warn_of_unknown(name: &str, map: &BTreeMap<String, String>) {
     }
 }
 
+/// Whether a table has the key, or it stands under a prefix that others read.
 fn is_known(key: &str) -> bool {
-    let listed = [
-        &KNOWN[..],
-        &detect::KNOWN,
-        &errors::KNOWN,
-        &partition::KNOWN,
-        &redact::KNOWN,
-        &rolling::KNOWN,
-        &upkeep::KNOWN,
+    const PREFIXES: [&str; 8] = [
+        OVERRIDE,
+        PRODUCER,
+        "admin.override.",
+        "key.converter.",
+        "value.converter.",
+        "header.converter.",
+        "transforms.",
+        "predicates.",
     ];
-    listed.iter().any(|keys| keys.contains(&key))
-        || [OVERRIDE, PRODUCER]
-            .iter()
-            .any(|prefix| key.starts_with(prefix))
+    let class = def::find(def::Kind::Sink, super::EDDY_SINK);
+    class.is_some_and(|class| class.key(key).is_some())
+        || def::sink_keys().iter().any(|known| known.name == key)
+        || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
         || transform::is_key(key)
 }
 
@@ -369,6 +357,7 @@ impl Reader<'_> {
 
     fn topics_dir(&self) -> Result<String> {
         let dir = self.text("topics.dir").unwrap_or("topics");
+        let dir = &dir.replace("{name}", &as_folder(self.name));
         let fits = dir
             .split('/')
             .all(|part| !part.is_empty() && part != "." && part != ".." && !part.starts_with('_'));
@@ -378,6 +367,21 @@ impl Reader<'_> {
         }
         Ok(dir.to_owned())
     }
+}
+
+/// A connector's name as a folder's: each of its own, whatever characters it has.
+fn as_folder(name: &str) -> String {
+    let mut folder = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'.' | b'_' if folder.is_empty() => folder.push_str(&format!("~{byte:02x}")),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => {
+                folder.push(char::from(byte));
+            }
+            _ => folder.push_str(&format!("~{byte:02x}")),
+        }
+    }
+    folder
 }
 
 pub(crate) fn check_topic(topic: &str) -> Result<(), &'static str> {

@@ -1,6 +1,7 @@
 //! Everything that Kafka holds of a topic by now, committed: what an erasure begins with (P16).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use eddy_engine::read::SnapshotCache;
@@ -23,8 +24,8 @@ impl Connectors {
     /// topic); `Unavailable` when the broker doesn't answer, or not everything was committed
     /// `within`.
     pub fn settle(&self, topics_dir: &str, topic: &str, within: Duration) -> Result<()> {
-        let kept = self.running.iter().find(|running| {
-            running.config.topics_dir == topics_dir && reads_first(&running.tasks, topic)
+        let kept = self.all().into_iter().find(|running| {
+            running.config.topics_dir == topics_dir && reads_first(&running.tasks(), topic)
         });
         let Some(running) = kept else {
             let why = "this process doesn't keep the table: another one reads partition 0 of";
@@ -63,7 +64,7 @@ impl Running {
         let described = admin.describe(&[topic])?.pop();
         let described = described
             .ok_or_else(|| Error::unavailable(format!("topic `{topic}` isn't described")))?;
-        let stopped = partitions(&self.tasks, topic, PartitionState::Stopped);
+        let stopped = partitions(&self.tasks(), topic, PartitionState::Stopped);
         let partitions: Vec<i32> = (0..described.partitions)
             .filter(|partition| !stopped.contains(partition))
             .collect();
@@ -90,11 +91,11 @@ fn missing(
         .map(|(partition, marks)| (partition, marks.end))
 }
 
-fn reads_first(tasks: &[TaskHandle], topic: &str) -> bool {
+fn reads_first(tasks: &[Arc<TaskHandle>], topic: &str) -> bool {
     partitions(tasks, topic, PartitionState::Running).contains(&0)
 }
 
-fn partitions(tasks: &[TaskHandle], topic: &str, state: PartitionState) -> Vec<i32> {
+fn partitions(tasks: &[Arc<TaskHandle>], topic: &str, state: PartitionState) -> Vec<i32> {
     let all = tasks.iter().flat_map(|task| task.status().partitions);
     all.filter(|partition| partition.topic == topic && partition.state == state)
         .map(|partition| partition.partition)

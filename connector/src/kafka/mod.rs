@@ -7,6 +7,7 @@
 
 mod admin;
 mod client;
+mod compacted;
 mod config;
 mod consumer;
 mod create;
@@ -20,6 +21,7 @@ mod range;
 
 pub use crate::error::{Error, ErrorKind};
 pub use admin::{Admin, TopicDescription, Watermarks};
+pub(crate) use compacted::{make_compacted, read_all};
 pub use config::KafkaConfig;
 pub(crate) use consumer::{Consumer, ConsumerSettings, Seat};
 pub(crate) use create::ensure_topic;

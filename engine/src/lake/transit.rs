@@ -44,6 +44,7 @@ pub(super) fn is_private(endpoint: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn unsigned(endpoint: Option<&str>, options: &[(&str, &str)]) -> Option<String> {

@@ -9,18 +9,6 @@ use std::time::Duration;
 use super::{Reader, Topics};
 use crate::error::{Error, Result};
 
-/// The keys of errors.
-pub(super) const KNOWN: [&str; 8] = [
-    "errors.tolerance",
-    "errors.retry.timeout",
-    "errors.retry.delay.max.ms",
-    "errors.log.enable",
-    "errors.log.include.messages",
-    TOPIC,
-    "errors.deadletterqueue.topic.replication.factor",
-    "errors.deadletterqueue.context.headers.enable",
-];
-
 const TOPIC: &str = "errors.deadletterqueue.topic.name";
 
 /// What becomes of records that can't be decoded or transformed.

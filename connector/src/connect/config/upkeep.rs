@@ -7,18 +7,6 @@ use eddy_engine::maintain::{Compaction, Policy, Retention};
 use super::Reader;
 use crate::error::Result;
 
-/// The keys of upkeep.
-pub(super) const KNOWN: [&str; 8] = [
-    "compact",
-    "compact.target.bytes",
-    "compact.min.files",
-    "compact.after.ms",
-    "retention.ms",
-    "retention.bytes",
-    "history.ms",
-    "upkeep.interval.ms",
-];
-
 /// The most that a time in milliseconds may be: a hundred years.
 const MOST_MS: usize = 100 * 365 * 86_400_000;
 
