@@ -17,7 +17,7 @@ pub use counting::{CountingStore, ReadCount};
 pub use live::{LiveBatch, LiveRange, LiveRows};
 pub use retired::{RetiredRanges, retired};
 pub use snapshot::{SchemaHistory, Snapshot, SnapshotCache};
-pub use tables::tables;
+pub use tables::{tables, tables_in};
 
 pub(crate) use bytes::bytes_of;
 pub(crate) use fetch::Fetch;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::layout::Group;
 use crate::partition::{Placement, Values};
 use crate::read::live::{LiveBatch, LiveRange};
 use crate::record::{Position, TopicId};
@@ -31,6 +32,8 @@ pub(super) struct Owned {
     pub(super) leader_epoch: Option<i32>,
     /// The record time since the last cut.
     pub(super) span: Span,
+    /// Its rotations since the last cut, in a foreign layout.
+    pub(super) group: Group,
     /// The offset after the last row taken.
     rows_end: i64,
     /// After a rewind: rows below this offset were dropped and must come again, so whatever comes
@@ -48,6 +51,7 @@ impl Owned {
             next: position.offset,
             leader_epoch: position.leader_epoch,
             span: Span::default(),
+            group: Group::default(),
             rows_end: position.offset,
             expected_below: None,
         }
