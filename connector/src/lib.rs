@@ -24,7 +24,7 @@ pub mod load;
 pub mod sink;
 pub mod verify;
 
-pub use connect::{ConnectorConfig, Connectors, WorkerOptions};
+pub use connect::{ConnectorConfig, Connectors, Settled, WorkerOptions};
 pub use error::{Error, ErrorKind, Result};
 pub use kafka::{EmbeddedBroker, KafkaConfig};
 pub use load::{LoadOptions, LoadReport, load};

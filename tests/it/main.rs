@@ -17,6 +17,7 @@ mod compaction;
 mod dev;
 mod discovery;
 mod erasure;
+mod foreign;
 mod harness;
 mod kills;
 mod landing;

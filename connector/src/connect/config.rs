@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use eddy_engine::LakeOptions;
 use eddy_engine::elide::Raw;
+use eddy_engine::layout::Layout;
 use eddy_engine::partition::Partitioning;
 use eddy_engine::redact::Redaction;
 use eddy_engine::schema::Detect;
@@ -16,8 +18,15 @@ use eddy_engine::write::CutPolicy;
 use fancy_regex::Regex;
 
 use crate::error::{Error, Result};
+use class::Class;
+use home::{Home, warn_of_unknown};
 
+mod aiven;
+mod class;
+mod confluent;
 mod detect;
+mod foreign;
+mod home;
 mod partition;
 mod redact;
 mod rolling;
@@ -38,6 +47,10 @@ pub struct ConnectorConfig {
     pub tasks_max: usize,
     /// Where a table without any position begins.
     pub start: StartAt,
+    /// The connector's own lake, if it has one: the bucket that another sink's configuration names.
+    pub lake: Option<LakeOptions>,
+    /// Whose habits its tables' files follow.
+    pub layout: Layout,
     /// `partition.*`: how its tables' files are partitioned.
     pub partitioning: Arc<Partitioning>,
     /// `flush.*`, `rotate.*`: what makes a task commit what it has.
@@ -154,7 +167,8 @@ impl ConnectorConfig {
     /// `Invalid`, naming the key, its value and what is allowed.
     pub fn parse(name: &str, map: &BTreeMap<String, String>) -> Result<Self> {
         let reader = Reader { name, map };
-        warn_of_unknown(name, map);
+        let class = Class::read(&reader)?;
+        warn_of_unknown(name, class, map);
         if name.is_empty() {
             return Err(Error::invalid("a connector has an empty `name`"));
         }
@@ -176,14 +190,17 @@ impl ConnectorConfig {
                 }
             },
         };
+        let home = Home::read(&reader, class)?;
         Ok(Self {
             name: name.to_owned(),
             topics: reader.topics()?,
-            topics_dir: reader.topics_dir()?,
+            topics_dir: home.topics_dir,
+            lake: home.lake,
+            layout: home.layout,
             tasks_max: reader.number("tasks.max", 1, 1, 1_000)?,
             start,
-            partitioning: partition::read(&reader)?,
-            cut: rolling::read(&reader)?,
+            partitioning: home.partitioning,
+            cut: home.cut,
             converter: reader.converter(),
             raw: reader.choice("value.raw", &RAW, Raw::Keep)?,
             redaction: redact::read(&reader)?,
@@ -205,7 +222,8 @@ impl ConnectorConfig {
                     TopicRecreated::Fail,
                 )?,
             },
-            upkeep: upkeep::read(&reader)?,
+            // Who goes by folders would see the rows of a compacted file twice.
+            upkeep: upkeep::read(&reader, class == Class::Eddy)?,
             consumer,
         })
     }
@@ -217,27 +235,6 @@ impl ConnectorConfig {
             .cloned()
             .unwrap_or_else(|| format!("connect-{}", self.name))
     }
-}
-
-fn warn_of_unknown(name: &str, map: &BTreeMap<String, String>) {
-    let keys = map.keys().map(String::as_str);
-    let unknown: Vec<&str> = keys.filter(|key| !is_known(key)).collect();
-    if !unknown.is_empty() {
-        let keys = unknown.join(", ");
-        tracing::warn!(connector = name, keys, "unknown keys are ignored");
-    }
-}
-
-fn is_known(key: &str) -> bool {
-    let listed = [
-        &KNOWN[..],
-        &detect::KNOWN,
-        &partition::KNOWN,
-        &redact::KNOWN,
-        &rolling::KNOWN,
-        &upkeep::KNOWN,
-    ];
-    listed.iter().any(|keys| keys.contains(&key)) || key.starts_with(OVERRIDE)
 }
 
 struct Reader<'a> {

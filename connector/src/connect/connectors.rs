@@ -37,14 +37,23 @@ impl Default for WorkerOptions {
 
 /// The running connectors.
 pub struct Connectors {
-    pub(super) lake: Lake,
     pub(super) running: Vec<Running>,
     budget: Arc<Budget>,
-    upkeep: Option<Upkeep>,
+    /// One for each lake.
+    upkeep: Vec<Upkeep>,
+}
+
+/// A connector and where its tables are.
+pub struct Settled {
+    /// Its configuration.
+    pub config: ConnectorConfig,
+    /// Its lake: its own, or that of the process.
+    pub lake: Lake,
 }
 
 pub(super) struct Running {
     pub(super) config: Arc<ConnectorConfig>,
+    pub(super) lake: Lake,
     pub(super) kafka: KafkaConfig,
     board: Arc<TopicBoard>,
     discovery: Discovery,
@@ -59,61 +68,44 @@ impl Connectors {
     /// # Errors
     /// `Invalid` for a Kafka configuration that can't work, or two connectors of one name.
     pub fn start(
-        lake: &Lake,
         kafka: &KafkaConfig,
-        connectors: Vec<ConnectorConfig>,
+        connectors: Vec<Settled>,
         options: &WorkerOptions,
     ) -> Result<Self> {
-        let tasks: usize = connectors.iter().map(|config| config.tasks_max).sum();
+        let tasks: usize = connectors.iter().map(|one| one.config.tasks_max).sum();
         let memory = Memory::divide(options.memory_bytes, tasks);
         let budget = Budget::new(memory.writers);
-        lake.live().keep_at_most(memory.committed);
-        lake.reuse_at_most(memory.reused);
+        let mut lakes: Vec<Lake> = Vec::new();
         let mut started = Self {
-            lake: lake.clone(),
             running: Vec::new(),
             budget: Arc::clone(&budget),
-            upkeep: None,
+            upkeep: Vec::new(),
         };
         let mut names = std::collections::BTreeSet::new();
-        for config in connectors {
+        for Settled { config, lake } in connectors {
             if !names.insert(config.name.clone()) {
                 let message = format!("two connectors are named `{}`", config.name);
                 return Err(Error::invalid(message));
             }
-            let config = Arc::new(config);
-            let kafka = kafka.overlay(&config.consumer);
-            let board = Arc::new(TopicBoard::default());
-            let admin = Admin::new(&kafka, lake.clock().clone())?;
-            let discovery = Discovery::start(admin, &config, &board, lake.clock().clone())?;
-            let asked = Arc::new(Asked::default());
-            let mut tasks = Vec::new();
-            for task in 0..config.tasks_max {
-                tasks.push(TaskHandle::start(TaskSettings {
-                    task,
-                    config: Arc::clone(&config),
-                    kafka: kafka.clone(),
-                    lake: lake.clone(),
-                    budget: Arc::clone(&budget),
-                    board: Arc::clone(&board),
-                    asked: Arc::clone(&asked),
-                    worker_id: options.worker_id.clone(),
-                    queue_bytes: memory.queue,
-                })?);
+            if !lakes.iter().any(|known| known.is(&lake)) {
+                lakes.push(lake.clone());
             }
-            started.running.push(Running {
-                config,
-                kafka,
-                board,
-                discovery,
-                tasks: tasks.into(),
-                asked,
-            });
+            let running = Running::start(config, lake, kafka, (&budget, &memory), options)?;
+            started.running.push(running);
         }
-        let owners = started.running.iter();
-        let owners =
-            owners.map(|running| (Arc::clone(&running.config), Arc::clone(&running.tasks)));
-        started.upkeep = Some(Upkeep::start(lake, &budget, owners.collect())?);
+        for lake in &lakes {
+            // What all lakes may keep together.
+            lake.live().keep_at_most(memory.committed / lakes.len());
+            lake.reuse_at_most(memory.reused / lakes.len());
+            let owners = started
+                .running
+                .iter()
+                .filter(|running| running.lake.is(lake));
+            let owners =
+                owners.map(|running| (Arc::clone(&running.config), Arc::clone(&running.tasks)));
+            let upkeep = Upkeep::start(lake, &budget, owners.collect())?;
+            started.upkeep.push(upkeep);
+        }
         Ok(started)
     }
 
@@ -158,9 +150,7 @@ impl Connectors {
     /// # Errors
     /// `Unavailable` when a task didn't end in time: what it had buffered is read again later.
     pub fn stop(&self, deadline: Duration) -> Result<()> {
-        if let Some(upkeep) = &self.upkeep {
-            upkeep.ask_to_stop();
-        }
+        self.upkeep.iter().for_each(Upkeep::ask_to_stop);
         for connector in &self.running {
             connector.discovery.stop();
             connector
@@ -177,9 +167,7 @@ impl Connectors {
                 }
             }
         }
-        if let Some(upkeep) = &self.upkeep {
-            upkeep.stop(deadline);
-        }
+        self.upkeep.iter().for_each(|upkeep| upkeep.stop(deadline));
         if late.is_empty() {
             return Ok(());
         }
@@ -199,6 +187,44 @@ impl Connectors {
 }
 
 impl Running {
+    fn start(
+        config: ConnectorConfig,
+        lake: Lake,
+        kafka: &KafkaConfig,
+        (budget, memory): (&Arc<Budget>, &Memory),
+        options: &WorkerOptions,
+    ) -> Result<Self> {
+        let config = Arc::new(config);
+        let kafka = kafka.overlay(&config.consumer);
+        let board = Arc::new(TopicBoard::default());
+        let admin = Admin::new(&kafka, lake.clock().clone())?;
+        let discovery = Discovery::start(admin, &config, &board, lake.clock().clone())?;
+        let asked = Arc::new(Asked::default());
+        let mut tasks = Vec::new();
+        for task in 0..config.tasks_max {
+            tasks.push(TaskHandle::start(TaskSettings {
+                task,
+                config: Arc::clone(&config),
+                kafka: kafka.clone(),
+                lake: lake.clone(),
+                budget: Arc::clone(budget),
+                board: Arc::clone(&board),
+                asked: Arc::clone(&asked),
+                worker_id: options.worker_id.clone(),
+                queue_bytes: memory.queue,
+            })?);
+        }
+        Ok(Self {
+            config,
+            lake,
+            kafka,
+            board,
+            discovery,
+            tasks: tasks.into(),
+            asked,
+        })
+    }
+
     fn status(&self) -> ConnectorStatus {
         let found = self.board.found();
         let mut tasks: Vec<_> = self.tasks.iter().map(TaskHandle::status).collect();

@@ -10,4 +10,4 @@ mod upkeep;
 pub use config::{
     ConnectorConfig, Policies, PositionReset, StartAt, TopicRecreated, Topics, Upkeep,
 };
-pub use connectors::{Connectors, WorkerOptions};
+pub use connectors::{Connectors, Settled, WorkerOptions};

@@ -344,6 +344,7 @@ impl Journaled {
                 filters: &self.filters,
                 replaced: &self.replaced,
                 foreign: None,
+                fenced: false,
             };
             write_journal_of(&of, &from, id, named, started_us).await
         })?

@@ -63,9 +63,11 @@ impl Journals {
         Ok(journals)
     }
 
-    /// The files of `table` that a journal names: they may not leave the table yet.
+    /// The files of `table` that a journal names: they may not leave the table yet. A fenced one
+    /// names others' files at most, which its sweep leaves alone.
     pub(super) fn names(&self, table: &TablePath) -> BTreeSet<&str> {
         let journals = self.entries.get(table).into_iter().flatten();
+        let journals = journals.filter(|journal| !journal.fenced);
         journals
             .flat_map(|journal| journal.files.iter().map(String::as_str))
             .collect()
@@ -212,6 +214,7 @@ mod tests {
             location: Path::from("_eddy/uploads/a.json"),
             table: TablePath::new(&Path::default(), "topics", "t"),
             foreign: None,
+            fenced: false,
             started_us: 0,
             files: vec!["a".to_owned(), "b".to_owned()],
             filters: Vec::new(),

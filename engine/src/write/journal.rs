@@ -54,6 +54,8 @@ pub(crate) struct Named<'a> {
     /// Of files of a foreign layout: the Kafka partition that they are of, and the mark in their
     /// footers, without which an object of such a name isn't ours (P14).
     pub(crate) foreign: Option<(i32, Uuid)>,
+    /// Nobody can commit the files any more: what the table has of their names is others'.
+    pub(crate) fenced: bool,
 }
 
 /// As [`write_journal`], of anything that a journal names.
@@ -86,6 +88,7 @@ pub(crate) async fn write_journal_of(
     {
         text.insert("partition".to_owned(), partition.into());
         text.insert("mark".to_owned(), mark.to_string().into());
+        text.insert("fenced".to_owned(), named.fenced.into());
     }
     let text = text.to_string();
     let put = lake
@@ -140,6 +143,8 @@ pub(crate) struct Journal {
     pub(crate) replaced: Vec<Uuid>,
     /// As in [`Named`].
     pub(crate) foreign: Option<(i32, Uuid)>,
+    /// As in [`Named`].
+    pub(crate) fenced: bool,
 }
 
 /// Lists and reads the journals of the whole lake, as far as they can be read.
@@ -179,6 +184,7 @@ pub(crate) fn read_journals(lake: &Lake) -> Result<Vec<Journal>> {
             filters: ids(&text.filters),
             replaced: ids(&text.replaced),
             foreign: text.partition.zip(mark),
+            fenced: text.fenced,
         })
     });
     Ok(journals.collect())
@@ -199,4 +205,6 @@ struct Text {
     replaced: Vec<String>,
     partition: Option<i32>,
     mark: Option<String>,
+    #[serde(default)]
+    fenced: bool,
 }

@@ -5,10 +5,10 @@
 //! removes them when it takes the partition over (P13):
 //!
 //! ```text
-//! journals of the partition -> files that the log doesn't have, whose footer names the same cut
+//! journals of the partition that name files which the log doesn't have
 //!   -> raise the epoch: a writer that isn't dead after all can't commit them any more (P8)
-//!   -> what is still not in the log goes; the journal stays until it is old, since an upload of
-//!      it may still be under way
+//!   -> those files go that say they are the journal's and still aren't in the log
+//!   -> the journal says that it is fenced, and stays until it is old: an upload may be under way
 //! ```
 //!
 //! An object that doesn't say so is somebody else's, whatever its name (P14). Of a process that
@@ -20,14 +20,13 @@
 use std::collections::BTreeSet;
 
 use object_store::{Error as StoreError, ObjectStoreExt};
-use uuid::Uuid;
 
 use crate::commit::{Cut, Move};
 use crate::error::{Error, ErrorKind, Result};
 use crate::read::Snapshot;
 use crate::record::Position;
 use crate::write::assign::BASE_ATTEMPTS;
-use crate::write::journal::{Journal, read_journals};
+use crate::write::journal::{Journal, Named, read_journals, write_journal_of};
 use crate::write::table::TableWriter;
 use crate::write::upload::carries;
 
@@ -52,51 +51,35 @@ impl TableWriter {
             .into_iter()
             .filter(ours)
             .collect();
-        let dead = self.orphans(journals)?;
-        let partitions: BTreeSet<i32> = dead.iter().map(|orphan| orphan.partition).collect();
-        if partitions.is_empty() {
+        if journals.is_empty() {
             return Ok(positions);
         }
-        let raised = self.raise_epochs(&partitions)?;
-        self.remove_orphans(dead)?;
+        let mut live = self.live()?;
+        let is_open = |journal: &Journal, live: &BTreeSet<String>| {
+            !journal.fenced && journal.files.iter().any(|file| !live.contains(file))
+        };
+        let open = journals.iter().filter(|journal| is_open(journal, &live));
+        let partitions: BTreeSet<i32> = open
+            .filter_map(|journal| Some(journal.foreign?.0))
+            .collect();
+        let mut raised = Vec::new();
+        if !partitions.is_empty() {
+            raised = self.raise_epochs(&partitions)?;
+            // Before, a writer may have committed some after all.
+            live = self.live()?;
+        }
+        for journal in &journals {
+            self.remove_orphans(journal, &live)?;
+            if is_open(journal, &live) {
+                self.note_fenced(journal, &live)?;
+            }
+        }
         for (partition, position) in &mut positions {
             if let Some((_, to)) = raised.iter().find(|(raised, _)| raised == partition) {
                 *position = *to;
             }
         }
         Ok(positions)
-    }
-
-    /// The files of journals that are there, are their own and aren't in the table.
-    fn orphans(&self, journals: Vec<Journal>) -> Result<Vec<Orphan>> {
-        if journals.is_empty() {
-            return Ok(Vec::new());
-        }
-        let live = self.live()?;
-        let mut orphans = Vec::new();
-        for journal in journals {
-            let Some((partition, mark)) = journal.foreign else {
-                continue;
-            };
-            for file in journal
-                .files
-                .into_iter()
-                .filter(|file| !live.contains(file))
-            {
-                let (lake, object) = (self.lake.clone(), self.options.table.object(&file));
-                let ours = self
-                    .lake
-                    .wait(async move { carries(&lake, &object, mark).await })??;
-                if ours == Some(true) {
-                    orphans.push(Orphan {
-                        partition,
-                        mark,
-                        file,
-                    });
-                }
-            }
-        }
-        Ok(orphans)
     }
 
     /// The files that the table has now.
@@ -149,33 +132,52 @@ impl TableWriter {
         )))
     }
 
-    fn remove_orphans(&self, orphans: Vec<Orphan>) -> Result<()> {
-        // Before the epochs were raised a writer may have committed some after all.
-        let live = self.live()?;
-        for orphan in orphans
-            .into_iter()
-            .filter(|orphan| !live.contains(&orphan.file))
-        {
-            let (lake, object) = (self.lake.clone(), self.options.table.object(&orphan.file));
-            tracing::info!(topic = self.options.topic, partition = orphan.partition, %object,
-                "removing what an earlier owner uploaded and never committed");
-            self.lake.wait(async move {
-                if carries(&lake, &object, orphan.mark).await? != Some(true) {
-                    return Ok(());
+    /// Removes the files of a journal that are its own and not `live`.
+    fn remove_orphans(&self, journal: &Journal, live: &BTreeSet<String>) -> Result<()> {
+        let Some((partition, mark)) = journal.foreign else {
+            return Ok(());
+        };
+        for file in journal.files.iter().filter(|file| !live.contains(*file)) {
+            let (lake, object) = (self.lake.clone(), self.options.table.object(file));
+            let removed = self.lake.wait(async move {
+                if carries(&lake, &object, mark).await? != Some(true) {
+                    return Ok(false);
                 }
                 match lake.store().delete(&object).await {
-                    Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
+                    Ok(()) | Err(StoreError::NotFound { .. }) => Ok(true),
                     Err(error) => Err(Error::from(error)),
                 }
             })??;
+            if removed {
+                tracing::info!(
+                    topic = self.options.topic,
+                    partition,
+                    file,
+                    "removed what an earlier owner uploaded and never committed"
+                );
+            }
         }
         Ok(())
     }
-}
 
-/// A file that nobody will commit any more.
-struct Orphan {
-    partition: i32,
-    mark: Uuid,
-    file: String,
+    /// Puts a journal that says so in the place of `journal`: what of it isn't `live` never will
+    /// be.
+    fn note_fenced(&self, journal: &Journal, live: &BTreeSet<String>) -> Result<()> {
+        let (lake, mut journal) = (self.lake.clone(), journal.clone());
+        journal.files.retain(|file| !live.contains(file));
+        let id = lake.clock().new_id();
+        self.lake.wait(async move {
+            let named = Named {
+                files: &journal.files,
+                foreign: journal.foreign,
+                fenced: true,
+                ..Named::default()
+            };
+            write_journal_of(&lake, &journal.table, id, named, journal.started_us).await?;
+            match lake.store().delete(&journal.location).await {
+                Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
+                Err(error) => Err(Error::from(error)),
+            }
+        })?
+    }
 }
