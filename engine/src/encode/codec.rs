@@ -34,7 +34,7 @@ impl Codec {
 /// What compresses one page after the other.
 pub(super) enum Compressor {
     Zstd(zstd::bulk::Compressor<'static>),
-    Snappy(Encoder),
+    Snappy(Box<Encoder>),
     None,
 }
 
@@ -47,7 +47,7 @@ impl Compressor {
                 })?;
                 Self::Zstd(zstd)
             }
-            Codec::Snappy => Self::Snappy(Encoder::new()),
+            Codec::Snappy => Self::Snappy(Box::new(Encoder::new())),
             Codec::None => Self::None,
         })
     }
