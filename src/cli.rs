@@ -228,6 +228,9 @@ pub(crate) struct VerifyArgs {
     /// The folder of the lake that holds the topic's table.
     #[arg(long, default_value = "topics")]
     pub(crate) topics_dir: String,
+    /// The connector whose lake and folder hold it, if these are its own.
+    #[arg(long)]
+    pub(crate) connector: Option<String>,
     /// Print the report as JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -244,6 +247,9 @@ pub(crate) struct InspectArgs {
     /// The folder of the lake that holds the topic's table.
     #[arg(long, default_value = "topics")]
     pub(crate) topics_dir: String,
+    /// The connector whose lake and folder hold it, if these are its own.
+    #[arg(long)]
+    pub(crate) connector: Option<String>,
     /// Print a view for another engine instead, with the columns that SQL shows here: keys of
     /// several types as one column of text, and no rows with `_error`.
     #[arg(long, value_enum, value_name = "ENGINE")]

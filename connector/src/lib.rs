@@ -25,7 +25,9 @@ pub mod sink;
 mod transform;
 pub mod verify;
 
-pub use connect::{ConnectorConfig, Connectors, Providers, Unknown, Worker, WorkerOptions};
+pub use connect::{
+    ConnectorConfig, Connectors, Providers, Settled, Unknown, Worker, WorkerOptions,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use kafka::{EmbeddedBroker, KafkaConfig};
 pub use load::{LoadOptions, LoadReport, load};

@@ -12,8 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use eddy_connector::{ConnectorConfig, Connectors, KafkaConfig, Unknown, Worker, WorkerOptions};
-use eddy_engine::{Clock, Lake, LakeOptions};
+use eddy_connector::{
+    ConnectorConfig, Connectors, KafkaConfig, Settled, Unknown, Worker, WorkerOptions,
+};
+use eddy_engine::{Clock, Lake, LakeOptions, TablePath};
 use eddy_query::http::{HostGuard, protect};
 use eddy_query::{Query, QueryOptions};
 use eddy_replay::{Definition, Destinations, Jobs};
@@ -52,6 +54,11 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     let mut routes = http::health(ready.clone())?;
     let lake = open_lake(config).await?;
     let query = Query::new(lake.clone(), QueryOptions::default())?;
+    // What is asked for or replayed may be in a lake that a connector has for itself.
+    let settled = connectors_with_lakes(config, &lake).await?;
+    for one in &settled {
+        query.add_lake(one.lake.clone(), &one.config.topics_dir);
+    }
     let jobs = if roles.contains(&Role::Replay) {
         let jobs = start_jobs(config, &lake, &query).await?;
         query.set_into_handler(Arc::new(into::Replays(jobs.clone())));
@@ -63,7 +70,11 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     };
     let works = !config.connectors.is_empty() || connect.is_some();
     let connectors = if roles.contains(&Role::Worker) && works {
-        let connectors = Arc::new(start_connectors(config, &lake)?);
+        let connectors = Arc::new(start_connectors(config, &lake, settled)?);
+        let asked = query.clone();
+        connectors.set_on_lake(Box::new(move |lake, topics_dir| {
+            asked.add_lake(lake.clone(), topics_dir);
+        }));
         system::register_connectors(&query, &connectors);
         query.set_table_keeper(Arc::new(keeper::Keeper(Arc::clone(&connectors))));
         Some(connectors)
@@ -144,7 +155,70 @@ pub(crate) fn connectors(config: &Config) -> Result<Vec<ConnectorConfig>> {
     parsed.collect::<Result<_>>().context("in [connectors]")
 }
 
-fn start_connectors(config: &Config, lake: &Lake) -> Result<Connectors> {
+/// The connectors of `config` with their lakes: `lake`, or one of their own, which is opened and
+/// probed. Connectors that name the same place share it.
+///
+/// # Errors
+/// Names the connector whose lake can't be used.
+pub(crate) async fn connectors_with_lakes(config: &Config, lake: &Lake) -> Result<Vec<Settled>> {
+    let mut opened: Vec<(LakeOptions, Lake)> = Vec::new();
+    let mut settled = Vec::new();
+    for config in connectors(config)? {
+        let Some(options) = config.lake.clone() else {
+            let lake = lake.clone();
+            settled.push(Settled { config, lake });
+            continue;
+        };
+        let known = opened
+            .iter()
+            .find(|(known, _)| known.url == options.url && known.options == options.options)
+            .map(|(_, lake)| lake.clone());
+        let own = match known {
+            Some(known) => known,
+            None => {
+                let own = Lake::connect(&options, Clock::system())
+                    .await
+                    .with_context(|| {
+                        format!("the bucket of connector `{}` can't be used", config.name)
+                    })?;
+                opened.push((options, own.clone()));
+                own
+            }
+        };
+        settled.push(Settled { config, lake: own });
+    }
+    Ok(settled)
+}
+
+/// The lake and the table of `topic`: those of the connector `name`, or in the process's own lake
+/// under `topics_dir`.
+///
+/// # Errors
+/// `name` is none of the file's connectors, or its lake can't be used.
+pub(crate) async fn table(
+    config: &Config,
+    name: Option<&str>,
+    topics_dir: &str,
+    topic: &str,
+) -> Result<(Lake, TablePath)> {
+    let Some(name) = name else {
+        let lake = open_lake(config).await?;
+        let table = lake.table(topics_dir, topic);
+        return Ok((lake, table));
+    };
+    let found = connectors(config)?.into_iter().find(|one| one.name == name);
+    let connector = found.with_context(|| format!("the file has no connector `{name}`"))?;
+    let lake = match &connector.lake {
+        Some(options) => Lake::connect(options, Clock::system())
+            .await
+            .with_context(|| format!("the bucket of connector `{name}` can't be used"))?,
+        None => open_lake(config).await?,
+    };
+    let table = lake.table(&connector.topics_dir, topic);
+    Ok((lake, table))
+}
+
+fn start_connectors(config: &Config, lake: &Lake, connectors: Vec<Settled>) -> Result<Connectors> {
     let state = config.folder.join(&config.settings.worker.state);
     let options = WorkerOptions {
         worker_id: worker_id::load_or_make(&state, lake.clock())?,
@@ -154,7 +228,7 @@ fn start_connectors(config: &Config, lake: &Lake) -> Result<Connectors> {
     Ok(Connectors::start(
         lake,
         &kafka(config)?,
-        connectors(config)?,
+        connectors,
         &options,
     )?)
 }

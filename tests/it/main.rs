@@ -18,6 +18,7 @@ mod connect_rest;
 mod dev;
 mod discovery;
 mod erasure;
+mod foreign;
 mod harness;
 mod kills;
 mod landing;

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use eddy_engine::LakeOptions;
 use eddy_engine::elide::Raw;
+use eddy_engine::layout::Layout;
 use eddy_engine::partition::Partitioning;
 use eddy_engine::redact::Redaction;
 use eddy_engine::schema::Detect;
@@ -16,11 +18,18 @@ use eddy_engine::write::CutPolicy;
 use fancy_regex::Regex;
 
 use crate::error::{Error, Result};
-use crate::transform::{self, Chain};
+use crate::transform::Chain;
+use class::Class;
+use home::{Home, warn_of_unknown};
 
+mod aiven;
+mod class;
+mod confluent;
 pub mod def;
 mod detect;
 mod errors;
+mod foreign;
+mod home;
 mod partition;
 pub(super) mod properties;
 mod provider;
@@ -45,6 +54,10 @@ pub struct ConnectorConfig {
     pub tasks_max: usize,
     /// Where a table without any position begins.
     pub start: StartAt,
+    /// The connector's own lake, if it has one: the bucket that another sink's configuration names.
+    pub lake: Option<LakeOptions>,
+    /// Whose habits its tables' files follow.
+    pub layout: Layout,
     /// `partition.*`: how its tables' files are partitioned.
     pub partitioning: Arc<Partitioning>,
     /// `flush.*`, `rotate.*`: what makes a task commit what it has.
@@ -143,7 +156,7 @@ impl ConnectorConfig {
     /// # Errors
     /// `Invalid`, naming the key, its value and what is allowed.
     pub fn parse(name: &str, map: &BTreeMap<String, String>) -> Result<Self> {
-        warn_of_unknown(name, map);
+        warn_of_unknown(name, Class::read(&Reader { name, map })?, map);
         Self::check(name, map)
     }
 
@@ -153,21 +166,25 @@ impl ConnectorConfig {
     /// As [`ConnectorConfig::parse`].
     pub(super) fn check(name: &str, map: &BTreeMap<String, String>) -> Result<Self> {
         let reader = Reader { name, map };
+        let class = Class::read(&reader)?;
         if name.is_empty() {
             return Err(Error::invalid("a connector has an empty `name`"));
         }
         let mut consumer = reader.below(OVERRIDE);
         let reset = consumer.remove("auto.offset.reset");
         let topics = reader.topics()?;
+        let home = Home::read(&reader, class)?;
         Ok(Self {
             name: name.to_owned(),
             errors: errors::read(&reader, &topics)?,
             topics,
-            topics_dir: reader.topics_dir()?,
+            topics_dir: home.topics_dir,
+            lake: home.lake,
+            layout: home.layout,
             tasks_max: reader.number("tasks.max", 1, 1, 1_000)?,
             start: reader.start(reset.as_deref())?,
-            partitioning: partition::read(&reader)?,
-            cut: rolling::read(&reader)?,
+            partitioning: home.partitioning,
+            cut: home.cut,
             converter: reader.converter(),
             raw: reader.choice("value.raw", &RAW, Raw::Keep)?,
             transforms: Chain::read(name, map)?.map(Arc::new),
@@ -190,7 +207,8 @@ impl ConnectorConfig {
                     TopicRecreated::Fail,
                 )?,
             },
-            upkeep: upkeep::read(&reader)?,
+            // Who goes by folders would see the rows of a compacted file twice.
+            upkeep: upkeep::read(&reader, class == Class::Eddy)?,
             consumer,
             producer: reader.below(PRODUCER),
         })
@@ -203,34 +221,6 @@ impl ConnectorConfig {
             .cloned()
             .unwrap_or_else(|| format!("connect-{}", self.name))
     }
-}
-
-fn warn_of_unknown(name: &str, map: &BTreeMap<String, String>) {
-    let keys = map.keys().map(String::as_str);
-    let unknown: Vec<&str> = keys.filter(|key| !is_known(key)).collect();
-    if !unknown.is_empty() {
-        let keys = unknown.join(", ");
-        tracing::warn!(connector = name, keys, "unknown keys are ignored");
-    }
-}
-
-/// Whether a table has the key, or it stands under a prefix that others read.
-fn is_known(key: &str) -> bool {
-    const PREFIXES: [&str; 8] = [
-        OVERRIDE,
-        PRODUCER,
-        "admin.override.",
-        "key.converter.",
-        "value.converter.",
-        "header.converter.",
-        "transforms.",
-        "predicates.",
-    ];
-    let class = def::find(def::Kind::Sink, super::EDDY_SINK);
-    class.is_some_and(|class| class.key(key).is_some())
-        || def::sink_keys().iter().any(|known| known.name == key)
-        || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
-        || transform::is_key(key)
 }
 
 struct Reader<'a> {

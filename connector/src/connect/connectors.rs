@@ -9,9 +9,10 @@ use eddy_engine::Lake;
 use eddy_engine::budget::Budget;
 
 use crate::connect::config::{ConnectorConfig, Providers};
+use crate::connect::lakes::{Lakes, OnLake};
 use crate::connect::memory::Memory;
 use crate::connect::system;
-use crate::connect::upkeep::Upkeep;
+use crate::connect::upkeep::Owners;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::{Admin, KafkaConfig};
 use crate::sink::{
@@ -42,16 +43,24 @@ impl Default for WorkerOptions {
 
 /// The running connectors.
 pub struct Connectors {
-    pub(super) lake: Lake,
+    lakes: Lakes,
     kafka: KafkaConfig,
     options: WorkerOptions,
-    running: Arc<RwLock<BTreeMap<String, Arc<Running>>>>,
+    running: Owners,
     budget: Arc<Budget>,
-    upkeep: Option<Upkeep>,
+}
+
+/// A connector and where its tables are.
+pub struct Settled {
+    /// Its configuration.
+    pub config: ConnectorConfig,
+    /// Its lake: its own, or that of the process.
+    pub lake: Lake,
 }
 
 pub(super) struct Running {
     pub(super) config: Arc<ConnectorConfig>,
+    pub(super) lake: Lake,
     pub(super) kafka: KafkaConfig,
     board: Arc<TopicBoard>,
     discovery: Discovery,
@@ -68,34 +77,37 @@ impl Connectors {
     pub fn start(
         lake: &Lake,
         kafka: &KafkaConfig,
-        connectors: Vec<ConnectorConfig>,
+        connectors: Vec<Settled>,
         options: &WorkerOptions,
     ) -> Result<Self> {
-        let tasks: usize = connectors.iter().map(|config| config.tasks_max).sum();
+        let tasks: usize = connectors.iter().map(|one| one.config.tasks_max).sum();
         let memory = Memory::divide(options.memory_bytes, tasks.max(1));
         let budget = Budget::new(memory.writers);
-        lake.live().keep_at_most(memory.committed);
-        lake.reuse_at_most(memory.reused);
-        let mut started = Self {
-            lake: lake.clone(),
+        let running = Owners::default();
+        let queue = memory.queue;
+        let started = Self {
+            lakes: Lakes::start(lake, &budget, memory, &running)?,
             kafka: kafka.clone(),
             options: options.clone(),
-            running: Arc::default(),
+            running,
             budget,
-            upkeep: None,
         };
-        for config in connectors {
-            started.add_with(config, memory.queue)?;
+        for Settled { config, lake } in connectors {
+            started.lakes.know(config.lake.as_ref(), &lake)?;
+            started.add_with(config, lake, queue)?;
         }
-        let running = Arc::clone(&started.running);
-        started.upkeep = Some(Upkeep::start(lake, &started.budget, running)?);
         Ok(started)
     }
 
-    /// Starts the tasks of one more connector.
+    /// Whom to tell of lakes that connectors bring with them from now on.
+    pub fn set_on_lake(&self, on_lake: OnLake) {
+        self.lakes.set_on_lake(on_lake);
+    }
+
+    /// Starts the tasks of one more connector; opens its lake if it has one for itself. Blocks.
     ///
     /// # Errors
-    /// As [`Connectors::start`].
+    /// As [`Connectors::start`]; what is wrong with its lake.
     pub(super) fn add(&self, config: ConnectorConfig) -> Result<()> {
         let others = self
             .all()
@@ -105,10 +117,12 @@ impl Connectors {
         // All queues together have their share of the memory; a later task gets less of it.
         let tasks = others + config.tasks_max;
         let memory = Memory::divide(self.options.memory_bytes, tasks);
-        self.add_with(config, memory.queue)
+        let lake = self.lakes.of(config.lake.as_ref())?;
+        self.lakes.tell(&lake, &config.topics_dir);
+        self.add_with(config, lake, memory.queue)
     }
 
-    fn add_with(&self, config: ConnectorConfig, queue_bytes: usize) -> Result<()> {
+    fn add_with(&self, config: ConnectorConfig, lake: Lake, queue_bytes: usize) -> Result<()> {
         if self.get(&config.name).is_some() {
             let message = format!("two connectors are named `{}`", config.name);
             return Err(Error::invalid(message));
@@ -116,10 +130,11 @@ impl Connectors {
         let config = Arc::new(config);
         let kafka = self.kafka.overlay(&config.consumer);
         let board = Arc::new(TopicBoard::default());
-        let clock = self.lake.clock();
+        let clock = lake.clock().clone();
         let admin = Admin::new(&kafka, clock.clone())?;
-        let discovery = Discovery::start(admin, &config, &board, clock.clone())?;
+        let discovery = Discovery::start(admin, &config, &board, clock)?;
         let running = Running {
+            lake,
             kafka,
             board,
             discovery,
@@ -145,7 +160,7 @@ impl Connectors {
             config: Arc::clone(&running.config),
             kafka: running.kafka.clone(),
             producer: self.kafka.overlay(&running.config.producer),
-            lake: self.lake.clone(),
+            lake: running.lake.clone(),
             budget: Arc::clone(&self.budget),
             board: Arc::clone(&running.board),
             asked: Arc::clone(&running.asked),
@@ -221,6 +236,19 @@ impl Connectors {
         &self.options.providers
     }
 
+    /// The lake of a connector, running or not. Blocks if nobody has opened it yet.
+    ///
+    /// # Errors
+    /// What is wrong with the bucket, the credentials or the store.
+    pub(super) fn lake_of(&self, config: &ConnectorConfig) -> Result<Lake> {
+        self.lakes.of(config.lake.as_ref())
+    }
+
+    /// The process's own lake.
+    pub(super) fn lake(&self) -> &Lake {
+        self.lakes.own()
+    }
+
     /// The worker's Kafka cluster.
     pub(super) fn kafka(&self) -> &KafkaConfig {
         &self.kafka
@@ -267,15 +295,11 @@ impl Connectors {
     /// # Errors
     /// `Unavailable` when a task didn't end in time: what it had buffered is read again later.
     pub fn stop(&self, deadline: Duration) -> Result<()> {
-        if let Some(upkeep) = &self.upkeep {
-            upkeep.ask_to_stop();
-        }
+        self.lakes.ask_to_stop();
         let all = self.all();
         all.iter().for_each(|running| running.ask_to_stop(deadline));
         let stopped = late(&all, deadline);
-        if let Some(upkeep) = &self.upkeep {
-            upkeep.stop(deadline);
-        }
+        self.lakes.stop(deadline);
         stopped
     }
 

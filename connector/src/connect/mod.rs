@@ -6,6 +6,7 @@
 
 mod config;
 mod connectors;
+mod lakes;
 mod memory;
 pub mod rest;
 mod settled;
@@ -22,7 +23,8 @@ pub use config::{
     ConnectorConfig, DeadLetterTopic, ErrorPolicy, Policies, PositionReset, Providers, StartAt,
     Tolerance, TopicRecreated, Topics, Unknown, Upkeep,
 };
-pub use connectors::{Connectors, WorkerOptions};
+pub use connectors::{Connectors, Settled, WorkerOptions};
+pub use lakes::OnLake;
 pub use state::Place;
 pub use worker::Worker;
 pub use worker_file::WorkerFile;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eddy_engine::read::SnapshotCache;
-use eddy_engine::{Position, TopicId};
+use eddy_engine::{Lake, Position, TopicId};
 
 use crate::connect::connectors::{Connectors, Running};
 use crate::error::{Error, ErrorKind, Result};
@@ -16,16 +16,24 @@ use crate::sink::{PartitionState, TaskHandle};
 const LOOK: Duration = Duration::from_millis(100);
 
 impl Connectors {
-    /// Waits until the table of `topic` has everything that Kafka holds of it now, and has this
-    /// process's tasks commit for that. Blocks.
+    /// Waits until the table of `topic` in `lake` has everything that Kafka holds of it now, and
+    /// has this process's tasks commit for that. Blocks.
     ///
     /// # Errors
     /// `NotFound` when this process doesn't keep the table (it doesn't read partition 0 of the
     /// topic); `Unavailable` when the broker doesn't answer, or not everything was committed
     /// `within`.
-    pub fn settle(&self, topics_dir: &str, topic: &str, within: Duration) -> Result<()> {
+    pub fn settle(
+        &self,
+        lake: &Lake,
+        topics_dir: &str,
+        topic: &str,
+        within: Duration,
+    ) -> Result<()> {
         let kept = self.all().into_iter().find(|running| {
-            running.config.topics_dir == topics_dir && reads_first(&running.tasks(), topic)
+            running.lake.is(lake)
+                && running.config.topics_dir == topics_dir
+                && reads_first(&running.tasks(), topic)
         });
         let Some(running) = kept else {
             let why = "this process doesn't keep the table: another one reads partition 0 of";
@@ -34,14 +42,14 @@ impl Connectors {
                 format!("{why} topic `{topic}`, or none does"),
             ));
         };
-        let clock = self.lake.clock();
-        let table = self.lake.table(topics_dir, topic);
+        let clock = lake.clock();
+        let table = lake.table(topics_dir, topic);
         let (id, ends) = running.ends(&Admin::new(&running.kafka, clock.clone())?, topic)?;
         let _waiting = running.asked.ask(topic);
         let until = clock.monotonic() + within;
         let snapshots = SnapshotCache::new();
         loop {
-            let newest = snapshots.newest(&self.lake, &table)?;
+            let newest = snapshots.newest(lake, &table)?;
             let positions = newest.as_ref().map(|newest| newest.positions.as_ref());
             let Some((partition, end)) = missing(positions, &id, &ends) else {
                 return Ok(());

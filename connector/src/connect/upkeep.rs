@@ -108,7 +108,8 @@ impl Rounds {
 
     fn owners(&self) -> Vec<Arc<Running>> {
         let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
-        owners.values().cloned().collect()
+        let here = owners.values().filter(|owner| owner.lake.is(&self.lake));
+        here.cloned().collect()
     }
 
     fn halted(&self) -> bool {

@@ -114,7 +114,7 @@ impl Worker {
 
     /// The clock that everything of this worker goes by.
     pub(super) fn clock(&self) -> Clock {
-        self.0.connectors.lake.clock().clone()
+        self.0.connectors.lake().clock().clone()
     }
 
     /// The configuration of the connector called `name`, and whether it is the file's.
@@ -202,7 +202,7 @@ impl Inner {
 
     /// Opens the log, however long the broker is away; answers who asked for the end meanwhile.
     fn open(&self, place: &Place, orders: &Receiver<Order>) -> Option<SyncSender<()>> {
-        let clock = self.connectors.lake.clock().clone();
+        let clock = self.connectors.lake().clock().clone();
         let mut again = AGAIN_LEAST;
         loop {
             match Log::open(place, &clock) {

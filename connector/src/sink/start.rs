@@ -264,6 +264,7 @@ fn open(settings: &TaskSettings, slot: &mut Slot, topic: &TopicDescription) -> R
     options.detect = config.detect;
     options.limits = config.limits;
     options.partitioning = Arc::clone(&config.partitioning);
+    options.layout = config.layout.clone();
     options.cut = CutPolicy {
         // One cut is on its way while the next fills, so neither may take the whole budget.
         bytes: config.cut.bytes.min(settings.budget.limit_bytes() / 4),

@@ -176,6 +176,22 @@ impl Tables {
         Ok(begun)
     }
 
+    /// As [`TableWriter::cut_due`], for all tables. In the native layout all of them are cut when
+    /// one is due, so that they stay equally far.
+    ///
+    /// # Errors
+    /// As [`TableWriter::cut`].
+    pub(super) fn cut_due(&mut self) -> eddy_engine::Result<bool> {
+        if self.own.is_native() {
+            return self.cut();
+        }
+        let mut begun = self.own.cut_due()?;
+        for writer in self.routed() {
+            begun |= writer.cut_due()?;
+        }
+        Ok(begun)
+    }
+
     /// As [`TableWriter::poll`]: what all tables have committed.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ pub use filtered::{FilteredRanges, filtered};
 pub use live::{LiveBatch, LiveRange, LiveRows};
 pub use retired::{RetiredRanges, retired};
 pub use snapshot::{SchemaHistory, Snapshot, SnapshotCache};
-pub use tables::tables;
+pub use tables::{tables, tables_in};
 
 pub(crate) use bytes::bytes_of;
 pub(crate) use fetch::Fetch;

@@ -24,19 +24,22 @@ use crate::elide::Raw;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault;
 use crate::lake::Lake;
+use crate::layout::Layout;
 use crate::partition::Placement;
 use crate::path::TablePath;
 use crate::read::filtered;
 use crate::read::live::LiveBatch;
 use crate::record::TopicId;
 use crate::schema::Detect;
+use crate::write::journal::forget_journals;
 use crate::write::options::{Retry, Stall};
-use crate::write::upload::forget_journals;
 
 /// What a commit is to contain.
 pub(super) struct Plan {
     pub(super) id: Uuid,
     pub(super) table: TablePath,
+    pub(super) topic: String,
+    pub(super) layout: Layout,
     pub(super) live: Vec<Arc<LiveBatch>>,
     /// The partitions of the rows, for each batch of `live` in order.
     pub(super) placements: Vec<Placement>,
@@ -82,7 +85,7 @@ impl Job {
             log,
             plan,
             stall: Arc::clone(&stall),
-            journaled: false,
+            journals: Vec::new(),
             unwanted,
         };
         if let Err(error) = lake.commit(move || run.finish(&sender)) {
@@ -124,8 +127,8 @@ pub(super) struct Run {
     pub(super) log: TableLog,
     pub(super) plan: Plan,
     stall: Arc<Mutex<Option<Stall>>>,
-    /// The upload journal names files of this commit.
-    pub(super) journaled: bool,
+    /// The upload journals that name files of this commit.
+    pub(super) journals: Vec<Uuid>,
     /// Disconnected when nobody waits for the commit any more.
     unwanted: Receiver<()>,
 }
@@ -137,7 +140,7 @@ impl Run {
         let took = self.lake.clock().monotonic().saturating_sub(begun);
         metrics::histogram!("eddy_commit_duration_seconds", "topic" => self.topic())
             .record(took.as_secs_f64());
-        let (id, journaled) = (self.plan.id, self.journaled && outcome.is_ok());
+        let landed = outcome.is_ok();
         // The memory is free before the writer hears of it, so that it does not pause for nothing.
         drop(self.plan);
         // Whoever gave the job up does not listen any more.
@@ -145,8 +148,8 @@ impl Run {
             log: self.log,
             outcome,
         });
-        if journaled {
-            forget_journals(&self.lake, &[id]);
+        if landed {
+            forget_journals(&self.lake, &self.journals);
         }
     }
 

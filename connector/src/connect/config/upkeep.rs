@@ -19,8 +19,8 @@ pub struct Upkeep {
     pub interval: Duration,
 }
 
-/// Reads and checks the keys.
-pub(super) fn read(reader: &Reader<'_>) -> Result<Upkeep> {
+/// Reads and checks the keys; `compacts` says whether tables are compacted when nobody says.
+pub(super) fn read(reader: &Reader<'_>, compacts: bool) -> Result<Upkeep> {
     let defaults = Compaction::default();
     let compaction = Compaction {
         target_bytes: number(
@@ -33,7 +33,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<Upkeep> {
         settle: time(reader, "compact.after.ms", defaults.settle, 0)?,
         ..defaults
     };
-    let compact = reader.choice("compact", &[("true", true), ("false", false)], true)?;
+    let compact = reader.choice("compact", &[("true", true), ("false", false)], compacts)?;
     let policy = Policy::default();
     Ok(Upkeep {
         policy: Policy {

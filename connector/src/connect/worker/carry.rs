@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use super::here::{State, TaskHere};
 use super::{Inner, STOP, lock};
-use crate::connect::EDDY_SINK;
-use crate::connect::config::{ConnectorConfig, Unknown, def};
+use crate::connect::config::{ConnectorConfig, Unknown};
 use crate::connect::state::{Entry, Target, Wish};
 use crate::error::Result;
 use crate::sink::TaskState;
@@ -104,16 +103,6 @@ impl Inner {
     }
 
     fn try_begin(&self, name: &str, config: &BTreeMap<String, String>) -> Result<Started> {
-        let class = config.get("connector.class").map(String::as_str);
-        let class = class.and_then(|class| def::find(def::Kind::Sink, class));
-        let ours = class.is_none_or(|class| class.name == EDDY_SINK);
-        let text = |key: &str| config.get(key).map_or("", |text| text.trim());
-        if let Some(class) = class.filter(|_| !ours) {
-            let name = &class.name;
-            let why = format!("this version of Eddy doesn't run connectors of class `{name}` yet");
-            let tasks = text("tasks.max").parse().unwrap_or(1);
-            return Ok((State::Running, None, vec![TaskHere::Failed(why); tasks]));
-        }
         let config = self.connectors.providers().resolve(config, Unknown::Keep)?;
         let config = ConnectorConfig::parse(name, &config)?;
         let tasks = config.tasks_max;

@@ -46,7 +46,7 @@ impl Worker {
                 all.filter(|topic| config.topics.includes(topic)).collect()
             }
         };
-        let lake = &self.0.connectors.lake;
+        let lake = &self.0.connectors.lake_of(&config)?;
         let mut places = Vec::new();
         for topic in topics {
             let table = lake.table(&config.topics_dir, &topic);
@@ -129,6 +129,6 @@ impl Worker {
 
     pub(super) fn admin(&self) -> Result<Admin> {
         let connectors = &self.0.connectors;
-        Admin::new(connectors.kafka(), connectors.lake.clock().clone())
+        Admin::new(connectors.kafka(), connectors.lake().clock().clone())
     }
 }
