@@ -231,7 +231,7 @@ fn carry_out(eddy: &Eddy, step: &Value) -> Result<(), String> {
     done.ok_or(why)
 }
 
-fn ask(eddy: &Eddy, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+pub(crate) fn ask(eddy: &Eddy, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
     let headers = json!({"Content-Type": "application/json"});
     let body = body.map(Value::to_string);
     let mut answer = || {

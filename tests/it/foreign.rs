@@ -7,6 +7,7 @@ use eddy_engine::commit::invariants;
 use eddy_engine::read::Snapshot;
 use serde_json::{Value, json};
 
+use crate::connect_rest::ask;
 use crate::harness::kafka::{Produce, Topic};
 use crate::harness::lake::TestLake;
 use crate::harness::process::{Eddy, Start};
@@ -69,8 +70,8 @@ impl Bucket {
         rows.collect()
     }
 
-    /// A worker whose own lake is elsewhere, with the configuration of [`CLAIMS`] adapted.
-    fn worker(&self, main: &TestLake, topic: &Topic, more: &[(&str, &str)]) -> Start {
+    /// The configuration of [`CLAIMS`], adapted.
+    fn keys(&self, topic: &Topic, more: &[(&str, &str)]) -> BTreeMap<String, String> {
         let document: Value = serde_json::from_str(CLAIMS).expect("JSON");
         let config = document["config"].as_object().expect("an object");
         let text = |value: &Value| {
@@ -78,24 +79,31 @@ impl Bucket {
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned)
         };
-        let mut keys: BTreeMap<&str, String> = config
+        let mut keys: BTreeMap<String, String> = config
             .iter()
-            .map(|(key, value)| (key.as_str(), text(value)))
+            .map(|(key, value)| (key.clone(), text(value)))
             .collect();
         let option = |name: &str| self.lake.options[name].clone();
-        let flush = FLUSH.to_string();
-        keys.extend([
+        let adapted = [
             ("topics", topic.name.clone()),
             ("s3.bucket.name", self.name.clone()),
             ("store.url", option("aws_endpoint")),
             ("aws.access.key.id", option("aws_access_key_id")),
             ("aws.secret.access.key", option("aws_secret_access_key")),
-            ("flush.size", flush),
-        ]);
-        keys.extend(more.iter().map(|(key, value)| (*key, (*value).to_owned())));
+            ("flush.size", FLUSH.to_string()),
+        ];
+        keys.extend(adapted.map(|(key, value)| (key.to_owned(), value)));
+        let more = more.iter();
+        keys.extend(more.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        keys
+    }
+
+    /// A worker whose own lake is elsewhere, with these keys in its file.
+    fn worker(&self, main: &TestLake, topic: &Topic, more: &[(&str, &str)]) -> Start {
+        let keys = self.keys(topic, more);
         let keys: Vec<(&str, &str)> = keys
             .iter()
-            .map(|(key, text)| (*key, text.as_str()))
+            .map(|(key, text)| (key.as_str(), text.as_str()))
             .collect();
         let start = Start::on(main).kafka("session.timeout.ms", "6000");
         start.connector(&topic.name, &keys)
@@ -290,6 +298,57 @@ fn files_lie_in_the_folders_of_time_and_field_that_the_sink_would_give_them() {
             );
         }
     }
+}
+
+#[test]
+fn the_json_that_another_worker_had_is_posted_and_runs_and_goes_on_after_a_kill() {
+    let (main, bucket) = (TestLake::local(), Bucket::new());
+    let topic = Topic::create("posted", 2);
+    let secret = bucket.lake.options["aws_secret_access_key"].clone();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("secret");
+    std::fs::write(&file, secret).expect("a file");
+    let reference = format!("${{file:{}}}", file.display());
+    let by_reference = ("aws.secret.access.key", reference.as_str());
+    let mut eddy = Start::on(&main).connect().ready();
+    let config = bucket.keys(&topic, &[by_reference, ("topics", &topic.name)]);
+    let request = json!({"name": topic.name, "config": config});
+    assert_eq!(ask(&eddy, "POST", "/connectors", Some(&request)).0, 201);
+    topic.produce(&records(2 * FLUSH, |_| LATE_MS));
+    let in_sql = |eddy: &Eddy, rows: usize| {
+        let count = format!("SELECT count(*) AS n FROM \"{}\"", topic.name);
+        let seen = || eddy.http().try_sql(&count).ok()?.first()?["n"].as_i64();
+        wait_equal(PATIENCE, "the records in SQL", Some(rows as i64), seen);
+    };
+    in_sql(&eddy, 4 * FLUSH);
+    eddy.kill();
+    topic.produce(&records(FLUSH, |_| LATE_MS));
+    eddy.restart();
+    in_sql(&eddy, 6 * FLUSH);
+    wait_committed(&bucket.lake, &topic);
+    let starts = (0..2).flat_map(|partition| (0..3).map(move |n| (partition, n * FLUSH)));
+    let wanted = starts.map(|(partition, start)| {
+        let folder = format!("partition={partition}");
+        (name(&topic, &folder, partition, start), FLUSH as u64)
+    });
+    assert_eq!(bucket.files(&[]), wanted.collect());
+    let shown = ask(
+        &eddy,
+        "GET",
+        &format!("/connectors/{}/config", topic.name),
+        None,
+    )
+    .1;
+    assert_eq!(shown["aws.secret.access.key"], json!(by_reference.1));
+    let place = format!("/connectors/{}/offsets", topic.name);
+    let offsets = ask(&eddy, "GET", &place, None).1;
+    let all = offsets["offsets"].as_array().expect("offsets");
+    let at = |one: &Value| one["offset"]["kafka_offset"].as_i64();
+    assert_eq!(
+        all.iter().filter_map(at).sum::<i64>(),
+        6 * FLUSH as i64,
+        "{offsets}"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use eddy_engine::TopicId;
 use eddy_engine::read::Snapshot;
 
 use super::Worker;
-use crate::connect::config::{ConnectorConfig, Topics};
+use crate::connect::config::{ConnectorConfig, Topics, Unknown};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::Admin;
 
@@ -34,8 +34,13 @@ impl Worker {
     /// `Unavailable` when lake or broker don't answer.
     pub(in crate::connect) fn offsets(&self, name: &str) -> Result<Vec<Place>> {
         let config = self.config(name).unwrap_or_default();
-        // What can't be read has no tables: such a connector FAILED, or its class isn't run yet.
-        let Ok(config) = ConnectorConfig::check(name, &config) else {
+        let resolved = self
+            .0
+            .connectors
+            .providers()
+            .resolve(&config, Unknown::Keep);
+        // What can't be read has no tables: such a connector FAILED.
+        let Ok(config) = resolved.and_then(|config| ConnectorConfig::check(name, &config)) else {
             return Ok(Vec::new());
         };
         let topics: BTreeSet<String> = match &config.topics {
