@@ -2,7 +2,8 @@
 //!
 //! Prints records per second, MB of JSON per CPU-second of the worker process (user and system,
 //! everything counted: Kafka client, decode, encode, upload, commit), and peak memory. The raw
-//! bytes are kept, the configuration is the default one.
+//! bytes are kept, the configuration is the default one. One machine does half as much in some
+//! minutes as in others, so what reading alone costs is measured before and after.
 //!
 //! `EDDY_BENCH_RECORDS` changes the number of events, `EDDY_BENCH_TASKS` that of the tasks (one).
 
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use eddy_engine::read::Snapshot;
 use eddy_engine::{Clock, Lake};
+use load::reading::reading_alone;
 use load::s3::{self, create_bucket, lake, setting};
 use load::services::{create_topic, fill};
 use load::worker::{Used, Worker, wait_until};
@@ -41,6 +43,7 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let lake = runtime.block_on(s3::open(&topic));
+    let reading = reading_alone(&topic, PARTITIONS, records);
     let start = Instant::now();
     let worker = Worker::start(folder.path(), &configuration(&topic));
     wait_until(Duration::from_secs(600), &worker.log, || {
@@ -48,7 +51,25 @@ fn main() {
     });
     let wall = start.elapsed();
     let used = worker.used();
+    drop(worker);
+    let reading = [reading, reading_alone(&topic, PARTITIONS, records)];
     report(records, bytes, wall, used);
+    report_reading(bytes, used, reading);
+}
+
+/// What the worker's CPU time is in units of what reading alone took, before and after it.
+fn report_reading(bytes: u64, used: Used, reading: [Duration; 2]) {
+    let [before, after] = reading.map(|used| used.as_secs_f64());
+    let megabytes = bytes as f64 / 1e6;
+    println!(
+        "reading alone, MB per CPU-second  {:.0} before, {:.0} after",
+        megabytes / before,
+        megabytes / after
+    );
+    println!(
+        "the worker took as long as reading alone  {:.2} times",
+        used.cpu.as_secs_f64() / ((before + after) / 2.0)
+    );
 }
 
 fn report(records: u64, bytes: u64, wall: Duration, used: Used) {
@@ -73,6 +94,7 @@ fn configuration(topic: &str) -> String {
     let tasks = std::env::var("EDDY_BENCH_TASKS").unwrap_or_else(|_| "1".to_owned());
     format!(
         "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"\"\n\
+         [connect]\nlisten = \"\"\n\
          [connectors.\"{topic}\"]\n\"topics\" = \"{topic}\"\n\"tasks.max\" = \"{tasks}\"\n",
         lake(topic),
         setting("EDDY_TEST_KAFKA"),

@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Dev(DevArgs),
     /// The service: sink worker, query and replay from one configuration file.
     Serve(ServeArgs),
+    /// A Kafka Connect worker, from Connect's own worker file.
+    Connect(ConnectArgs),
     /// Send NDJSON lines to a topic, each line one record.
     Load(LoadArgs),
     /// Ask SQL and print the answer.
@@ -57,6 +59,9 @@ pub(crate) struct DevArgs {
     /// Where to serve HTTP.
     #[arg(long, default_value = "127.0.0.1:8480")]
     pub(crate) listen: String,
+    /// Where to serve Kafka Connect's REST API; empty is nowhere.
+    #[arg(long, default_value = "127.0.0.1:8083")]
+    pub(crate) connect_listen: String,
     /// Don't load the sample events.
     #[arg(long)]
     pub(crate) empty: bool,
@@ -71,6 +76,13 @@ pub(crate) struct ServeArgs {
     /// The roles of this process.
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) roles: Vec<Role>,
+}
+
+/// `eddy connect`.
+#[derive(Debug, Args)]
+pub(crate) struct ConnectArgs {
+    /// The worker file, with Connect's keys, and `eddy.lake.url` for the lake.
+    pub(crate) file: PathBuf,
 }
 
 /// What a process does.
@@ -216,6 +228,9 @@ pub(crate) struct VerifyArgs {
     /// The folder of the lake that holds the topic's table.
     #[arg(long, default_value = "topics")]
     pub(crate) topics_dir: String,
+    /// The connector whose lake and folder hold it, if these are its own.
+    #[arg(long)]
+    pub(crate) connector: Option<String>,
     /// Print the report as JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -232,6 +247,9 @@ pub(crate) struct InspectArgs {
     /// The folder of the lake that holds the topic's table.
     #[arg(long, default_value = "topics")]
     pub(crate) topics_dir: String,
+    /// The connector whose lake and folder hold it, if these are its own.
+    #[arg(long)]
+    pub(crate) connector: Option<String>,
     /// Print a view for another engine instead, with the columns that SQL shows here: keys of
     /// several types as one column of text, and no rows with `_error`.
     #[arg(long, value_enum, value_name = "ENGINE")]

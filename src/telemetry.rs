@@ -1,9 +1,12 @@
-//! Logs: one line an event with fields, on standard error, filtered by `EDDY_LOG`.
+//! Logs: one line an event with fields, on standard error, filtered by `EDDY_LOG` and by Connect's
+//! loggers.
 
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::reload::{self, Handle};
+use tracing_subscriber::{EnvFilter, Registry, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -18,15 +21,36 @@ pub(crate) enum LogFormat {
 /// as errors too, a table that doesn't exist yet among them; whoever asked it tells what matters.
 const QUIET: &str = "info,delta_kernel=off,datafusion=warn";
 
+/// The running filter, to be changed.
+static FILTER: OnceLock<Handle<EnvFilter, Registry>> = OnceLock::new();
+
 /// Starts logging. `EDDY_LOG` takes tracing's filter syntax (`info`, `eddy_connector=debug`).
 pub(crate) fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("EDDY_LOG").unwrap_or_else(|_| EnvFilter::new(QUIET));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let (filter, handle) = reload::Layer::new(filter(""));
+    let _ = FILTER.set(handle);
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
+    let registry = tracing_subscriber::registry().with(filter);
     match format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().init(),
+        LogFormat::Text => registry.with(lines).init(),
+        LogFormat::Json => registry.with(lines.json()).init(),
     }
+}
+
+/// From now on `directives` count besides what was started with, and over it.
+pub(crate) fn set(directives: &str) {
+    if let Some(handle) = FILTER.get()
+        && let Err(error) = handle.reload(filter(directives))
+    {
+        tracing::warn!(%error, "the levels of loggers can't be changed");
+    }
+}
+
+fn filter(more: &str) -> EnvFilter {
+    let base = std::env::var("EDDY_LOG").unwrap_or_else(|_| QUIET.to_owned());
+    // A wrong `EDDY_LOG` must not keep the process from telling anything.
+    EnvFilter::try_new(format!("{base},{more}"))
+        .or_else(|_| EnvFilter::try_new(&base))
+        .unwrap_or_else(|_| EnvFilter::new(QUIET))
 }

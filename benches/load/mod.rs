@@ -2,6 +2,8 @@
 
 pub(crate) mod audit;
 pub(crate) mod events;
+pub(crate) mod reading;
 pub(crate) mod s3;
 pub(crate) mod services;
+pub(crate) mod usage;
 pub(crate) mod worker;

@@ -23,9 +23,12 @@ mod error;
 pub mod kafka;
 pub mod load;
 pub mod sink;
+mod transform;
 pub mod verify;
 
-pub use connect::{ConnectorConfig, Connectors, WorkerOptions};
+pub use connect::{
+    ConnectorConfig, Connectors, Providers, Settled, Unknown, Worker, WorkerOptions,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use kafka::{EmbeddedBroker, KafkaConfig};
 pub use load::{LoadOptions, LoadReport, load};

@@ -2,19 +2,24 @@
 //!
 //! The broker says where each partition begins and ends, the table what it holds and how far it is.
 //! Offsets below the position that are no rows are asked of the broker: control records, aborted
-//! transactions and what compaction removed explain a gap; a record that is there does not. What
+//! transactions and what compaction removed explain a gap; a record that is there does not, unless
+//! a filter dropped it or transforms sent it to another table, which has it then. What
 //! the broker has deleted since can't be asked for any more and isn't judged.
 
+mod others;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eddy_engine::commit::TableLog;
-use eddy_engine::read::{Account, Snapshot, accounts, retired};
+use eddy_engine::commit::{TableLog, Version};
+use eddy_engine::read::{
+    Account, FilteredRanges, RetiredRanges, Snapshot, accounts, filtered, retired,
+};
 use eddy_engine::{Clock, Lake, TablePath, TopicId};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::{Admin, KafkaConfig, RangeReader, Watermarks};
+use crate::sink::Routes;
 
 pub use report::{PartitionReport, VerifyReport};
 
@@ -36,8 +41,11 @@ pub async fn verify(
         tokio::task::spawn_blocking(move || ask(&lake, &table, &kafka, clock))
     };
     let asked = asked.await.map_err(stopped)??;
-    let mut held = accounts(lake, table, &asked.snapshot).await?;
-    let mut gone = retired(lake, table, &asked.snapshot).await?;
+    let Held {
+        rows: mut held,
+        mut gone,
+        mut passed,
+    } = held(lake, table, &asked).await?;
     let mut partitions = Vec::new();
     let mut gaps = Vec::new();
     for (topic_id, partition) in asked.keys(&held) {
@@ -51,12 +59,15 @@ pub async fn verify(
             .then(|| asked.marks.get(&partition).copied())
             .flatten();
         let retired = gone.remove(&key).unwrap_or_default();
-        let accounted = union(&account.ranges, &retired);
+        let filtered = passed.remove(&key).unwrap_or_default();
+        let accounted = union(&account.ranges, &[&retired[..], &filtered].concat());
         let mut report = judge(&key, position, account, marks);
         report.retired = lengths(&retired);
+        report.filtered = lengths(&filtered);
         if let (Some(position), Some(marks)) = (position, marks) {
             let start = begins(&asked, &key, &accounted).max(marks.start);
-            let holes = holes(&accounted, start, position.min(marks.end));
+            let reached = asked.reached.get(&partition).copied().unwrap_or(position);
+            let holes = holes(&accounted, start, position.min(reached).min(marks.end));
             gaps.extend(
                 holes
                     .into_iter()
@@ -74,6 +85,20 @@ pub async fn verify(
         tokio::task::spawn_blocking(move || present(&kafka, clock, &topic, &asked_for))
     };
     let present = present.await.map_err(stopped)??;
+    explain(&mut partitions, gaps, present);
+    Ok(VerifyReport {
+        topic,
+        version: asked.snapshot.version,
+        partitions,
+    })
+}
+
+/// Tells what of each hole the broker explains, and what it has that nobody accounts for.
+fn explain(
+    partitions: &mut [PartitionReport],
+    gaps: Vec<(usize, i32, (i64, i64))>,
+    present: Vec<Vec<(i64, i64)>>,
+) {
     for ((index, _, (from, to)), missing) in gaps.into_iter().zip(present) {
         if let Some(report) = partitions.get_mut(index) {
             let absent = lengths(&missing);
@@ -82,11 +107,30 @@ pub async fn verify(
             report.missing.extend(missing);
         }
     }
-    Ok(VerifyReport {
-        topic,
-        version: asked.snapshot.version,
-        partitions,
-    })
+}
+
+/// What the tables hold of the topic, and what explains that they don't hold the rest.
+struct Held {
+    rows: BTreeMap<(TopicId, i32), Account>,
+    gone: RetiredRanges,
+    passed: FilteredRanges,
+}
+
+async fn held(lake: &Lake, table: &TablePath, asked: &Asked) -> Result<Held> {
+    let mut held = Held {
+        rows: accounts(lake, table, &asked.snapshot).await?,
+        gone: retired(lake, table, &asked.snapshot).await?,
+        passed: filtered(lake, table, &asked.history).await?,
+    };
+    for (other, snapshot) in &asked.others {
+        let more = accounts(lake, other, snapshot).await?;
+        others::add(&mut held.rows, more, &asked.topic_id);
+        let retired = retired(lake, other, snapshot).await?.into_iter();
+        for (key, ranges) in retired.filter(|(key, _)| key.0 == asked.topic_id) {
+            held.gone.entry(key).or_default().extend(ranges);
+        }
+    }
+    Ok(held)
 }
 
 /// What broker and lake say, asked together.
@@ -96,6 +140,12 @@ struct Asked {
     marks: BTreeMap<i32, Watermarks>,
     /// Where the table began to record a partition, as far as its history still says it.
     bases: BTreeMap<(TopicId, i32), i64>,
+    /// Its versions, newest first, as far as the log hasn't been cleaned.
+    history: Vec<Version>,
+    /// The tables beside it that transforms have sent records to.
+    others: others::Others,
+    /// How far the one of these is that is least far.
+    reached: BTreeMap<i32, i64>,
 }
 
 impl Asked {
@@ -127,24 +177,29 @@ fn ask(lake: &Lake, table: &TablePath, kafka: &KafkaConfig, clock: Clock) -> Res
     })?;
     let all: Vec<i32> = (0..described.partitions).collect();
     let marks = admin.watermarks(topic, &all)?;
+    let history = match TableLog::open(lake, table)? {
+        Some(log) => log.history(usize::MAX)?,
+        None => Vec::new(),
+    };
+    let routes = Routes::new(lake, table.topics_dir(), topic, &described.id).noted()?;
+    let (others, reached) = others::load(lake, table, &routes, &described.id)?;
     Ok(Asked {
         snapshot,
+        others,
+        reached,
         topic_id: described.id,
         marks,
-        bases: bases(lake, table)?,
+        bases: bases(&history),
+        history,
     })
 }
 
-fn bases(lake: &Lake, table: &TablePath) -> Result<BTreeMap<(TopicId, i32), i64>> {
-    let Some(log) = TableLog::open(lake, table)? else {
-        return Ok(BTreeMap::new());
-    };
-    let versions = log.history(usize::MAX)?;
-    let moves = versions.into_iter().flat_map(|version| version.moves);
+fn bases(history: &[Version]) -> BTreeMap<(TopicId, i32), i64> {
+    let moves = history.iter().flat_map(|version| &version.moves);
     let bases = moves.filter(|moved| moved.from.is_none());
-    Ok(bases
-        .map(|moved| ((moved.topic_id, moved.partition), moved.to))
-        .collect())
+    bases
+        .map(|moved| ((moved.topic_id.clone(), moved.partition), moved.to))
+        .collect()
 }
 
 /// Where a partition's offsets begin to be the table's matter: its base, else its first row, be it
@@ -178,6 +233,7 @@ fn judge(
         rows: account.rows,
         dead_letters: account.dead_letters,
         retired: 0,
+        filtered: 0,
         gaps_explained: 0,
         missing: Vec::new(),
         beyond: beyond

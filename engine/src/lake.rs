@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::path::TablePath;
+use crate::path::{TablePath, below};
 use crate::probe;
 use crate::read::LiveRows;
 use crate::spare::Spare;
@@ -25,6 +25,7 @@ mod compute;
 mod durable;
 mod encryption;
 mod open;
+mod transit;
 
 use commits::Commits;
 use compute::Compute;
@@ -190,6 +191,11 @@ impl Lake {
         self.0.spare.keep_at_most(bytes);
     }
 
+    /// Whether both are one opened lake, with the same live rows.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The lake's URL as configured.
     pub fn url(&self) -> &Url {
         &self.0.url
@@ -250,6 +256,11 @@ impl Lake {
             .split('/')
             .filter(|part| !part.is_empty())
             .fold(state, |path, part| path.join(part))
+    }
+
+    /// The file at `key` below the lake's root as the log of `table` names it.
+    pub(crate) fn logged(&self, table: &TablePath, key: &str) -> String {
+        table.logged(&self.0.url, &below(&self.0.root, key))
     }
 
     /// The URL of an object or folder of this lake, as the Delta kernel wants it.

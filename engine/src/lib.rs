@@ -38,6 +38,7 @@ pub mod error;
 pub mod fault;
 pub mod filter;
 pub mod lake;
+pub mod layout;
 pub mod maintain;
 pub mod moment;
 pub mod partition;

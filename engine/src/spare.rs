@@ -6,6 +6,7 @@
 //! goes back.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -51,6 +52,7 @@ impl Spare {
         if bytes < LEAST_BYTES {
             return Vec::with_capacity(bytes);
         }
+        let bytes = class(bytes);
         let found = self.0.kept().take(bytes);
         found.unwrap_or_else(|| Vec::with_capacity(bytes))
     }
@@ -77,19 +79,23 @@ impl Spare {
         })
     }
 
-    /// Lends what a growing buffer holds so far and leaves it empty, with room for about as much
-    /// again, but at most for `most`. Bytes that fill less than half of it move into a buffer of
-    /// their own: they may be read for long, and the rest of their memory would count nowhere.
-    pub(crate) fn lend_all(&self, buffer: &mut Vec<u8>, most: usize) -> Bytes {
-        let bytes = buffer.len();
-        let next = self.take((bytes + bytes / 8).min(most));
-        let mut full = std::mem::replace(buffer, next);
-        if full.capacity() >= LEAST_BYTES && bytes < full.capacity() / 2 {
-            let mut own = self.take(bytes);
-            own.extend_from_slice(&full);
-            self.give(std::mem::replace(&mut full, own));
+    /// Lends what a growing buffer holds so far and leaves it empty, with room for `next` bytes.
+    /// Bytes that fill less than half of it move into a buffer of their own: they may be read for
+    /// long, and the rest of their memory would count nowhere.
+    pub(crate) fn lend_all(&self, buffer: &mut Vec<u8>, next: usize) -> Bytes {
+        let (bytes, room) = (buffer.len(), buffer.capacity());
+        if room < LEAST_BYTES || bytes >= room / 2 {
+            let next = self.take(next);
+            return self.lend(std::mem::replace(buffer, next));
         }
-        self.lend(full)
+        let mut own = self.take(bytes);
+        own.extend_from_slice(buffer);
+        buffer.clear();
+        if !fitting(class(next)).contains(&room) {
+            self.give(std::mem::take(buffer));
+            *buffer = self.take(next);
+        }
+        self.lend(own)
     }
 
     /// Keeps at most `bytes`.
@@ -102,6 +108,21 @@ impl Spare {
         let unused = self.0.kept().unused(now);
         drop(unused);
     }
+}
+
+/// What the next batch may need, so that its buffers needn't grow step by step: as much as this
+/// one, or nearly as much as one before it, since a publication cuts batches short.
+pub(crate) fn usual(before: usize, now: usize) -> usize {
+    now.max(before - before / 4)
+}
+
+/// Rounded up, by an eighth at most, so that a buffer fits whoever needs about as much.
+fn class(bytes: usize) -> usize {
+    bytes.next_multiple_of((bytes.next_power_of_two() / 16).max(1))
+}
+
+fn fitting(bytes: usize) -> RangeInclusive<usize> {
+    bytes..=bytes.saturating_add(bytes / SLACK_PART)
 }
 
 impl Shared {
@@ -122,7 +143,7 @@ impl Default for Shared {
 impl Kept {
     /// The smallest that has room for `bytes` without being far too large.
     fn take(&mut self, bytes: usize) -> Option<Vec<u8>> {
-        let fitting = bytes..=bytes.saturating_add(bytes / SLACK_PART);
+        let fitting = fitting(bytes);
         let buffers = self.buffers.iter().enumerate();
         let (at, _) = buffers
             .map(|(at, buffer)| (at, buffer.capacity()))
@@ -228,18 +249,31 @@ mod tests {
     fn what_is_lent_takes_no_more_than_twice_its_bytes() {
         let spare = Spare::default();
         let mut growing = filled(&spare, LEAST_BYTES * 8);
-        let lent = spare.lend_all(&mut growing, usize::MAX);
+        let lent = spare.lend_all(&mut growing, LEAST_BYTES * 9);
         assert_eq!(lent.len(), LEAST_BYTES * 8);
         let room = growing.capacity();
-        assert_eq!((growing.len(), room), (0, LEAST_BYTES * 9), "as much again");
+        assert_eq!((growing.len(), room), (0, LEAST_BYTES * 9), "as asked for");
         growing.extend_from_slice(&[1; LEAST_BYTES * 3]);
-        let few = spare.lend_all(&mut growing, usize::MAX);
+        let place = growing.as_ptr();
+        let few = spare.lend_all(&mut growing, LEAST_BYTES * 8);
         assert_eq!(few.as_ref(), [1; LEAST_BYTES * 3]);
+        assert_eq!(growing.as_ptr(), place, "it still fits");
+        growing.extend_from_slice(&[1; LEAST_BYTES]);
+        let fewer = spare.lend_all(&mut growing, LEAST_BYTES * 2);
+        assert_eq!(growing.capacity(), LEAST_BYTES * 2, "room for few again");
         drop(few);
         drop(lent);
+        drop(fewer);
         let kept: Vec<usize> = spare.0.kept().buffers.iter().map(Vec::capacity).collect();
-        assert_eq!(kept, [9, 3, 8].map(|times| LEAST_BYTES * times));
-        assert!(growing.capacity() < LEAST_BYTES * 4, "room for few again");
+        assert_eq!(kept, [9, 3, 8, 1].map(|times| LEAST_BYTES * times));
+    }
+
+    #[test]
+    fn a_batch_that_was_cut_short_does_not_make_the_next_ones_buffers_small() {
+        assert_eq!(usual(8_000, 100), 6_000);
+        assert_eq!(usual(6_000, 7_000), 7_000);
+        let idle = (0..40).fold(8_000, |usual_so_far, _| usual(usual_so_far, 10));
+        assert_eq!(idle, 10, "but many of them do");
     }
 
     #[test]

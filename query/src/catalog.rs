@@ -9,7 +9,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use eddy_engine::filter::Filters;
 use eddy_engine::{Clock, Lake, TablePath};
-use object_store::ObjectStore;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::KnownTables;
@@ -17,6 +16,17 @@ use crate::table::View;
 
 /// How long the list of tables is believed. A name that isn't in it is looked up again at once.
 const LIST_AGE_MAX: Duration = Duration::from_secs(5);
+
+/// Where the files of a table are.
+#[derive(Clone)]
+pub(crate) struct Home {
+    /// The lake, for what the engine does to it.
+    pub(crate) lake: Lake,
+    /// Which of the lakes it is.
+    pub(crate) number: usize,
+    /// The filters of its files.
+    pub(crate) filters: Arc<Filters>,
+}
 
 /// One version of a table, for `system.commits`.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -44,14 +54,11 @@ pub(crate) trait Tables: Send + Sync {
     /// The versions of a table, oldest first.
     async fn commits(&self, name: &str) -> Result<Vec<Commit>>;
 
-    /// The store that the files of the views are in.
-    fn store(&self) -> Arc<dyn ObjectStore>;
+    /// The lake of a listed table.
+    fn home(&self, name: &str) -> Result<Home>;
 
-    /// The lake, for what the engine does to it.
-    fn lake(&self) -> &Lake;
-
-    /// The filters of these files.
-    fn filters(&self) -> Arc<Filters>;
+    /// Adds the tables right under a folder of another lake.
+    fn add_lake(&self, lake: Lake, topics_dir: &str);
 
     /// Completes when there may be more to see.
     async fn changed(&self);

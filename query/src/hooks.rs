@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use eddy_engine::Lake;
 
 use crate::error::{Error, Result};
 
@@ -99,12 +100,13 @@ pub trait IntoHandler: Send + Sync {
 /// Who keeps tables up, and so erases from them.
 #[async_trait]
 pub trait TableKeeper: Send + Sync {
-    /// Commits what Kafka holds of a topic by now to its table, so that an erasure finds it.
+    /// Commits what Kafka holds of a topic by now to its table in `lake`, so that an erasure finds
+    /// it.
     ///
     /// # Errors
     /// `NotSupported` when another process keeps the table; `Unavailable` when not everything was
     /// committed in time: call again.
-    async fn settle(&self, topics_dir: &str, topic: &str) -> Result<()>;
+    async fn settle(&self, lake: &Lake, topics_dir: &str, topic: &str) -> Result<()>;
 }
 
 /// A table of the `system` schema.

@@ -2,19 +2,18 @@
 //!
 //! The engine's log is synchronous, so its calls run on blocking threads of the queries' pool.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat};
 use eddy_engine::commit::TableLog;
 use eddy_engine::filter::Filters;
-use eddy_engine::read::{Snapshot, SnapshotCache, consistent, tables};
+use eddy_engine::read::{Snapshot, SnapshotCache, consistent, tables, tables_in};
 use eddy_engine::{Lake, TablePath, schema};
-use object_store::ObjectStore;
 
-use crate::catalog::{Commit, Tables};
+use crate::catalog::{Commit, Home, Tables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{AsOf, View};
 
@@ -24,55 +23,65 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The versions that `system.commits` and a table's page go back.
 const HISTORY_MAX: usize = 1_000;
 
-/// The tables of one lake.
+/// The tables of the process's lake, and of those that its connectors have for themselves.
 pub(crate) struct LakeTables {
-    lake: Lake,
-    cache: Arc<SnapshotCache>,
-    filters: Arc<Filters>,
-    paths: Mutex<BTreeMap<String, TablePath>>,
+    lakes: RwLock<Vec<Home>>,
+    /// Each brought up to date by itself; a table's path may be in several lakes.
+    caches: RwLock<Vec<Arc<SnapshotCache>>>,
+    /// The folders with tables of each lake; `None`: wherever they are.
+    folders: RwLock<Vec<Option<BTreeSet<String>>>>,
+    filter_bytes: usize,
+    paths: Mutex<BTreeMap<String, Place>>,
 }
+
+/// A table and the number of its lake.
+type Place = (usize, TablePath);
 
 impl LakeTables {
     /// The tables of `lake`, with so many bytes of their filters in memory.
     pub(crate) fn new(lake: Lake, filter_bytes: usize) -> Self {
-        Self {
-            filters: Arc::new(Filters::new(&lake, filter_bytes)),
-            lake,
-            cache: Arc::new(SnapshotCache::new()),
+        let tables = Self {
+            lakes: RwLock::default(),
+            caches: RwLock::default(),
+            folders: RwLock::default(),
+            filter_bytes,
             paths: Mutex::new(BTreeMap::new()),
-        }
+        };
+        tables.add(lake, None);
+        tables
     }
-}
 
-#[async_trait]
-impl Tables for LakeTables {
-    async fn list(&self) -> Result<Vec<String>> {
-        let lake = self.lake.clone();
-        let found = blocking(move || Ok(tables(&lake)?)).await?;
-        let mut named: BTreeMap<String, Vec<TablePath>> = BTreeMap::new();
-        for path in found {
-            named.entry(path.topic().to_owned()).or_default().push(path);
-        }
-        let mut paths = BTreeMap::new();
-        for (name, mut same) in named {
-            match (same.pop(), same.is_empty()) {
-                (Some(only), true) => {
-                    paths.insert(name, only);
-                }
-                (last, _) => {
-                    // Two folders of one topic: the folder's name tells them apart.
-                    for path in same.into_iter().chain(last) {
-                        paths.insert(format!("{}.{name}", path.topics_dir()), path);
-                    }
-                }
+    fn add(&self, lake: Lake, folder: Option<&str>) {
+        let mut lakes = self.lakes.write().unwrap_or_else(PoisonError::into_inner);
+        let mut folders = self.folders.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = lakes.iter().position(|home| home.lake.is(&lake)) {
+            if let Some(Some(known)) = folders.get_mut(at) {
+                known.extend(folder.map(str::to_owned));
             }
+            return;
         }
-        let names = paths.keys().cloned().collect();
-        *self.paths.lock().unwrap_or_else(PoisonError::into_inner) = paths;
-        Ok(names)
+        folders.push(folder.map(|folder| BTreeSet::from([folder.to_owned()])));
+        let mut caches = self.caches.write().unwrap_or_else(PoisonError::into_inner);
+        caches.push(Arc::default());
+        let number = lakes.len();
+        lakes.push(Home {
+            filters: Arc::new(Filters::new(&lake, self.filter_bytes)),
+            number,
+            lake,
+        });
     }
 
-    fn path(&self, name: &str) -> Result<TablePath> {
+    fn lakes(&self) -> Vec<Home> {
+        let lakes = self.lakes.read().unwrap_or_else(PoisonError::into_inner);
+        lakes.clone()
+    }
+
+    fn folders(&self) -> Vec<Option<BTreeSet<String>>> {
+        let folders = self.folders.read().unwrap_or_else(PoisonError::into_inner);
+        folders.clone()
+    }
+
+    fn place(&self, name: &str) -> Result<Place> {
         let paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
         paths.get(name).cloned().ok_or_else(|| {
             Error::new(
@@ -82,10 +91,56 @@ impl Tables for LakeTables {
         })
     }
 
+    fn cache(&self, lake: usize) -> Arc<SnapshotCache> {
+        let caches = self.caches.read().unwrap_or_else(PoisonError::into_inner);
+        caches.get(lake).cloned().unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl Tables for LakeTables {
+    async fn list(&self) -> Result<Vec<String>> {
+        let (lakes, folders) = (self.lakes(), self.folders());
+        let found = blocking(move || {
+            let mut found: Vec<(Place, String)> = Vec::new();
+            for (home, folders) in lakes.iter().zip(folders) {
+                let bucket = home.lake.url().host_str().unwrap_or_default().to_owned();
+                let listed = match folders {
+                    None => tables(&home.lake)?,
+                    Some(folders) => listed(&home.lake, &folders)?,
+                };
+                let listed = listed.into_iter();
+                found.extend(listed.map(|path| ((home.number, path), bucket.clone())));
+            }
+            Ok(found)
+        })
+        .await?;
+        let paths = named(found);
+        let names = paths.keys().cloned().collect();
+        *self.paths.lock().unwrap_or_else(PoisonError::into_inner) = paths;
+        Ok(names)
+    }
+
+    fn path(&self, name: &str) -> Result<TablePath> {
+        Ok(self.place(name)?.1)
+    }
+
+    fn home(&self, name: &str) -> Result<Home> {
+        let (lake, _) = self.place(name)?;
+        let mut lakes = self.lakes().into_iter();
+        lakes
+            .nth(lake)
+            .ok_or_else(|| Error::internal(format!("table `{name}` is in no lake")))
+    }
+
+    fn add_lake(&self, lake: Lake, topics_dir: &str) {
+        self.add(lake, Some(topics_dir));
+    }
+
     async fn view(&self, name: &str, version: Option<u64>) -> Result<View> {
         let path = self.path(name)?;
-        let lake = self.lake.clone();
-        let cache = Arc::clone(&self.cache);
+        let Home { lake, number, .. } = self.home(name)?;
+        let cache = self.cache(number);
         let name = name.to_owned();
         blocking(move || {
             let view = match version {
@@ -105,7 +160,7 @@ impl Tables for LakeTables {
 
     async fn commits(&self, name: &str) -> Result<Vec<Commit>> {
         let path = self.path(name)?;
-        let lake = self.lake.clone();
+        let lake = self.home(name)?.lake;
         let name = name.to_owned();
         blocking(move || {
             let Some(log) = TableLog::open(&lake, &path)? else {
@@ -131,21 +186,52 @@ impl Tables for LakeTables {
         .await
     }
 
-    fn store(&self) -> Arc<dyn ObjectStore> {
-        Arc::clone(self.lake.store())
-    }
-
-    fn lake(&self) -> &Lake {
-        &self.lake
-    }
-
-    fn filters(&self) -> Arc<Filters> {
-        Arc::clone(&self.filters)
-    }
-
     async fn changed(&self) {
-        self.lake.clock().sleep(LOOK_EVERY).await;
+        let clock = self.lakes().first().map(|home| home.lake.clock().clone());
+        if let Some(clock) = clock {
+            clock.sleep(LOOK_EVERY).await;
+        }
     }
+}
+
+fn listed(lake: &Lake, folders: &BTreeSet<String>) -> Result<Vec<TablePath>> {
+    let mut found = Vec::new();
+    for folder in folders {
+        found.extend(tables_in(lake, folder)?);
+    }
+    Ok(found)
+}
+
+/// Tables by their topics. Where several have one, their folders tell them apart, and where these
+/// are one too, their buckets.
+fn named(found: Vec<(Place, String)>) -> BTreeMap<String, Place> {
+    let mut topics: BTreeMap<String, BTreeMap<String, Vec<(Place, String)>>> = BTreeMap::new();
+    for (place, bucket) in found {
+        let folders = topics.entry(place.1.topic().to_owned()).or_default();
+        let folder = place.1.topics_dir().to_owned();
+        folders.entry(folder).or_default().push((place, bucket));
+    }
+    let mut names = BTreeMap::new();
+    for (topic, folders) in topics {
+        let alone = folders.len() == 1;
+        for (folder, mut same) in folders {
+            let name = match alone {
+                true => topic.clone(),
+                false => format!("{folder}.{topic}"),
+            };
+            match (same.pop(), same.is_empty()) {
+                (Some((only, _)), true) => {
+                    names.insert(name, only);
+                }
+                (last, _) => {
+                    for (place, bucket) in same.into_iter().chain(last) {
+                        names.insert(format!("{bucket}.{folder}.{topic}"), place);
+                    }
+                }
+            }
+        }
+    }
+    names
 }
 
 fn newest(

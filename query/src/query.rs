@@ -138,7 +138,7 @@ impl Query {
         clock: Clock,
         options: QueryOptions,
     ) -> Result<Self> {
-        let sessions = Sessions::new(&options, tables.store())?;
+        let sessions = Sessions::new(&options)?;
         Ok(Self(Arc::new(Inner {
             catalog: Catalog::new(tables, clock.clone()),
             sessions,
@@ -165,6 +165,11 @@ impl Query {
         if self.0.keeper.set(keeper).is_err() {
             tracing::warn!("a second keeper of tables is ignored");
         }
+    }
+
+    /// Adds the tables right under a folder of another lake: one that a connector has for itself.
+    pub fn add_lake(&self, lake: Lake, topics_dir: &str) {
+        self.0.catalog.tables().add_lake(lake, topics_dir);
     }
 
     /// Adds a table to the `system` schema.
@@ -195,12 +200,14 @@ impl Query {
 }
 
 impl Inner {
-    /// Where scans read from.
-    pub(crate) fn origin(&self) -> Origin {
-        Origin {
-            store: self.sessions.store().clone(),
-            filters: self.catalog.tables().filters(),
-        }
+    /// Where scans of a table read from.
+    pub(crate) fn origin(&self, table: &str) -> Result<Origin> {
+        let home = self.catalog.tables().home(table)?;
+        let store = Arc::clone(home.lake.store());
+        Ok(Origin {
+            store: self.sessions.store(home.number, store)?,
+            filters: home.filters,
+        })
     }
 
     /// Who runs `INTO`.

@@ -28,15 +28,12 @@ const SYSTEM: &str = "system";
 /// What every query starts from.
 pub(crate) struct Sessions {
     base: SessionState,
-    store: ObjectStoreUrl,
 }
 
 impl Sessions {
-    /// Sessions that read `store` and share one memory pool.
-    pub(crate) fn new(options: &QueryOptions, store: Arc<dyn ObjectStore>) -> Result<Self> {
-        let url = ObjectStoreUrl::parse("eddy://lake")?;
+    /// Sessions that share one memory pool.
+    pub(crate) fn new(options: &QueryOptions) -> Result<Self> {
         let runtime = runtime(options)?;
-        runtime.register_object_store(url.as_ref(), store);
         let base = SessionStateBuilder::new()
             .with_config(config(options))
             .with_runtime_env(runtime)
@@ -51,7 +48,6 @@ impl Sessions {
         context.register_udf(search::function().as_ref().clone());
         Ok(Self {
             base: context.state(),
-            store: url,
         })
     }
 
@@ -60,9 +56,18 @@ impl Sessions {
         &self.base
     }
 
-    /// The store that scans name.
-    pub(crate) fn store(&self) -> &ObjectStoreUrl {
-        &self.store
+    /// How scans name the store of a lake.
+    pub(crate) fn store(
+        &self,
+        number: usize,
+        store: Arc<dyn ObjectStore>,
+    ) -> Result<ObjectStoreUrl> {
+        let url = ObjectStoreUrl::parse(format!("eddy://lake{number}"))?;
+        let runtime = self.base.runtime_env();
+        if runtime.object_store(&url).is_err() {
+            runtime.register_object_store(url.as_ref(), store);
+        }
+        Ok(url)
     }
 
     /// A session that knows exactly these tables.

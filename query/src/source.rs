@@ -18,7 +18,7 @@ use datafusion::sql::sqlparser::ast::{
     Ident, ObjectName, ObjectNamePart, Query as QueryTree, Select, SetExpr, TableAlias,
     TableFactor, VisitMut, VisitorMut,
 };
-use eddy_engine::{TablePath, TopicId};
+use eddy_engine::{Lake, TablePath, TopicId};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
@@ -98,11 +98,15 @@ impl Query {
         futures::stream::once(start).try_flatten().boxed()
     }
 
-    /// Every table that [`Query::source_rows`] of the same reads, each with its version.
+    /// Every table that [`Query::source_rows`] of the same reads, each with its lake and version.
     ///
     /// # Errors
     /// `UnknownTable` when one is gone; otherwise as a query.
-    pub async fn source_tables(&self, select: &str, version: u64) -> Result<Vec<(TablePath, u64)>> {
+    pub async fn source_tables(
+        &self,
+        select: &str,
+        version: u64,
+    ) -> Result<Vec<(Lake, TablePath, u64)>> {
         let inner = &self.0;
         let mut query = parse_select(select)?;
         let tables = resolve(inner, &mut query).await?;
@@ -113,8 +117,9 @@ impl Query {
                 version: others,
             } = table
             {
-                let path = inner.catalog.tables().path(&name)?;
-                read.push((path, others.unwrap_or(version)));
+                let tables = inner.catalog.tables();
+                let (lake, path) = (tables.home(&name)?.lake, tables.path(&name)?);
+                read.push((lake, path, others.unwrap_or(version)));
             }
         }
         Ok(read)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
-use eddy_engine::TopicId;
+use eddy_engine::{Lake, TopicId};
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
@@ -60,8 +60,10 @@ pub struct Pinned {
 }
 
 /// A table as a replay reads it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct PinnedTable {
+    /// Its lake, if it isn't that of the replays: one that a connector has for itself.
+    pub lake: Option<Lake>,
     /// The folder of the lake that has the table.
     pub topics_dir: String,
     /// Its topic.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::config::{Config, resolve};
+use crate::config::Config;
 use crate::output;
 use crate::server::connectors;
 
@@ -13,10 +13,10 @@ use crate::server::connectors;
 pub(crate) fn run(file: &Path) -> Result<ExitCode> {
     let config = Config::load(file)?;
     config.kafka_resolved()?;
-    resolve(&config.lake_options)?;
+    config.resolve(&config.lake_options)?;
     connectors(&config)?;
     for destination in config.destinations.values() {
-        resolve(&destination.options)?;
+        config.resolve(&destination.options)?;
     }
     output::line(format_args!(
         "{}: right; lake {}, {} connectors, {} destinations",

@@ -21,8 +21,8 @@ const LATEST: usize = 20;
 /// Prints what the newest version holds and the latest versions' history.
 pub(crate) async fn run(args: InspectArgs) -> Result<ExitCode> {
     let config = Config::load(&args.config)?;
-    let lake = server::open_lake(&config).await?;
-    let table = lake.table(&args.topics_dir, &args.table);
+    let connector = args.connector.as_deref();
+    let (lake, table) = server::table(&config, connector, &args.topics_dir, &args.table).await?;
     if let Some(engine) = args.view {
         let name = args
             .view_name

@@ -1,6 +1,7 @@
 //! One file per subcommand; this one starts the runtime and picks.
 
 mod check;
+mod connect;
 mod dev;
 mod inspect;
 mod load;
@@ -29,6 +30,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         match command {
             Command::Dev(args) => dev::run(args).await,
             Command::Serve(args) => serve::run(args).await,
+            Command::Connect(args) => connect::run(args).await,
             Command::Load(args) => load::run(args).await,
             Command::Sql(args) => sql::run(args).await,
             Command::Replay(command) => replay::run(command).await,

@@ -13,9 +13,9 @@ use crate::{output, server};
 /// Prints the report; exit code 1 when an offset is missing or doubled.
 pub(crate) async fn run(args: VerifyArgs) -> Result<ExitCode> {
     let config = Config::load(&args.config)?;
-    let lake = server::open_lake(&config).await?;
+    let connector = args.connector.as_deref();
+    let (lake, table) = server::table(&config, connector, &args.topics_dir, &args.topic).await?;
     let kafka = server::kafka(&config)?;
-    let table = lake.table(&args.topics_dir, &args.topic);
     let report = eddy_connector::verify(&lake, &table, &kafka, lake.clock())
         .await
         .with_context(|| format!("topic `{}` can't be verified", args.topic))?;
@@ -48,6 +48,7 @@ fn json(report: &VerifyReport) -> Value {
                 "rows": part.rows,
                 "dead_letters": part.dead_letters,
                 "retired": part.retired,
+                "filtered": part.filtered,
                 "gaps_explained": part.gaps_explained,
                 "missing": part.missing,
                 "doubled": part.doubled,

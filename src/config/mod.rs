@@ -4,16 +4,15 @@
 //! `[destinations.*]` hold Kafka's dotted keys and stay flat maps, read straight from the TOML:
 //! `config` would take `a.b` for a path and lose `a`.
 
-mod reference;
 mod size;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use eddy_connector::{Providers, Unknown};
 use serde::Deserialize;
 
-pub(crate) use reference::resolve;
 pub(crate) use size::ByteSize;
 
 /// The whole configuration. It has no `Debug`, since its maps may hold secrets.
@@ -28,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) connectors: BTreeMap<String, BTreeMap<String, String>>,
     /// `[destinations.NAME]`: `type`, and the options of `[destinations.NAME.options]`.
     pub(crate) destinations: BTreeMap<String, DestinationConfig>,
+    /// What `${...}` refers to; `[providers]` has Connect's keys `config.providers...`.
+    pub(crate) providers: Providers,
     /// Where relative paths of the file start.
     pub(crate) folder: PathBuf,
 }
@@ -50,7 +51,7 @@ pub(crate) struct Settings {
     pub(crate) http: HttpSettings,
     /// `[worker]`.
     pub(crate) worker: WorkerSettings,
-    /// `[connect]`: a listener that this version doesn't serve.
+    /// `[connect]`.
     pub(crate) connect: ConnectSettings,
     /// `[collector]`: listeners that this version doesn't serve.
     pub(crate) collector: CollectorSettings,
@@ -60,7 +61,6 @@ impl Settings {
     /// A listener that someone asks for and nobody serves must not pass in silence.
     fn refuse_what_is_not_served(&self) -> Result<()> {
         let listeners = [
-            ("connect.listen", &self.connect.listen),
             ("collector.http_listen", &self.collector.http_listen),
             ("collector.grpc_listen", &self.collector.grpc_listen),
         ];
@@ -73,12 +73,44 @@ impl Settings {
     }
 }
 
-/// `[connect]`.
-#[derive(Debug, Default, Deserialize)]
+/// `[connect]`: Kafka Connect's REST API.
+#[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ConnectSettings {
-    /// Must be empty.
-    listen: String,
+    /// Where it is served; empty is off.
+    pub(crate) listen: String,
+    /// Serve beyond loopback although requests carry no password and no TLS.
+    pub(crate) allow_remote_without_token: bool,
+    /// `host:port` under which other workers and tools reach it. Where it listens unless given.
+    pub(crate) advertised: String,
+    /// The workers' group: the topic `<group_id>-configs` holds what connectors should run.
+    pub(crate) group_id: String,
+    /// The file that holds it instead, for a worker alone. Relative to the configuration file.
+    pub(crate) state_file: Option<PathBuf>,
+    /// The topic that holds it, where it isn't `<group_id>-configs`.
+    pub(crate) state_topic: String,
+    /// How many brokers hold that topic if it has to be made; -1 is the cluster's default.
+    pub(crate) state_replication: i32,
+    /// The converter of keys that connectors have unless they name one; empty is Eddy's own.
+    pub(crate) key_converter: String,
+    /// The converter of values that connectors have unless they name one; empty is Eddy's own.
+    pub(crate) value_converter: String,
+}
+
+impl Default for ConnectSettings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8083".to_owned(),
+            allow_remote_without_token: false,
+            advertised: String::new(),
+            group_id: "eddy".to_owned(),
+            state_file: None,
+            state_topic: String::new(),
+            state_replication: -1,
+            key_converter: String::new(),
+            value_converter: String::new(),
+        }
+    }
 }
 
 /// `[collector]`.
@@ -160,6 +192,8 @@ impl Config {
         let mut tables: toml::Table = text.parse().context("it is not TOML")?;
         let kafka = flat(tables.remove("kafka"), "kafka")?;
         let connectors = flat_tables(tables.remove("connectors"), "connectors")?;
+        let providers = flat(tables.remove("providers"), "providers")?;
+        let providers = Providers::read(&providers).context("in [providers]")?;
         let destinations = destinations(tables.remove("destinations"))?;
         let lake_options = match tables.get_mut("lake").and_then(toml::Value::as_table_mut) {
             Some(lake) => flat(lake.remove("options"), "lake.options")?,
@@ -187,8 +221,36 @@ impl Config {
             lake_options,
             connectors,
             destinations,
+            providers,
             folder,
         })
+    }
+
+    /// Everything at its default, for a lake.
+    pub(crate) fn new(lake_url: String, folder: PathBuf) -> Self {
+        let lake = LakeSettings { url: lake_url };
+        Self {
+            providers: Providers::default(),
+            settings: Settings {
+                lake,
+                ..Settings::default()
+            },
+            kafka: BTreeMap::new(),
+            lake_options: BTreeMap::new(),
+            connectors: BTreeMap::new(),
+            destinations: BTreeMap::new(),
+            folder,
+        }
+    }
+
+    /// Where Connect's REST API is served: nowhere unless this process is a worker.
+    pub(crate) fn served_connect(&self, works: bool) -> &ConnectSettings {
+        static OFF: std::sync::LazyLock<ConnectSettings> =
+            std::sync::LazyLock::new(|| ConnectSettings {
+                listen: String::new(),
+                ..ConnectSettings::default()
+            });
+        if works { &self.settings.connect } else { &OFF }
     }
 
     /// `[kafka]` with its references resolved.
@@ -196,7 +258,18 @@ impl Config {
     /// # Errors
     /// Names the reference that has no value.
     pub(crate) fn kafka_resolved(&self) -> Result<BTreeMap<String, String>> {
-        resolve(&self.kafka).context("in [kafka]")
+        self.resolve(&self.kafka).context("in [kafka]")
+    }
+
+    /// A map with its references resolved.
+    ///
+    /// # Errors
+    /// Names the key and the reference that has no value, or that nothing is known of.
+    pub(crate) fn resolve(
+        &self,
+        map: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>> {
+        Ok(self.providers.resolve(map, Unknown::Refuse)?)
     }
 }
 
@@ -309,6 +382,29 @@ mod tests {
             format!("{error:#}").contains("\"bootstrap.servers\""),
             "{error:#}"
         );
+    }
+
+    #[test]
+    fn providers_have_connects_keys_and_limit_what_is_read() {
+        let class = "EnvVarConfigProvider";
+        let config = parse(&format!(
+            "[lake]\nurl = \"file:///x\"\n[providers]\n\"config.providers\" = \"env\"\n\
+             \"config.providers.env.class\" = \"{class}\"\n\
+             \"config.providers.env.param.allowlist.pattern\" = \"EDDY_NONE_.*\"\n"
+        ))
+        .unwrap();
+        let map = BTreeMap::from([("a".to_owned(), "${env:PATH}".to_owned())]);
+        let error = format!("{:#}", config.resolve(&map).unwrap_err());
+        assert!(
+            error.contains("`a`") && error.contains("allowlist"),
+            "{error}"
+        );
+        let map = BTreeMap::from([("a".to_owned(), "${topic}".to_owned())]);
+        assert!(
+            config.resolve(&map).is_err(),
+            "nothing else can be meant there"
+        );
+        assert_eq!(config.providers.resolve(&map, Unknown::Keep).unwrap(), map);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::HttpSettings;
+use crate::config::{ConnectSettings, HttpSettings};
 
 /// What `/readyz` tells: set once the lake is reached and the roles are up.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +25,33 @@ impl Ready {
     /// From now on `/readyz` answers 200, or 503 again.
     pub(crate) fn set(&self, ready: bool) {
         self.0.store(ready, Ordering::Release);
+    }
+}
+
+/// Where to listen, and by which keys that was said.
+pub(crate) struct Address<'a> {
+    section: &'static str,
+    listen: &'a str,
+    allow_remote: bool,
+}
+
+impl<'a> From<&'a HttpSettings> for Address<'a> {
+    fn from(settings: &'a HttpSettings) -> Self {
+        Self {
+            section: "http",
+            listen: &settings.listen,
+            allow_remote: settings.allow_remote_without_token,
+        }
+    }
+}
+
+impl<'a> From<&'a ConnectSettings> for Address<'a> {
+    fn from(settings: &'a ConnectSettings) -> Self {
+        Self {
+            section: "connect",
+            listen: &settings.listen,
+            allow_remote: settings.allow_remote_without_token,
+        }
     }
 }
 
@@ -39,24 +66,27 @@ impl Listener {
     ///
     /// # Errors
     /// When the address is no address, is taken, or is open to others without the setting for it.
-    pub(crate) async fn bind(settings: &HttpSettings) -> Result<Option<Self>> {
-        if settings.listen.is_empty() {
+    pub(crate) async fn bind(settings: impl Into<Address<'_>>) -> Result<Option<Self>> {
+        let Address {
+            section,
+            listen,
+            allow_remote,
+        } = settings.into();
+        if listen.is_empty() {
             return Ok(None);
         }
-        let address: SocketAddr = settings.listen.parse().with_context(|| {
-            format!(
-                "http.listen `{}` is not an address such as `127.0.0.1:8480`",
-                settings.listen
-            )
+        let address: SocketAddr = listen.parse().with_context(|| {
+            format!("{section}.listen `{listen}` is not an address such as `127.0.0.1:8480`")
         })?;
-        if !address.ip().is_loopback() && !settings.allow_remote_without_token {
+        if !address.ip().is_loopback() && !allow_remote {
             bail!(
-                "http.listen `{address}` can be reached from other machines, without a token and \
-                 without TLS; listen on 127.0.0.1, or set http.allow_remote_without_token = true"
+                "{section}.listen `{address}` can be reached from other machines, without a token \
+                 and without TLS; listen on 127.0.0.1, or set \
+                 {section}.allow_remote_without_token = true"
             );
         }
         let socket = TcpListener::bind(address).await.with_context(|| {
-            format!("http.listen `{address}` can't be bound; is another `eddy` running?")
+            format!("{section}.listen `{address}` can't be bound; is another `eddy` running?")
         })?;
         let address = socket.local_addr()?;
         Ok(Some(Self { socket, address }))

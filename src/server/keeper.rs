@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use eddy_connector::Connectors;
+use eddy_engine::Lake;
 use eddy_query::{Error, ErrorKind, TableKeeper};
 
 /// How long an erasure waits for commits: longer than a store that is away for a moment.
@@ -15,11 +16,12 @@ pub(crate) struct Keeper(pub(crate) Arc<Connectors>);
 
 #[async_trait]
 impl TableKeeper for Keeper {
-    async fn settle(&self, topics_dir: &str, topic: &str) -> Result<(), Error> {
-        let connectors = Arc::clone(&self.0);
+    async fn settle(&self, lake: &Lake, topics_dir: &str, topic: &str) -> Result<(), Error> {
+        let (connectors, lake) = (Arc::clone(&self.0), lake.clone());
         let (topics_dir, topic) = (topics_dir.to_owned(), topic.to_owned());
-        let settled =
-            tokio::task::spawn_blocking(move || connectors.settle(&topics_dir, &topic, PATIENCE));
+        let settled = tokio::task::spawn_blocking(move || {
+            connectors.settle(&lake, &topics_dir, &topic, PATIENCE)
+        });
         match settled.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(told(&error)),

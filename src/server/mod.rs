@@ -1,5 +1,6 @@
 //! One process: opens the lake, starts the roles, merges the crates' routes and system tables.
 
+mod connect;
 mod http;
 mod into;
 mod keeper;
@@ -11,8 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use eddy_connector::{ConnectorConfig, Connectors, KafkaConfig, WorkerOptions};
-use eddy_engine::{Clock, Lake, LakeOptions};
+use eddy_connector::{
+    ConnectorConfig, Connectors, KafkaConfig, Settled, Unknown, Worker, WorkerOptions,
+};
+use eddy_engine::{Clock, Lake, LakeOptions, TablePath};
 use eddy_query::http::{HostGuard, protect};
 use eddy_query::{Query, QueryOptions};
 use eddy_replay::{Definition, Destinations, Jobs};
@@ -20,7 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::cli::Role;
-use crate::config::{Config, resolve};
+use crate::config::Config;
 
 /// How long an orderly end may take before what isn't committed is left to be read again.
 const STOP_DEADLINE: Duration = Duration::from_secs(25);
@@ -29,8 +32,10 @@ const STOP_DEADLINE: Duration = Duration::from_secs(25);
 pub(crate) struct Service {
     lake: Lake,
     connectors: Option<Arc<Connectors>>,
+    worker: Option<Worker>,
     jobs: Option<Jobs>,
     http: Option<JoinHandle<()>>,
+    connect: Option<JoinHandle<()>>,
     stop: watch::Sender<bool>,
     ready: http::Ready,
     url: Option<String>,
@@ -44,9 +49,16 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     let ready = http::Ready::default();
     // Bound before anything else, so that a second process on the port does no work.
     let listener = http::Listener::bind(&config.settings.http).await?;
+    let served = config.served_connect(roles.contains(&Role::Worker));
+    let connect = http::Listener::bind(served).await?;
     let mut routes = http::health(ready.clone())?;
     let lake = open_lake(config).await?;
     let query = Query::new(lake.clone(), QueryOptions::default())?;
+    // What is asked for or replayed may be in a lake that a connector has for itself.
+    let settled = connectors_with_lakes(config, &lake).await?;
+    for one in &settled {
+        query.add_lake(one.lake.clone(), &one.config.topics_dir);
+    }
     let jobs = if roles.contains(&Role::Replay) {
         let jobs = start_jobs(config, &lake, &query).await?;
         query.set_into_handler(Arc::new(into::Replays(jobs.clone())));
@@ -56,13 +68,24 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     } else {
         None
     };
-    let connectors = if roles.contains(&Role::Worker) && !config.connectors.is_empty() {
-        let connectors = Arc::new(start_connectors(config, &lake)?);
+    let works = !config.connectors.is_empty() || connect.is_some();
+    let connectors = if roles.contains(&Role::Worker) && works {
+        let connectors = Arc::new(start_connectors(config, &lake, settled)?);
+        let asked = query.clone();
+        connectors.set_on_lake(Box::new(move |lake, topics_dir| {
+            asked.add_lake(lake.clone(), topics_dir);
+        }));
         system::register_connectors(&query, &connectors);
         query.set_table_keeper(Arc::new(keeper::Keeper(Arc::clone(&connectors))));
         Some(connectors)
     } else {
         None
+    };
+    let rest = match (&connect, &connectors) {
+        (Some(listener), Some(connectors)) => {
+            Some(connect::start(config, connectors, listener.address())?)
+        }
+        _ => None,
     };
     if roles.contains(&Role::Query) {
         routes = routes.merge(query.router());
@@ -71,6 +94,10 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     let url = listener
         .as_ref()
         .map(|listener| format!("http://{}", listener.address()));
+    let (worker, rest) = rest.unzip();
+    let connect = connect
+        .zip(rest)
+        .map(|(listener, rest)| listener.serve(rest, stopped.clone()));
     let http =
         listener.map(|listener| listener.serve(protect(routes, HostGuard::default()), stopped));
     ready.set(true);
@@ -78,8 +105,10 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     Ok(Service {
         lake,
         connectors,
+        worker,
         jobs,
         http,
+        connect,
         stop,
         ready,
         url,
@@ -93,7 +122,9 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
 pub(crate) async fn open_lake(config: &Config) -> Result<Lake> {
     let options = LakeOptions {
         url: config.settings.lake.url.clone(),
-        options: resolve(&config.lake_options).context("in [lake.options]")?,
+        options: config
+            .resolve(&config.lake_options)
+            .context("in [lake.options]")?,
     };
     Lake::connect(&options, Clock::system())
         .await
@@ -116,22 +147,88 @@ pub(crate) fn kafka(config: &Config) -> Result<KafkaConfig> {
 /// Names the connector and the key or reference that is wrong.
 pub(crate) fn connectors(config: &Config) -> Result<Vec<ConnectorConfig>> {
     let parsed = config.connectors.iter().map(|(name, keys)| {
-        let keys = resolve(keys).with_context(|| format!("connector `{name}`"))?;
+        // As in Connect what no provider knows stays: `${topic}` means something to a transform.
+        let keys = config.providers.resolve(keys, Unknown::Keep);
+        let keys = keys.with_context(|| format!("connector `{name}`"))?;
         ConnectorConfig::parse(name, &keys).map_err(anyhow::Error::from)
     });
     parsed.collect::<Result<_>>().context("in [connectors]")
 }
 
-fn start_connectors(config: &Config, lake: &Lake) -> Result<Connectors> {
+/// The connectors of `config` with their lakes: `lake`, or one of their own, which is opened and
+/// probed. Connectors that name the same place share it.
+///
+/// # Errors
+/// Names the connector whose lake can't be used.
+pub(crate) async fn connectors_with_lakes(config: &Config, lake: &Lake) -> Result<Vec<Settled>> {
+    let mut opened: Vec<(LakeOptions, Lake)> = Vec::new();
+    let mut settled = Vec::new();
+    for config in connectors(config)? {
+        let Some(options) = config.lake.clone() else {
+            let lake = lake.clone();
+            settled.push(Settled { config, lake });
+            continue;
+        };
+        let known = opened
+            .iter()
+            .find(|(known, _)| known.url == options.url && known.options == options.options)
+            .map(|(_, lake)| lake.clone());
+        let own = match known {
+            Some(known) => known,
+            None => {
+                let own = Lake::connect(&options, Clock::system())
+                    .await
+                    .with_context(|| {
+                        format!("the bucket of connector `{}` can't be used", config.name)
+                    })?;
+                opened.push((options, own.clone()));
+                own
+            }
+        };
+        settled.push(Settled { config, lake: own });
+    }
+    Ok(settled)
+}
+
+/// The lake and the table of `topic`: those of the connector `name`, or in the process's own lake
+/// under `topics_dir`.
+///
+/// # Errors
+/// `name` is none of the file's connectors, or its lake can't be used.
+pub(crate) async fn table(
+    config: &Config,
+    name: Option<&str>,
+    topics_dir: &str,
+    topic: &str,
+) -> Result<(Lake, TablePath)> {
+    let Some(name) = name else {
+        let lake = open_lake(config).await?;
+        let table = lake.table(topics_dir, topic);
+        return Ok((lake, table));
+    };
+    let found = connectors(config)?.into_iter().find(|one| one.name == name);
+    let connector = found.with_context(|| format!("the file has no connector `{name}`"))?;
+    let lake = match &connector.lake {
+        Some(options) => Lake::connect(options, Clock::system())
+            .await
+            .with_context(|| format!("the bucket of connector `{name}` can't be used"))?,
+        None => open_lake(config).await?,
+    };
+    let table = lake.table(&connector.topics_dir, topic);
+    Ok((lake, table))
+}
+
+fn start_connectors(config: &Config, lake: &Lake, connectors: Vec<Settled>) -> Result<Connectors> {
     let state = config.folder.join(&config.settings.worker.state);
     let options = WorkerOptions {
         worker_id: worker_id::load_or_make(&state, lake.clock())?,
         memory_bytes: config.settings.worker.memory.bytes(),
+        providers: config.providers.clone(),
     };
     Ok(Connectors::start(
         lake,
         &kafka(config)?,
-        connectors(config)?,
+        connectors,
         &options,
     )?)
 }
@@ -172,7 +269,14 @@ impl Service {
     pub(crate) async fn stop(self) {
         self.ready.set(false);
         if let Some(connectors) = self.connectors {
-            let stopped = tokio::task::spawn_blocking(move || connectors.stop(STOP_DEADLINE)).await;
+            let worker = self.worker;
+            let stopped = tokio::task::spawn_blocking(move || {
+                if let Some(worker) = worker {
+                    worker.stop(STOP_DEADLINE);
+                }
+                connectors.stop(STOP_DEADLINE)
+            });
+            let stopped = stopped.await;
             match stopped {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "not everything was committed in time"),
@@ -183,8 +287,8 @@ impl Service {
             jobs.shutdown().await;
         }
         let _ = self.stop.send(true);
-        if let Some(http) = self.http {
-            let _ = http.await;
+        for listener in [self.http, self.connect].into_iter().flatten() {
+            let _ = listener.await;
         }
         tracing::info!("eddy has ended");
     }

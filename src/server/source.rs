@@ -59,7 +59,8 @@ impl RowSource for Rows {
     async fn tables(&self, pinned: &Pinned) -> Result<Vec<PinnedTable>, Error> {
         let tables = self.0.source_tables(&pinned.select, pinned.version);
         let tables = tables.await.map_err(refused)?.into_iter();
-        let tables = tables.map(|(path, version)| PinnedTable {
+        let tables = tables.map(|(lake, path, version)| PinnedTable {
+            lake: Some(lake),
             topics_dir: path.topics_dir().to_owned(),
             topic: path.topic().to_owned(),
             version,

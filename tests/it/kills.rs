@@ -57,6 +57,8 @@ fn the_list_holds_every_fault_point_of_the_source() {
         .collect();
     // It has a test of its own, since it takes a second worker.
     listed.insert("before_revoke_ack".to_owned());
+    // `transforms` has it: only there is anything filtered.
+    listed.insert("after_filtered".to_owned());
     listed.extend(COMPACTION_POINTS.map(|(point, _)| point.to_owned()));
     assert_eq!(found, listed);
 }

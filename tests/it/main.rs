@@ -14,9 +14,11 @@
 
 mod architecture;
 mod compaction;
+mod connect_rest;
 mod dev;
 mod discovery;
 mod erasure;
+mod foreign;
 mod harness;
 mod kills;
 mod landing;
@@ -30,5 +32,7 @@ mod readers;
 mod redaction;
 mod replay;
 mod replay_pins;
+mod routing;
 mod services;
+mod transforms;
 mod views;

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use eddy_engine::LakeOptions;
 use eddy_engine::elide::Raw;
+use eddy_engine::layout::Layout;
 use eddy_engine::partition::Partitioning;
 use eddy_engine::redact::Redaction;
 use eddy_engine::schema::Detect;
@@ -17,14 +19,28 @@ use fancy_regex::Regex;
 
 use crate::convert::ConversionSettings;
 use crate::error::{Error, Result};
+use crate::transform::Chain;
+use class::Class;
+use home::{Home, warn_of_unknown};
 
+mod aiven;
+mod class;
+mod confluent;
 mod convert;
+pub mod def;
 mod detect;
+mod errors;
+mod foreign;
+mod home;
 mod partition;
+pub(super) mod properties;
+mod provider;
 mod redact;
 mod rolling;
 mod upkeep;
 
+pub use errors::{DeadLetterTopic, ErrorPolicy, Tolerance};
+pub use provider::{Providers, Unknown};
 pub use upkeep::Upkeep;
 
 /// The checked configuration of one connector.
@@ -40,17 +56,25 @@ pub struct ConnectorConfig {
     pub tasks_max: usize,
     /// Where a table without any position begins.
     pub start: StartAt,
+    /// The connector's own lake, if it has one: the bucket that another sink's configuration names.
+    pub lake: Option<LakeOptions>,
+    /// Whose habits its tables' files follow.
+    pub layout: Layout,
     /// `partition.*`: how its tables' files are partitioned.
     pub partitioning: Arc<Partitioning>,
     /// `flush.*`, `rotate.*`: what makes a task commit what it has.
     pub cut: CutPolicy,
     /// How the engine reads values that no converter does: `value.converter` is `auto` or `json`.
     pub converter: Converter,
-    /// `key.converter`, `value.converter`, `header.converter` and their keys, where they differ.
+    /// `key.converter`, `value.converter`, `header.converter` and their keys.
     pub(crate) conversion: ConversionSettings,
     /// `value.raw`: whether records keep their text (`keep`), or only what their columns don't say
     /// (`elide`).
     pub raw: Raw,
+    /// `transforms`, `predicates`: what changes records before they fill columns.
+    pub(crate) transforms: Option<Arc<Chain>>,
+    /// `errors.*`: what becomes of records that can't be decoded or transformed.
+    pub errors: ErrorPolicy,
     /// `redact.*`: what records lose before anything of them lands.
     pub redaction: Option<Arc<Redaction>>,
     /// `value.detect`: what is looked for in strings, `timestamps`, `decimals` or both.
@@ -63,6 +87,8 @@ pub struct ConnectorConfig {
     pub upkeep: Upkeep,
     /// `consumer.override.*`, without the prefix.
     pub consumer: BTreeMap<String, String>,
+    /// `producer.override.*`, without the prefix: for the dead-letter topic.
+    pub producer: BTreeMap<String, String>,
 }
 
 /// Which topics a connector records.
@@ -125,67 +151,48 @@ pub enum TopicRecreated {
 
 const RAW: [(&str, Raw); 2] = [("keep", Raw::Keep), ("elide", Raw::Elide)];
 const OVERRIDE: &str = "consumer.override.";
-
-/// The keys that mean something, and those of Connect that an `EddySink` needs no more.
-const KNOWN: [&str; 15] = [
-    "name",
-    "connector.class",
-    "topics",
-    "topics.regex",
-    "topics.dir",
-    "tasks.max",
-    "limits.leaves",
-    "limits.keys",
-    "limits.depth",
-    "position.reset",
-    "topic.recreated",
-    "start",
-    "value.raw",
-    "errors.tolerance",
-    "tasks.max.enforce",
-];
+const PRODUCER: &str = "producer.override.";
 
 impl ConnectorConfig {
-    /// Reads and checks the flat map of the connector `name`.
+    /// Reads and checks the flat map of the connector `name`, and warns of keys that mean nothing.
     ///
     /// # Errors
     /// `Invalid`, naming the key, its value and what is allowed.
     pub fn parse(name: &str, map: &BTreeMap<String, String>) -> Result<Self> {
+        warn_of_unknown(name, Class::read(&Reader { name, map })?, map);
+        Self::check(name, map)
+    }
+
+    /// Reads and checks the flat map of the connector `name`, and tells nobody.
+    ///
+    /// # Errors
+    /// As [`ConnectorConfig::parse`].
+    pub(super) fn check(name: &str, map: &BTreeMap<String, String>) -> Result<Self> {
         let reader = Reader { name, map };
-        warn_of_unknown(name, map);
+        let class = Class::read(&reader)?;
         if name.is_empty() {
             return Err(Error::invalid("a connector has an empty `name`"));
         }
-        let mut consumer: BTreeMap<String, String> = map
-            .iter()
-            .filter_map(|(key, value)| Some((key.strip_prefix(OVERRIDE)?, value)))
-            .map(|(key, value)| (key.to_owned(), value.clone()))
-            .collect();
-        let (converter, conversion) = convert::read(&reader)?;
+        let mut consumer = reader.below(OVERRIDE);
         let reset = consumer.remove("auto.offset.reset");
-        let starts = [("earliest", StartAt::Earliest), ("latest", StartAt::Latest)];
-        let start = match reader.text("start") {
-            Some(_) => reader.choice("start", &starts, StartAt::Earliest)?,
-            None => match reset.as_deref().map(str::trim) {
-                None | Some("earliest") => StartAt::Earliest,
-                Some("latest") => StartAt::Latest,
-                Some(other) => {
-                    let key = format!("{OVERRIDE}auto.offset.reset");
-                    return Err(reader.wrong(&key, other, "`earliest` or `latest`"));
-                }
-            },
-        };
+        let topics = reader.topics()?;
+        let home = Home::read(&reader, class)?;
+        let conversion = convert::read(&reader)?;
         Ok(Self {
             name: name.to_owned(),
-            topics: reader.topics()?,
-            topics_dir: reader.topics_dir()?,
+            errors: errors::read(&reader, &topics)?,
+            topics,
+            topics_dir: home.topics_dir,
+            lake: home.lake,
+            layout: home.layout,
             tasks_max: reader.number("tasks.max", 1, 1, 1_000)?,
-            start,
-            partitioning: partition::read(&reader)?,
-            cut: rolling::read(&reader)?,
-            converter,
+            start: reader.start(reset.as_deref())?,
+            partitioning: home.partitioning,
+            cut: home.cut,
+            converter: conversion.by_engine(),
             conversion,
             raw: reader.choice("value.raw", &RAW, Raw::Keep)?,
+            transforms: Chain::read(name, map)?.map(Arc::new),
             redaction: redact::read(&reader)?,
             detect: detect::read(&reader)?,
             limits: reader.limits()?,
@@ -205,8 +212,10 @@ impl ConnectorConfig {
                     TopicRecreated::Fail,
                 )?,
             },
-            upkeep: upkeep::read(&reader)?,
+            // Who goes by folders would see the rows of a compacted file twice.
+            upkeep: upkeep::read(&reader, class == Class::Eddy)?,
             consumer,
+            producer: reader.below(PRODUCER),
         })
     }
 
@@ -217,29 +226,6 @@ impl ConnectorConfig {
             .cloned()
             .unwrap_or_else(|| format!("connect-{}", self.name))
     }
-}
-
-fn warn_of_unknown(name: &str, map: &BTreeMap<String, String>) {
-    let keys = map.keys().map(String::as_str);
-    let unknown: Vec<&str> = keys.filter(|key| !is_known(key)).collect();
-    if !unknown.is_empty() {
-        let keys = unknown.join(", ");
-        tracing::warn!(connector = name, keys, "unknown keys are ignored");
-    }
-}
-
-fn is_known(key: &str) -> bool {
-    let listed = [
-        &KNOWN[..],
-        &detect::KNOWN,
-        &partition::KNOWN,
-        &redact::KNOWN,
-        &rolling::KNOWN,
-        &upkeep::KNOWN,
-    ];
-    listed.iter().any(|keys| keys.contains(&key))
-        || key.starts_with(OVERRIDE)
-        || convert::is_known(key)
 }
 
 struct Reader<'a> {
@@ -253,6 +239,30 @@ impl Reader<'_> {
             .get(key)
             .map(|value| value.trim())
             .filter(|value| !value.is_empty())
+    }
+
+    /// The keys that begin with `prefix`, without it.
+    fn below(&self, prefix: &str) -> BTreeMap<String, String> {
+        let keys = self.map.iter();
+        keys.filter_map(|(key, value)| Some((key.strip_prefix(prefix)?, value)))
+            .map(|(key, value)| (key.to_owned(), value.clone()))
+            .collect()
+    }
+
+    /// `start`, else what the consumer's own key says.
+    fn start(&self, reset: Option<&str>) -> Result<StartAt> {
+        let starts = [("earliest", StartAt::Earliest), ("latest", StartAt::Latest)];
+        if self.text("start").is_some() {
+            return self.choice("start", &starts, StartAt::Earliest);
+        }
+        match reset.map(str::trim) {
+            None | Some("earliest") => Ok(StartAt::Earliest),
+            Some("latest") => Ok(StartAt::Latest),
+            Some(other) => {
+                let key = format!("{OVERRIDE}auto.offset.reset");
+                Err(self.wrong(&key, other, "`earliest` or `latest`"))
+            }
+        }
     }
 
     fn wrong(&self, key: &str, value: &str, allowed: &str) -> Error {
@@ -335,6 +345,7 @@ impl Reader<'_> {
 
     fn topics_dir(&self) -> Result<String> {
         let dir = self.text("topics.dir").unwrap_or("topics");
+        let dir = &dir.replace("{name}", &as_folder(self.name));
         let fits = dir
             .split('/')
             .all(|part| !part.is_empty() && part != "." && part != ".." && !part.starts_with('_'));
@@ -346,7 +357,22 @@ impl Reader<'_> {
     }
 }
 
-fn check_topic(topic: &str) -> Result<(), &'static str> {
+/// A connector's name as a folder's: each of its own, whatever characters it has.
+fn as_folder(name: &str) -> String {
+    let mut folder = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'.' | b'_' if folder.is_empty() => folder.push_str(&format!("~{byte:02x}")),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => {
+                folder.push(char::from(byte));
+            }
+            _ => folder.push_str(&format!("~{byte:02x}")),
+        }
+    }
+    folder
+}
+
+pub(crate) fn check_topic(topic: &str) -> Result<(), &'static str> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if topic.len() > 249 || topic == "." || topic == ".." || !topic.chars().all(legal) {
         return Err("up to 249 letters, digits, `.`, `_` and `-` each");

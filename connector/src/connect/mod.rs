@@ -1,13 +1,33 @@
-//! Connectors: their configuration, the tasks that run them, and what these are doing.
+//! Connectors: their configuration, the tasks that run them, what these are doing, and Kafka
+//! Connect's REST API for all of it.
+//!
+//! `config` reads configurations, `validate` says what is wrong with one, `state` holds what should
+//! run, `worker` and `connectors` run it, `rest` is the API.
 
 mod config;
 mod connectors;
+mod lakes;
 mod memory;
+pub mod rest;
 mod settled;
+mod state;
 mod system;
 mod upkeep;
+mod validate;
+mod worker;
+mod worker_file;
 
+pub(crate) use config::check_topic;
+pub use config::def;
 pub use config::{
-    ConnectorConfig, Policies, PositionReset, StartAt, TopicRecreated, Topics, Upkeep,
+    ConnectorConfig, DeadLetterTopic, ErrorPolicy, Policies, PositionReset, Providers, StartAt,
+    Tolerance, TopicRecreated, Topics, Unknown, Upkeep,
 };
-pub use connectors::{Connectors, WorkerOptions};
+pub use connectors::{Connectors, Settled, WorkerOptions};
+pub use lakes::OnLake;
+pub use state::Place;
+pub use worker::Worker;
+pub use worker_file::WorkerFile;
+
+/// Our own sink's class.
+pub(crate) const EDDY_SINK: &str = "io.eddy.EddySinkConnector";

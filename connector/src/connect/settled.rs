@@ -1,10 +1,11 @@
 //! Everything that Kafka holds of a topic by now, committed: what an erasure begins with (P16).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use eddy_engine::read::SnapshotCache;
-use eddy_engine::{Position, TopicId};
+use eddy_engine::{Lake, Position, TopicId};
 
 use crate::connect::connectors::{Connectors, Running};
 use crate::error::{Error, ErrorKind, Result};
@@ -15,16 +16,24 @@ use crate::sink::{PartitionState, TaskHandle};
 const LOOK: Duration = Duration::from_millis(100);
 
 impl Connectors {
-    /// Waits until the table of `topic` has everything that Kafka holds of it now, and has this
-    /// process's tasks commit for that. Blocks.
+    /// Waits until the table of `topic` in `lake` has everything that Kafka holds of it now, and
+    /// has this process's tasks commit for that. Blocks.
     ///
     /// # Errors
     /// `NotFound` when this process doesn't keep the table (it doesn't read partition 0 of the
     /// topic); `Unavailable` when the broker doesn't answer, or not everything was committed
     /// `within`.
-    pub fn settle(&self, topics_dir: &str, topic: &str, within: Duration) -> Result<()> {
-        let kept = self.running.iter().find(|running| {
-            running.config.topics_dir == topics_dir && reads_first(&running.tasks, topic)
+    pub fn settle(
+        &self,
+        lake: &Lake,
+        topics_dir: &str,
+        topic: &str,
+        within: Duration,
+    ) -> Result<()> {
+        let kept = self.all().into_iter().find(|running| {
+            running.lake.is(lake)
+                && running.config.topics_dir == topics_dir
+                && reads_first(&running.tasks(), topic)
         });
         let Some(running) = kept else {
             let why = "this process doesn't keep the table: another one reads partition 0 of";
@@ -33,14 +42,14 @@ impl Connectors {
                 format!("{why} topic `{topic}`, or none does"),
             ));
         };
-        let clock = self.lake.clock();
-        let table = self.lake.table(topics_dir, topic);
+        let clock = lake.clock();
+        let table = lake.table(topics_dir, topic);
         let (id, ends) = running.ends(&Admin::new(&running.kafka, clock.clone())?, topic)?;
         let _waiting = running.asked.ask(topic);
         let until = clock.monotonic() + within;
         let snapshots = SnapshotCache::new();
         loop {
-            let newest = snapshots.newest(&self.lake, &table)?;
+            let newest = snapshots.newest(lake, &table)?;
             let positions = newest.as_ref().map(|newest| newest.positions.as_ref());
             let Some((partition, end)) = missing(positions, &id, &ends) else {
                 return Ok(());
@@ -63,7 +72,7 @@ impl Running {
         let described = admin.describe(&[topic])?.pop();
         let described = described
             .ok_or_else(|| Error::unavailable(format!("topic `{topic}` isn't described")))?;
-        let stopped = partitions(&self.tasks, topic, PartitionState::Stopped);
+        let stopped = partitions(&self.tasks(), topic, PartitionState::Stopped);
         let partitions: Vec<i32> = (0..described.partitions)
             .filter(|partition| !stopped.contains(partition))
             .collect();
@@ -90,11 +99,11 @@ fn missing(
         .map(|(partition, marks)| (partition, marks.end))
 }
 
-fn reads_first(tasks: &[TaskHandle], topic: &str) -> bool {
+fn reads_first(tasks: &[Arc<TaskHandle>], topic: &str) -> bool {
     partitions(tasks, topic, PartitionState::Running).contains(&0)
 }
 
-fn partitions(tasks: &[TaskHandle], topic: &str, state: PartitionState) -> Vec<i32> {
+fn partitions(tasks: &[Arc<TaskHandle>], topic: &str, state: PartitionState) -> Vec<i32> {
     let all = tasks.iter().flat_map(|task| task.status().partitions);
     all.filter(|partition| partition.topic == topic && partition.state == state)
         .map(|partition| partition.partition)

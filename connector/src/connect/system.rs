@@ -62,13 +62,23 @@ pub(super) fn connectors(status: &[ConnectorStatus]) -> Result<RecordBatch> {
         ),
         (
             "error",
-            text(
-                rows.iter().map(|(connector, task)| {
-                    task.error.clone().or_else(|| connector.error.clone())
-                }),
-            ),
+            text(rows.iter().map(|(connector, task)| {
+                let own = task.error.clone().or_else(|| connector.error.clone());
+                own.or_else(|| of_partitions(task))
+            })),
         ),
     ])
+}
+
+/// Why the first of a task's partitions that doesn't go on doesn't.
+fn of_partitions(task: &TaskStatus) -> Option<String> {
+    task.partitions.iter().find_map(|row| {
+        let why = row.error.as_ref()?;
+        Some(format!(
+            "partition {} of `{}`: {why}",
+            row.partition, row.topic
+        ))
+    })
 }
 
 /// A row per partition.

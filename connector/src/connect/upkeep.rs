@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use eddy_engine::budget::Budget;
@@ -16,6 +16,7 @@ use eddy_engine::maintain::Keeper;
 use eddy_engine::{Lake, TablePath};
 
 use crate::connect::config::ConnectorConfig;
+use crate::connect::connectors::Running;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sink::{PartitionState, TaskHandle};
 
@@ -34,15 +35,15 @@ pub(super) struct Upkeep {
     ended: Mutex<Receiver<()>>,
 }
 
-/// A connector and its tasks in this process.
-pub(super) type Owner = (Arc<ConnectorConfig>, Arc<[TaskHandle]>);
+/// The connectors of this process, which come and go.
+pub(super) type Owners = Arc<RwLock<BTreeMap<String, Arc<Running>>>>;
 
 impl Upkeep {
     /// Starts the thread.
     ///
     /// # Errors
     /// `Internal` when it can't be started.
-    pub(super) fn start(lake: &Lake, budget: &Arc<Budget>, owners: Vec<Owner>) -> Result<Self> {
+    pub(super) fn start(lake: &Lake, budget: &Arc<Budget>, owners: Owners) -> Result<Self> {
         let halt = Arc::new(AtomicBool::new(false));
         let (end, ended) = channel::<()>();
         let rounds = Rounds {
@@ -86,7 +87,7 @@ impl Upkeep {
 struct Rounds {
     lake: Lake,
     keeper: Keeper,
-    owners: Vec<Owner>,
+    owners: Owners,
     /// When the upload journals are looked at next.
     sweep_at: Duration,
     /// When each table is looked at next, on the monotonic clock.
@@ -96,12 +97,19 @@ struct Rounds {
 
 impl Rounds {
     fn until_halted(mut self) {
-        let shortest = self.owners.iter().map(|(config, _)| config.upkeep.interval);
-        let look = shortest.min().unwrap_or(LOOK).min(LOOK);
         while !self.halted() {
             self.round();
+            let owners = self.owners();
+            let shortest = owners.iter().map(|owner| owner.config.upkeep.interval);
+            let look = shortest.min().unwrap_or(LOOK).min(LOOK);
             self.lake.clock().block(look);
         }
+    }
+
+    fn owners(&self) -> Vec<Arc<Running>> {
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        let here = owners.values().filter(|owner| owner.lake.is(&self.lake));
+        here.cloned().collect()
     }
 
     fn halted(&self) -> bool {
@@ -117,8 +125,9 @@ impl Rounds {
                 tracing::debug!(%error, "the upload journals are looked at later");
             }
         }
-        for (config, tasks) in self.owners.clone() {
-            for topic in owned(&tasks) {
+        for owner in self.owners() {
+            let config = &owner.config;
+            for topic in owned(&owner.tasks()) {
                 if self.halted() {
                     return;
                 }
@@ -127,7 +136,7 @@ impl Rounds {
                 if self.due.get(&table).is_some_and(|due| now < *due) {
                     continue;
                 }
-                let wait = self.keep(&table, &config);
+                let wait = self.keep(&table, config);
                 self.due.insert(table, self.lake.clock().monotonic() + wait);
             }
         }
@@ -154,11 +163,12 @@ impl Rounds {
     }
 }
 
-/// The topics whose partition 0 one of `tasks` reads.
-fn owned(tasks: &[TaskHandle]) -> Vec<String> {
+/// The topics whose partition 0 one of `tasks` reads, and the tables that their records are sent
+/// to.
+fn owned(tasks: &[Arc<TaskHandle>]) -> Vec<String> {
     let partitions = tasks.iter().flat_map(|task| task.status().partitions);
     partitions
         .filter(|partition| partition.partition == 0 && partition.state == PartitionState::Running)
-        .map(|partition| partition.topic)
+        .flat_map(|partition| std::iter::once(partition.topic).chain(partition.others))
         .collect()
 }

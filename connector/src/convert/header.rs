@@ -1,14 +1,15 @@
-//! Headers as Connect's simple converter reads them: text that says what it is.
+//! Headers as Connect's simple converter reads them, and other texts that say what they are.
 //!
-//! `true` and `false`, integers as wide as they must be, other numbers, days, moments, quoted text,
-//! lists in brackets, maps in braces; anything else is the text that it is. It never fails.
+//! `true` and `false`, integers as wide as they must be, other numbers, days, times and moments as
+//! Connect prints them, quoted text, lists in brackets, maps in braces; anything else is the text
+//! that it is. It never fails.
 
 use std::sync::Arc;
 
 use eddy_engine::Value;
 use eddy_engine::moment;
 
-use crate::data::{DATE, Datum, Kind, Schema, TIMESTAMP};
+use crate::data::{DATE, Datum, Kind, Schema, TIME, TIMESTAMP};
 
 /// Levels of lists and maps within each other; deeper ones are text.
 const DEPTH_MOST: usize = 32;
@@ -18,8 +19,12 @@ pub fn simple(bytes: Option<&[u8]>) -> Datum {
     let Some(bytes) = bytes else {
         return Datum::null();
     };
-    let text = String::from_utf8_lossy(bytes);
-    read(&text, 0).unwrap_or_else(|| of_text(&text))
+    text(&String::from_utf8_lossy(bytes))
+}
+
+/// What a text says.
+pub(crate) fn text(text: &str) -> Datum {
+    read(text, 0).unwrap_or_else(|| of_text(text))
 }
 
 fn of_text(text: &str) -> Datum {
@@ -49,11 +54,9 @@ fn read(text: &str, depth: usize) -> Option<Datum> {
     }
     match text {
         "null" => return Some(Datum::null()),
-        _ if text.eq_ignore_ascii_case("true") => {
-            return Some(of(Schema::of(Kind::Boolean), Value::Boolean(true)));
-        }
-        _ if text.eq_ignore_ascii_case("false") => {
-            return Some(of(Schema::of(Kind::Boolean), Value::Boolean(false)));
+        "true" | "false" => {
+            let value = Value::Boolean(text == "true");
+            return Some(of(Schema::of(Kind::Boolean), value));
         }
         _ => {}
     }
@@ -87,14 +90,27 @@ fn number(text: &str) -> Option<Datum> {
     Some(of(Schema::of(kind), Value::Double(value)))
 }
 
+/// Milliseconds and `Z` must be there, as Connect prints them.
 fn time(text: &str) -> Option<Datum> {
+    let named = |kind, name: &str| {
+        let mut schema = Schema::of(kind).named(name);
+        schema.version = Some(1);
+        schema
+    };
+    let in_full = |text: &str| {
+        let us = moment::parse_timestamp(text.as_bytes())?;
+        (text.len() == "1970-01-01T00:00:00.000Z".len() && text.ends_with('Z')).then_some(us)
+    };
     if let Some(days) = moment::parse_date(text.as_bytes()) {
-        let schema = Schema::of(Kind::Int32).named(DATE);
-        return Some(of(schema, Value::Date(days)));
+        return Some(of(named(Kind::Int32, DATE), Value::Date(days)));
     }
-    let us = moment::parse_timestamp(text.as_bytes())?;
-    let schema = Schema::of(Kind::Int64).named(TIMESTAMP);
-    Some(of(schema, Value::Timestamp(us)))
+    if text.len() == "00:00:00.000Z".len() {
+        let us = in_full(&format!("1970-01-01T{text}"))?;
+        let ms = Value::Integer(i128::from(us / 1_000));
+        return Some(of(named(Kind::Int32, TIME), ms));
+    }
+    let us = in_full(text)?;
+    Some(of(named(Kind::Int64, TIMESTAMP), Value::Timestamp(us)))
 }
 
 /// A text between quotes, with its escapes undone; `None` if it ends before.
@@ -201,7 +217,7 @@ fn parts(text: &str, separator: char) -> Option<Vec<&str>> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
     use super::*;
 
     fn kind(text: &str) -> Kind {
@@ -220,9 +236,13 @@ mod tests {
         assert_eq!(kind("4000000000"), Kind::Int64);
         assert_eq!(kind("1.5"), Kind::Float32);
         assert_eq!(kind("0.1"), Kind::Float64);
-        assert_eq!(value("TRUE"), Value::Boolean(true));
+        assert_eq!(value("true"), Value::Boolean(true));
+        assert_eq!(value("TRUE"), Value::Text("TRUE".to_owned()));
         assert_eq!(value("2026-11-23"), Value::Date(20_780));
-        assert!(matches!(value("2026-11-23T10:00:00Z"), Value::Timestamp(_)));
+        assert_eq!(value("1970-01-01T00:00:00.001Z"), Value::Timestamp(1_000));
+        let time = simple(Some(b"00:00:01.500Z"));
+        assert_eq!(time.value, Value::Integer(1_500));
+        assert_eq!(time.schema.unwrap().name.as_deref(), Some(TIME));
         assert_eq!(value(r#""a \"b\"""#), Value::Text(r#"a "b""#.to_owned()));
         assert_eq!(simple(None), Datum::null());
         assert_eq!(value("null"), Value::Null);
@@ -246,7 +266,18 @@ mod tests {
     #[test]
     fn anything_else_is_the_text_that_it_is() {
         for text in [
-            "", "hello", "[1", "{a}", "1.2.3", "\"open", "-", "[1]]", "NaN", "0x1f",
+            "2026-11-23T10:00:00Z",
+            "00:00:01Z",
+            "",
+            "hello",
+            "[1",
+            "{a}",
+            "1.2.3",
+            "\"open",
+            "-",
+            "[1]]",
+            "NaN",
+            "0x1f",
         ] {
             assert_eq!(value(text), Value::Text(text.to_owned()));
         }

@@ -7,8 +7,9 @@
 //! ```
 //!
 //! The default, `auto`, and JSON without schemas need none of this: the engine reads their bytes
-//! by itself. Each task has converters of its own ([`Converters`]), which keep compiled schemas;
-//! what a connector's tasks share is the registry ([`Conversion`]).
+//! by itself, unless transforms have to see values, or somebody wants to know of each that can't be
+//! read ([`Need`]). Each task has converters of its own ([`Converters`]), which keep compiled
+//! schemas; what a connector's tasks share is the registry ([`Conversion`]).
 //!
 //! | what happens | what becomes of the record |
 //! |---|---|
@@ -18,6 +19,7 @@
 //! Values are read by the schema that they were written with. A topic whose records alternate
 //! between schemas fills one table: its columns are what all of them have (P11).
 
+mod auto;
 mod avro;
 mod header;
 mod json;
@@ -43,11 +45,24 @@ use registry::Registry;
 
 pub(crate) use avro::AvroOptions;
 pub use header::simple;
+pub(crate) use header::text as header_text;
 pub(crate) use land::Landing;
 pub(crate) use primitive::Primitive;
 pub(crate) use protobuf::ProtobufOptions;
 pub(crate) use registry::{RegistrySettings, is_key};
 pub(crate) use settings::{ConversionSettings, ConverterSettings};
+
+/// The keys that name converters, and begin those of their options.
+pub(crate) const KEYS: [&str; 3] = ["key.converter", "value.converter", "header.converter"];
+
+/// Whether a connector's key says what converters make of bytes; where a registry is does not.
+pub(crate) fn shapes_values(key: &str) -> bool {
+    let mut rests = KEYS.iter().filter_map(|name| key.strip_prefix(name));
+    rests.any(|rest| match rest.strip_prefix('.') {
+        Some(option) => !is_key(option),
+        None => rest.is_empty(),
+    })
+}
 
 /// What the tasks of one connector share.
 #[derive(Debug, Clone)]
@@ -57,12 +72,27 @@ pub(crate) struct Conversion {
     value: Option<Arc<Registry>>,
 }
 
+/// What a task needs of what the engine could read by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Nothing.
+    Columns,
+    /// To know whether a value can be read.
+    Checks,
+    /// Keys, values and headers, whatever they are.
+    Everything,
+}
+
 /// A task's converters.
 #[derive(Debug)]
 pub(crate) struct Converters {
     key: Option<Converter>,
     value: Option<Converter>,
     header: Option<Converter>,
+    /// Somebody configured how keys are read.
+    decodes_keys: bool,
+    /// Values are only checked: the engine reads them again.
+    only_checks: bool,
 }
 
 /// What the converters made of a record.
@@ -71,22 +101,49 @@ pub(crate) struct Converted {
     pub(crate) key: Option<Datum>,
     /// `None`: the engine reads the value's bytes.
     pub(crate) value: Option<Datum>,
+    pub(crate) headers: Vec<(String, Datum)>,
     pub(crate) key_schema_id: Option<i32>,
     pub(crate) value_schema_id: Option<i32>,
 }
 
-/// Why there is no value.
+/// What of a record a converter reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Key,
+    Value,
+    Header,
+}
+
+/// Why a record has no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// The record's own fault: the stage and the reason.
-    Broken(String),
+pub(crate) enum Unconverted {
+    /// Its own fault.
+    Broken {
+        part: Part,
+        /// The converter, by Connect's name.
+        class: &'static str,
+        why: String,
+    },
     /// Nobody's fault that a record could help; it is tried again.
+    Later(String),
+}
+
+/// Why some bytes have no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Failure {
+    Broken(String),
     Later(String),
 }
 
 /// One converter of one task.
 #[derive(Debug)]
 enum Converter {
+    /// The default of values.
+    Auto,
+    /// The default of keys.
+    Lenient,
+    /// The default of headers.
+    Simple,
     Primitive(Primitive),
     Json(Box<JsonConverter>),
     Registered(Box<RegisteredConverter>),
@@ -119,25 +176,36 @@ impl Conversion {
     ///
     /// # Errors
     /// `Invalid` for a schema in the settings that is none.
-    pub(crate) fn converters(&self) -> Result<Option<Converters>> {
-        let converters = Converters {
-            key: self
-                .settings
-                .key
-                .converter(wire::KEY_HEADER, self.key.as_ref())?,
-            value: self
-                .settings
-                .value
-                .converter(wire::VALUE_HEADER, self.value.as_ref())?,
-            header: self.settings.header.converter("", None)?,
+    pub(crate) fn converters(&self, need: Need) -> Result<Option<Converters>> {
+        let everything = need == Need::Everything;
+        let ConversionSettings { key, value, header } = &self.settings;
+        let by_engine = value.is_by_engine();
+        let keys = everything || *key != ConverterSettings::Auto;
+        let values = need != Need::Columns || !by_engine;
+        let headers = everything || header.may_refuse();
+        if !(keys || values || headers) {
+            return Ok(None);
+        }
+        let converter = |wanted: bool, settings: &ConverterSettings, part, registry| {
+            let made = wanted.then(|| settings.converter(part, registry));
+            made.transpose()
         };
-        let Converters { key, value, header } = &converters;
-        let any = key.is_some() || value.is_some() || header.is_some();
-        Ok(any.then_some(converters))
+        Ok(Some(Converters {
+            key: converter(keys, key, Part::Key, self.key.as_ref())?,
+            value: converter(values, value, Part::Value, self.value.as_ref())?,
+            header: converter(headers, header, Part::Header, None)?,
+            decodes_keys: *key != ConverterSettings::Auto,
+            only_checks: by_engine && !everything,
+        }))
     }
 }
 
 impl Converters {
+    /// Whether the keys that they make are what somebody configured.
+    pub(crate) fn decodes_keys(&self) -> bool {
+        self.decodes_keys
+    }
+
     /// Converts a record; what is known of it so far stands in `into` in any case.
     ///
     /// # Errors
@@ -146,22 +214,21 @@ impl Converters {
         &mut self,
         record: &Record<'_>,
         into: &mut Converted,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Unconverted> {
         let headers = record.headers;
         if let Some(key) = &mut self.key {
-            let (datum, id) = key.convert("KEY_CONVERTER", headers, record.key);
-            into.key_schema_id = id;
-            into.key = Some(datum?);
+            let id = &mut into.key_schema_id;
+            into.key = Some(key.part(Part::Key, headers, record.key, id)?);
         }
         if let Some(value) = &mut self.value {
-            let (datum, id) = value.convert("VALUE_CONVERTER", headers, record.value);
-            into.value_schema_id = id;
-            into.value = Some(datum?);
+            let id = &mut into.value_schema_id;
+            let value = value.part(Part::Value, headers, record.value, id)?;
+            into.value = (!self.only_checks).then_some(value);
         }
         if let Some(header) = &mut self.header {
             for one in headers {
-                let (datum, _) = header.convert("HEADER_CONVERTER", &[], one.value);
-                datum?;
+                let datum = header.part(Part::Header, &[], one.value, &mut None)?;
+                into.headers.push((one.name.to_owned(), datum));
             }
         }
         Ok(())
@@ -169,35 +236,59 @@ impl Converters {
 }
 
 impl Converter {
-    /// The value of some bytes, and the registry's id of their schema as far as it is known.
-    fn convert(
+    /// The value of a part of a record; `id` is the registry's of its schema as soon as it is
+    /// known.
+    fn part(
         &mut self,
-        stage: &str,
+        part: Part,
         headers: &[Header<'_>],
         bytes: Option<&[u8]>,
-    ) -> (Result<Datum, Failure>, Option<i32>) {
+        id: &mut Option<i32>,
+    ) -> Result<Datum, Unconverted> {
         let Some(bytes) = bytes else {
-            return (Ok(Datum::null()), None);
+            return Ok(Datum::null());
         };
-        let mut id = None;
-        let (name, datum) = match self {
-            Self::Primitive(primitive) => {
-                let datum = primitive.convert(bytes).map_err(Failure::Broken);
-                (primitive.name(), datum)
-            }
-            Self::Json(json) => ("json", json.convert(bytes).map_err(Failure::Broken)),
-            Self::Registered(registered) => {
-                let datum = registered.convert(headers, bytes, &mut id);
-                (registered.name(), datum)
-            }
-        };
-        let datum = datum.map_err(|failure| match failure {
-            Failure::Broken(why) => Failure::Broken(format!("{stage}: {name}: {why}")),
-            later => later,
-        });
-        (datum, id)
+        let converted = self.convert(headers, bytes, id);
+        converted.map_err(|failure| match failure {
+            Failure::Broken(why) => Unconverted::Broken {
+                part,
+                class: self.class(),
+                why,
+            },
+            Failure::Later(why) => Unconverted::Later(why),
+        })
+    }
+
+    fn convert(
+        &mut self,
+        headers: &[Header<'_>],
+        bytes: &[u8],
+        id: &mut Option<i32>,
+    ) -> Result<Datum, Failure> {
+        match self {
+            Self::Auto => auto::value(bytes).map_err(Failure::Broken),
+            Self::Lenient => Ok(auto::lenient(bytes)),
+            Self::Simple => Ok(simple(Some(bytes))),
+            Self::Primitive(primitive) => primitive.convert(bytes).map_err(Failure::Broken),
+            Self::Json(json) => json.convert(bytes).map_err(Failure::Broken),
+            Self::Registered(registered) => registered.convert(headers, bytes, id),
+        }
+    }
+
+    /// Connect's class of the same.
+    fn class(&self) -> &'static str {
+        match self {
+            // What `auto` refuses is JSON that is broken.
+            Self::Auto | Self::Lenient | Self::Json(_) => JSON,
+            Self::Simple => "org.apache.kafka.connect.storage.SimpleHeaderConverter",
+            Self::Primitive(primitive) => primitive.class(),
+            Self::Registered(registered) => registered.class(),
+        }
     }
 }
+
+/// The class that Connect's users know for JSON.
+pub(crate) const JSON: &str = "org.apache.kafka.connect.json.JsonConverter";
 
 #[cfg(test)]
 mod tests;

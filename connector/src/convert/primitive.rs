@@ -30,17 +30,17 @@ pub(crate) enum Primitive {
 }
 
 impl Primitive {
-    /// What to call it where it fails.
-    pub(super) fn name(self) -> &'static str {
+    /// Connect's class of the same.
+    pub(super) fn class(self) -> &'static str {
         match self {
-            Self::Text | Self::Latin => "string",
-            Self::Bytes => "bytes",
-            Self::Boolean => "boolean",
-            Self::Short => "short",
-            Self::Integer => "integer",
-            Self::Long => "long",
-            Self::Float => "float",
-            Self::Double => "double",
+            Self::Text | Self::Latin => "org.apache.kafka.connect.storage.StringConverter",
+            Self::Bytes => "org.apache.kafka.connect.converters.ByteArrayConverter",
+            Self::Boolean => "org.apache.kafka.connect.converters.BooleanConverter",
+            Self::Short => "org.apache.kafka.connect.converters.ShortConverter",
+            Self::Integer => "org.apache.kafka.connect.converters.IntegerConverter",
+            Self::Long => "org.apache.kafka.connect.converters.LongConverter",
+            Self::Float => "org.apache.kafka.connect.converters.FloatConverter",
+            Self::Double => "org.apache.kafka.connect.converters.DoubleConverter",
         }
     }
 

@@ -62,11 +62,12 @@ impl RegisteredConverter {
         }
     }
 
-    pub(super) fn name(&self) -> &'static str {
+    /// Connect's class of the same.
+    pub(super) fn class(&self) -> &'static str {
         match self.format {
-            Format::Avro(_) => "avro",
-            Format::Protobuf(_) => "protobuf",
-            Format::JsonSchema => "json schema",
+            Format::Avro(_) => "io.confluent.connect.avro.AvroConverter",
+            Format::Protobuf(_) => "io.confluent.connect.protobuf.ProtobufConverter",
+            Format::JsonSchema => "io.confluent.connect.json.JsonSchemaConverter",
         }
     }
 

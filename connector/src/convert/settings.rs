@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::Converter;
 use super::avro::AvroOptions;
 use super::json::JsonConverter;
 use super::primitive::Primitive;
 use super::protobuf::ProtobufOptions;
 use super::registered::{Format, RegisteredConverter};
 use super::registry::{Registry, RegistrySettings};
+use super::wire::{KEY_HEADER, VALUE_HEADER};
+use super::{Converter, Part};
 use crate::error::{Error, Result};
 
 /// The converters of one connector.
@@ -19,10 +20,20 @@ pub(crate) struct ConversionSettings {
     pub(crate) header: ConverterSettings,
 }
 
+impl ConversionSettings {
+    /// How the engine reads values that no converter does.
+    pub(crate) fn by_engine(&self) -> eddy_engine::shred::Converter {
+        match self.value {
+            ConverterSettings::Json => eddy_engine::shred::Converter::Json,
+            _ => eddy_engine::shred::Converter::Auto,
+        }
+    }
+}
+
 /// One converter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum ConverterSettings {
-    /// None: values are read by the engine, keys and headers are their bytes.
+    /// None in particular: values are read by the engine, keys and headers are their bytes.
     #[default]
     Auto,
     Primitive(Primitive),
@@ -52,21 +63,47 @@ impl ConverterSettings {
         }
     }
 
+    /// Whether the engine reads such values by itself, straight into the columns.
+    pub(super) fn is_by_engine(&self) -> bool {
+        matches!(self, Self::Auto | Self::Json)
+    }
+
+    /// Whether there are headers that it can't read: else they keep their bytes and nobody has to
+    /// look.
+    pub(super) fn may_refuse(&self) -> bool {
+        !matches!(
+            self,
+            Self::Auto | Self::Primitive(Primitive::Text | Primitive::Latin | Primitive::Bytes)
+        )
+    }
+
+    /// # Errors
+    /// `Invalid` for a schema that is none, and without the registry that it needs.
     pub(super) fn converter(
         &self,
-        header: &'static str,
+        part: Part,
         registry: Option<&Arc<Registry>>,
-    ) -> Result<Option<Converter>> {
+    ) -> Result<Converter> {
         let registered = |format| {
-            let registry = registry.cloned()?;
+            let header = match part {
+                Part::Key => KEY_HEADER,
+                Part::Value | Part::Header => VALUE_HEADER,
+            };
+            let registry = registry
+                .cloned()
+                .ok_or_else(|| Error::invalid("a converter needs a schema registry"))?;
             let kept = self.registry().map_or(1, |settings| settings.kept);
             let converter = RegisteredConverter::new(registry, header, format, kept);
-            Some(Converter::Registered(Box::new(converter)))
+            Ok::<_, Error>(Converter::Registered(Box::new(converter)))
         };
         Ok(match self {
-            Self::Auto => None,
-            Self::Primitive(primitive) => Some(Converter::Primitive(*primitive)),
-            Self::Json => Some(Converter::Json(Box::new(JsonConverter::schemaless()))),
+            Self::Auto => match part {
+                Part::Key => Converter::Lenient,
+                Part::Value => Converter::Auto,
+                Part::Header => Converter::Simple,
+            },
+            Self::Primitive(primitive) => Converter::Primitive(*primitive),
+            Self::Json => Converter::Json(Box::new(JsonConverter::schemaless())),
             Self::JsonWithSchemas {
                 content,
                 kept,
@@ -76,11 +113,11 @@ impl ConverterSettings {
                 let json = json.map_err(|why| {
                     Error::invalid(format!("`schema.content` can't be used: {why}"))
                 })?;
-                Some(Converter::Json(Box::new(json)))
+                Converter::Json(Box::new(json))
             }
-            Self::Avro(_, options) => registered(Format::Avro(*options)),
-            Self::Protobuf(_, options) => registered(Format::Protobuf(*options)),
-            Self::JsonSchema(_) => registered(Format::JsonSchema),
+            Self::Avro(_, options) => registered(Format::Avro(*options))?,
+            Self::Protobuf(_, options) => registered(Format::Protobuf(*options))?,
+            Self::JsonSchema(_) => registered(Format::JsonSchema)?,
         })
     }
 }

@@ -1,5 +1,5 @@
 //! Whole records through a connector's converters, with a registry that a test plays.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,10 @@ fn record<'a>(
     }
 }
 
-fn convert(converters: &mut Converters, record: &Record<'_>) -> (Converted, Result<(), Failure>) {
+fn convert(
+    converters: &mut Converters,
+    record: &Record<'_>,
+) -> (Converted, Result<(), Unconverted>) {
     let mut converted = Converted::default();
     let result = converters.convert(record, &mut converted);
     (converted, result)
@@ -47,7 +50,8 @@ fn without_converters_the_engine_reads_by_itself() {
         &[][..],
         &[("value.converter", "json"), ("header.converter", "string")],
     ] {
-        assert!(conversion(entries).converters().unwrap().is_none());
+        let conversion = conversion(entries);
+        assert!(conversion.converters(Need::Columns).unwrap().is_none());
     }
 }
 
@@ -64,7 +68,7 @@ fn a_record_has_the_ids_of_its_schemas_and_its_decoded_key() {
         ("value.converter", "avro"),
         ("value.converter.schema.registry.url", &url),
     ]);
-    let mut converters = conversion.converters().unwrap().unwrap();
+    let mut converters = conversion.converters(Need::Columns).unwrap().unwrap();
     let framed = b"\x00\x00\x00\x00\x07\x04";
     let (converted, result) = convert(&mut converters, &record(Some(framed), Some(framed), &[]));
     assert_eq!(result, Ok(()));
@@ -108,20 +112,15 @@ fn a_broken_record_says_where_and_by_what_and_keeps_its_schemas_id() {
         ("value.converter", "avro"),
         ("value.converter.schema.registry.url", &url),
     ]);
-    let mut converters = conversion.converters().unwrap().unwrap();
+    let mut converters = conversion.converters(Need::Columns).unwrap().unwrap();
     for (key, value, id, wanted) in [
         (
             &b"\x01"[..],
             &b""[..],
             None,
-            "KEY_CONVERTER: long: 1 bytes where there must be 8",
+            "1 bytes where there must be 8",
         ),
-        (
-            &[0; 8],
-            b"plain",
-            None,
-            "VALUE_CONVERTER: avro: the first byte is 112",
-        ),
+        (&[0; 8], b"plain", None, "the first byte is 112"),
         (
             &[0; 8],
             b"\x00\x00\x00\x00\x07",
@@ -137,10 +136,18 @@ fn a_broken_record_says_where_and_by_what_and_keeps_its_schemas_id() {
         (&[0; 8], b"\x00\x00\x00\x00\x09\x02", None, "no such schema"),
     ] {
         let (converted, result) = convert(&mut converters, &record(Some(key), Some(value), &[]));
-        let Err(Failure::Broken(why)) = result else {
+        let Err(Unconverted::Broken { part, class, why }) = result else {
             panic!("{result:?}")
         };
         assert!(why.contains(wanted), "{why}");
+        let by = match key.len() {
+            8 => (Part::Value, "io.confluent.connect.avro.AvroConverter"),
+            _ => (
+                Part::Key,
+                "org.apache.kafka.connect.converters.LongConverter",
+            ),
+        };
+        assert_eq!((part, class), by);
         assert_eq!(converted.value_schema_id, id, "{why}");
     }
 }
@@ -148,7 +155,7 @@ fn a_broken_record_says_where_and_by_what_and_keeps_its_schemas_id() {
 #[test]
 fn a_header_that_its_converter_cannot_read_breaks_the_record() {
     let conversion = conversion(&[("header.converter", "integer")]);
-    let mut converters = conversion.converters().unwrap().unwrap();
+    let mut converters = conversion.converters(Need::Columns).unwrap().unwrap();
     let header = |value| Header { name: "h", value };
     let good = [header(Some(&[0; 4])), header(None)];
     assert_eq!(
@@ -156,8 +163,69 @@ fn a_header_that_its_converter_cannot_read_breaks_the_record() {
         Ok(())
     );
     let bad = [header(Some(b"x"))];
-    let Err(Failure::Broken(why)) = convert(&mut converters, &record(None, None, &bad)).1 else {
-        panic!()
+    let (_, result) = convert(&mut converters, &record(None, None, &bad));
+    let Err(Unconverted::Broken { part, class, .. }) = result else {
+        panic!("{result:?}")
     };
-    assert!(why.starts_with("HEADER_CONVERTER: integer: "), "{why}");
+    let by = "org.apache.kafka.connect.converters.IntegerConverter";
+    assert_eq!((part, class), (Part::Header, by));
+}
+
+#[test]
+fn transforms_see_every_part_whatever_it_is_and_keys_are_fields_only_where_configured() {
+    let mut converters = conversion(&[])
+        .converters(Need::Everything)
+        .unwrap()
+        .unwrap();
+    assert!(!converters.decodes_keys());
+    let headers = [
+        Header {
+            name: "n",
+            value: Some(b"7"),
+        },
+        Header {
+            name: "none",
+            value: None,
+        },
+    ];
+    let both = record(Some(b"k"), Some(br#"{"a":1}"#), &headers);
+    let (converted, result) = convert(&mut converters, &both);
+    assert_eq!(result, Ok(()));
+    assert_eq!(converted.key.unwrap().value, Value::Text("k".to_owned()));
+    let one = Value::Object(vec![("a".to_owned(), Value::Integer(1))]);
+    assert_eq!(converted.value.unwrap().value, one);
+    let headers: Vec<_> = converted.headers.into_iter().collect();
+    assert_eq!(
+        (headers[0].0.as_str(), &headers[0].1.value),
+        ("n", &Value::Integer(7))
+    );
+    assert_eq!(headers[1].1, Datum::null());
+    // A header that its converter takes for text is text.
+    let text = conversion(&[("header.converter", "string"), ("key.converter", "json")]);
+    let mut text = text.converters(Need::Everything).unwrap().unwrap();
+    assert!(text.decodes_keys());
+    let headers = [Header {
+        name: "n",
+        value: Some(b"7"),
+    }];
+    let (converted, _) = convert(&mut text, &record(None, None, &headers));
+    assert_eq!(converted.headers[0].1.value, Value::Text("7".to_owned()));
+}
+
+#[test]
+fn what_is_only_checked_stays_bytes_for_the_engine() {
+    for (class, plain) in [("auto", true), ("json", false)] {
+        let conversion = conversion(&[("value.converter", class)]);
+        let mut converters = conversion.converters(Need::Checks).unwrap().unwrap();
+        let object = record(None, Some(br#"{"a":1}"#), &[]);
+        let (converted, result) = convert(&mut converters, &object);
+        assert_eq!((converted.value, result), (None, Ok(())));
+        let (_, broken) = convert(&mut converters, &record(None, Some(b"{broken"), &[]));
+        assert!(matches!(
+            broken,
+            Err(Unconverted::Broken { class: JSON, .. })
+        ));
+        let (_, text) = convert(&mut converters, &record(None, Some(b"plain"), &[]));
+        assert_eq!(text.is_ok(), plain);
+    }
 }

@@ -93,6 +93,11 @@ impl Admin {
             .collect())
     }
 
+    /// The cluster's own id, if the broker tells it.
+    pub fn cluster_id(&self) -> Option<String> {
+        self.consumer.client().fetch_cluster_id(TIMEOUT)
+    }
+
     /// Describes topics, ids included.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use eddy_engine::Clock;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// How long lines of one kind are held back after one was written.
 const QUIET: Duration = Duration::from_secs(30);
@@ -89,6 +89,10 @@ impl ClientContext for ClientLog {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // The end of a partition is only told to who asked for it.
+        if matches!(error, KafkaError::Global(RDKafkaErrorCode::PartitionEOF)) {
+            return;
+        }
         let code = error.rdkafka_error_code();
         if let Some(held_back) = self.admit(&format!("{code:?}")) {
             let client = self.name.as_str();

@@ -1,13 +1,16 @@
 //! Kafka's clients, with Kafka's own configuration keys.
 //!
 //! `config` maps Java's keys to librdkafka's, `consumer` is what a sink task reads with, `producer`
-//! what load and replay write with, `admin` answers questions about topics, `embedded` is a broker
-//! for trying things. `native` holds the calls that rust-rdkafka has no safe API for.
+//! what load, replay and dead letters are written with, `admin` answers questions about topics,
+//! `create` makes one, `embedded` is a broker for trying things. `native` holds the calls that
+//! rust-rdkafka has no safe API for.
 
 mod admin;
 mod client;
+mod compacted;
 mod config;
 mod consumer;
+mod create;
 mod embedded;
 mod events;
 mod group;
@@ -18,8 +21,10 @@ mod range;
 
 pub use crate::error::{Error, ErrorKind};
 pub use admin::{Admin, TopicDescription, Watermarks};
+pub(crate) use compacted::{make_compacted, read_all};
 pub use config::KafkaConfig;
 pub(crate) use consumer::{Consumer, ConsumerSettings, Seat};
+pub(crate) use create::ensure_topic;
 pub use embedded::EmbeddedBroker;
 pub(crate) use events::ConsumerEvent;
 pub(crate) use group::Assignments;

@@ -104,7 +104,11 @@ impl Run<'_> {
             return Ok(true);
         };
         fault::point("before_cut");
-        match writer.cut() {
+        let begun = match self.settings.asked.wants(name) {
+            true => writer.cut(),
+            false => writer.cut_due(),
+        };
+        match begun {
             Err(error) if error.kind() == eddy_engine::ErrorKind::Fenced => {
                 slot.reset_due = true;
             }

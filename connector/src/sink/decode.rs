@@ -1,13 +1,15 @@
-//! The way of a record to its writer where converters are configured.
+//! A record decoded: by its converters, for transforms and columns.
 
 use std::time::Duration;
 
-use eddy_engine::write::{Payload, TableWriter};
-use eddy_engine::{Decoded, Record};
+use eddy_engine::{Record, Value};
 
-use crate::convert::{Converted, Converters, Failure, Landing};
-use crate::error::Result as TaskResult;
+use crate::convert::{Converted, Converters, Landing, Need, Unconverted};
+use crate::data::{ConnectRecord, Datum};
+use crate::error::Result;
+use crate::sink::errant::Errant;
 use crate::sink::run::Run;
+use crate::sink::task::TaskSettings;
 
 /// Before a record is read again whose schema could not be had.
 const SCHEMAS: Duration = Duration::from_secs(1);
@@ -19,83 +21,96 @@ pub(super) struct Decoder {
     values: Landing,
 }
 
-/// Why a record was not taken.
-pub(super) enum Refused {
-    /// The writer doesn't take it.
-    Writer(eddy_engine::Error),
-    /// It can't be converted yet.
+/// Why a record was not decoded.
+pub(super) enum Undecoded {
+    Errant(Errant),
+    /// It can't be converted yet; it must come again.
     Later(String),
 }
 
 impl Decoder {
-    pub(super) fn new(converters: Converters) -> Self {
-        Self {
+    /// `None` where the engine reads every record by itself and nobody else looks.
+    ///
+    /// # Errors
+    /// `Invalid` for a schema in the settings that is none.
+    pub(super) fn open(settings: &TaskSettings) -> Result<Option<Self>> {
+        let config = &settings.config;
+        let need = match (&config.transforms, config.errors.listens()) {
+            (Some(_), _) => Need::Everything,
+            (None, true) => Need::Checks,
+            (None, false) => Need::Columns,
+        };
+        let converters = settings.conversion.converters(need)?;
+        Ok(converters.map(|converters| Self {
             converters,
             keys: Landing::default(),
             values: Landing::default(),
-        }
+        }))
     }
 
-    /// Converts a record and hands it over. What can't be converted lands with its envelope and
-    /// `_error`, alone (P18).
+    /// Converts a record; what is known of it so far stands in `into` in any case.
     ///
     /// # Errors
-    /// Why it was not taken; it must come again.
-    pub(super) fn append(
+    /// Why it can't be converted.
+    pub(super) fn decode(
         &mut self,
-        writer: &mut TableWriter,
         record: &Record<'_>,
-    ) -> Result<(), Refused> {
-        let mut converted = Converted::default();
-        let failed = match self.converters.convert(record, &mut converted) {
-            Ok(()) => None,
-            Err(Failure::Broken(why)) => Some(why),
-            Err(Failure::Later(why)) => return Err(Refused::Later(why)),
+        into: &mut Converted,
+    ) -> std::result::Result<(), Undecoded> {
+        let converted = self.converters.convert(record, into);
+        converted.map_err(|why| match why {
+            Unconverted::Broken { part, class, why } => {
+                Undecoded::Errant(Errant::unread(part, class, why))
+            }
+            Unconverted::Later(why) => Undecoded::Later(why),
+        })
+    }
+
+    /// The key as the envelope has it: as it came, whatever transforms do (E7); `None` where
+    /// nobody configured how keys are read. `again` keeps it for them.
+    pub(super) fn key(&mut self, converted: &mut Converted, again: bool) -> Option<Value> {
+        if !self.converters.decodes_keys() {
+            return None;
+        }
+        let key = match again {
+            true => converted.key.clone(),
+            false => converted.key.take(),
         };
-        let key = converted.key.map(|key| self.keys.land(key));
-        let value = converted.value.map(|value| self.values.land(value));
-        let record = Record {
-            decoded: Decoded {
-                key_schema_id: converted.key_schema_id,
-                value_schema_id: converted.value_schema_id,
-                key: key.as_ref(),
-            },
-            ..*record
-        };
-        let payload = match (&failed, &value) {
-            (Some(why), _) => Payload::Failed(why),
-            (None, Some(value)) => Payload::Value(value),
-            (None, None) => Payload::Original,
-        };
-        let taken = writer.append_payload(&record, payload);
-        taken.map_err(Refused::Writer)
+        key.map(|key| self.keys.land(key))
+    }
+
+    /// A value as columns take it.
+    pub(super) fn land(&mut self, value: Datum) -> Value {
+        self.values.land(value)
+    }
+}
+
+/// The record as transforms take it.
+pub(super) fn connect_record(
+    topic: &str,
+    record: &Record<'_>,
+    converted: Converted,
+) -> ConnectRecord {
+    ConnectRecord {
+        topic: topic.to_owned(),
+        partition: Some(record.partition),
+        offset: record.offset,
+        timestamp_ms: record.timestamp_ms,
+        key: converted.key.unwrap_or_else(Datum::null),
+        value: converted.value.unwrap_or_else(Datum::null),
+        headers: converted.headers,
     }
 }
 
 impl Run<'_> {
     /// Stops fetching what can't be converted yet, for a while; the rest flows on.
-    pub(super) fn wait_for_schemas(&mut self) -> TaskResult<()> {
-        if self.decoder.is_none() {
+    pub(super) fn wait_for_schemas(&mut self) -> Result<()> {
+        if self.way.is_open() {
             return Ok(());
         }
         let again_at = self.clock.monotonic() + SCHEMAS;
         let slots = self.slots.values_mut();
         let held: Vec<(String, i32)> = slots.flat_map(|slot| slot.held(again_at)).collect();
         self.consumer.pause(&held)
-    }
-}
-
-/// Hands a record over, converted where there is a decoder.
-///
-/// # Errors
-/// Why it was not taken.
-pub(super) fn append(
-    writer: &mut TableWriter,
-    record: &Record<'_>,
-    decoder: Option<&mut Decoder>,
-) -> Result<(), Refused> {
-    match decoder {
-        None => writer.append(record).map_err(Refused::Writer),
-        Some(decoder) => decoder.append(writer, record),
     }
 }

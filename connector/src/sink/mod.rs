@@ -1,20 +1,25 @@
 //! Sink tasks: from a group member's batches to the tables' writers.
 //!
-//! One thread per task; it owns its consumer and a `TableWriter` per topic.
+//! One thread per task; it owns its consumer and the writers of each topic's tables.
 //!
 //! ```text
 //! task (thread, starts over after a failure)
 //!   run (the loop) -> rebalance (assign, revoke) -> start (where a partition begins)
 //!                  -> cut (live rows, commits, the group's offsets, the end)
-//!                  -> take (a record to its writer), decode (by its converters)
-//!   topic (a writer and its partitions)   errors   lost
+//!                  -> take (a record to its writer) -> way (converters, transforms, errors policy)
+//!                                                    errant   dead_letters
+//!   topic (its tables and partitions) -> tables (one writer to the task) -> routed   routes
+//!   errors   lost
 //!   discovery (which topics)   orphans (partitions without a reader)   status   asked (commits)
 //! ```
 //!
 //! | what happens | what the task does |
 //! |---|---|
-//! | a record can't be decoded | it is a row with `_error`; nothing stops |
+//! | a record can't be converted or transformed | it is a row with `_error`; nothing stops |
+//! | the same with `errors.tolerance` `none` | commits what came before it, fails with the reason |
 //! | the schema registry doesn't answer | that partition waits and is read again from there |
+//! | a transform changes the topic | the record is a row of that topic's table (P19) |
+//! | a transform drops a record | its offset is recorded as filtered with the commit (E1) |
 //! | the lake doesn't answer | reads on until the memory is used up, then waits, polling |
 //! | the broker doesn't answer | waits; a commit waits too, since the topic can't be checked (P1) |
 //! | position not in the log, topic made again | that partition or topic stops, or as configured |
@@ -25,22 +30,31 @@
 
 mod asked;
 mod cut;
+mod dead_letters;
 mod decode;
 mod discovery;
+mod errant;
 mod errors;
 mod lost;
 mod orphans;
 mod rebalance;
+mod report;
+mod routed;
+mod routes;
 mod run;
 mod start;
 mod status;
+mod tables;
 mod take;
 mod task;
 #[cfg(test)]
 mod tests;
 mod topic;
+mod way;
 
 pub(crate) use asked::Asked;
 pub(crate) use discovery::{Discovery, TopicBoard};
+pub(crate) use routes::{Noted, Routes};
 pub use status::{ConnectorStatus, PartitionState, PartitionStatus, TaskState, TaskStatus};
 pub(crate) use task::{TaskHandle, TaskSettings};
+pub(crate) use way::Refusal;

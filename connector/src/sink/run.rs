@@ -4,7 +4,6 @@
 //! are in `rebalance`, commits in `cut`, the way of one record to its writer in `take`.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use eddy_engine::{Clock, fault};
@@ -12,13 +11,12 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::{Admin, Consumer, ConsumerEvent, ConsumerSettings, Seat};
-use crate::sink::decode::Decoder;
 use crate::sink::discovery::StopFlag;
 use crate::sink::errors::{Trouble, trouble};
-use crate::sink::status::TaskState;
 use crate::sink::take::{Scratch, take};
 use crate::sink::task::{Shared, TaskSettings};
 use crate::sink::topic::{LaneState, Slot};
+use crate::sink::way::Way;
 
 /// How long a read waits for a full batch once there is a record; it bounds the time until records
 /// are seen.
@@ -30,6 +28,8 @@ const IDLE: Duration = Duration::from_millis(50);
 const PUBLISH: Duration = Duration::from_millis(150);
 /// Between two looks at the position of partitions that yielded nothing (P4).
 const SAMPLE: Duration = Duration::from_millis(100);
+/// How long a task that fails because of a record may take to commit those before it.
+const LAST_COMMIT: Duration = Duration::from_secs(30);
 /// Between two updates of the status.
 const STATUS: Duration = Duration::from_millis(250);
 
@@ -41,12 +41,11 @@ pub(super) struct Run<'a> {
     pub(super) admin: Admin,
     pub(super) consumer: Consumer,
     pub(super) slots: BTreeMap<String, Slot>,
-    /// `None` where the engine reads every record by itself.
-    pub(super) decoder: Option<Decoder>,
+    pub(super) way: Way<'a>,
     /// The member's lasting name.
     instance: String,
     subscribed: Option<u64>,
-    held: bool,
+    pub(super) held: bool,
     publish_at: Duration,
     sample_at: Duration,
     status_at: Duration,
@@ -74,7 +73,7 @@ impl<'a> Run<'a> {
             consumer: Consumer::new(&settings.kafka, &member, clock.clone())?,
             clock,
             slots: BTreeMap::new(),
-            decoder: settings.conversion.converters()?.map(Decoder::new),
+            way: Way::open(settings)?,
             instance,
             subscribed: None,
             held: false,
@@ -95,6 +94,11 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
             self.step()?;
+            if let Some(error) = self.way.take_refused() {
+                // The records before the one that can't be taken are unharmed.
+                self.finish(LAST_COMMIT);
+                return Err(error);
+            }
         }
     }
 
@@ -179,7 +183,7 @@ impl<'a> Run<'a> {
     /// Whether reading has to wait: the worker's memory is used up.
     fn holds(&mut self) -> bool {
         let mut writers = self.slots.values().filter_map(|slot| slot.writer.as_ref());
-        self.held = writers.any(eddy_engine::write::TableWriter::must_pause);
+        self.held = writers.any(crate::sink::tables::Tables::must_pause);
         self.held
     }
 
@@ -187,7 +191,7 @@ impl<'a> Run<'a> {
     /// lets the next one begin, and before live rows are due.
     fn patience(&self, now: Duration) -> Duration {
         let mut writers = self.slots.values().filter_map(|slot| slot.writer.as_ref());
-        if writers.any(eddy_engine::write::TableWriter::in_flight) {
+        if writers.any(crate::sink::tables::Tables::in_flight) {
             return READ;
         }
         self.publish_at.saturating_sub(now).clamp(READ, IDLE)
@@ -197,8 +201,13 @@ impl<'a> Run<'a> {
     /// writers.
     fn read(&mut self, first: Duration) -> Result<()> {
         let mut troubles = Vec::new();
-        let (slots, decoder) = (&mut self.slots, &mut self.decoder);
-        let batch = self.consumer.read(first, READ);
+        let Self {
+            consumer,
+            slots,
+            way,
+            ..
+        } = self;
+        let batch = consumer.read(first, READ);
         if batch.len() == 0 {
             return Ok(());
         }
@@ -223,11 +232,12 @@ impl<'a> Run<'a> {
                 }
                 continue;
             }
-            take(slot, &message, &mut scratch, decoder.as_mut())?;
+            take(slot, &message, &mut scratch, way)?;
         }
         drop(batch);
         self.wait_for_schemas()?;
         fault::point("after_poll");
+        self.way.settle()?;
         for (topic, partition, code, text) in troubles {
             self.troubled(&topic, partition, code, &text)?;
         }
@@ -369,32 +379,5 @@ impl<'a> Run<'a> {
         if let Err(error) = sought {
             tracing::debug!(%error, topic, "the consumer is not ready to seek");
         }
-    }
-
-    /// Updates the status that others see.
-    fn report(&self) {
-        let stall = self
-            .slots
-            .values()
-            .filter_map(|slot| slot.writer.as_ref()?.stalled())
-            .map(|stall| {
-                format!(
-                    "the lake does not answer ({} attempts): {}",
-                    stall.attempts, stall.message
-                )
-            })
-            .next();
-        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
-        let blocked = self.held || stall.is_some();
-        status.state = if blocked {
-            TaskState::Held
-        } else {
-            TaskState::Running
-        };
-        status.error = match (&stall, self.held) {
-            (None, true) => Some("the memory for records on their way is used up".to_owned()),
-            _ => stall,
-        };
-        status.partitions = self.slots.values().flat_map(Slot::status).collect();
     }
 }

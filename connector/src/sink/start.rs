@@ -7,15 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use eddy_engine::write::{CutPolicy, Start, TableWriter, WriterOptions};
+use eddy_engine::write::{CutPolicy, Start, WriterOptions};
 use eddy_engine::{Lake, Position, TopicId};
 
 use crate::connect::{Policies, PositionReset, StartAt, TopicRecreated};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::{Admin, TopicDescription, Watermarks};
 use crate::sink::lost;
+use crate::sink::tables::Tables;
 use crate::sink::task::TaskSettings;
 use crate::sink::topic::Slot;
+use crate::transform::Chain;
 
 /// What is known about one partition.
 #[derive(Debug, Clone, Copy, Default)]
@@ -199,7 +201,7 @@ impl Plan {
         self,
         lake: &Lake,
         topic: &TopicDescription,
-        writer: &mut TableWriter,
+        writer: &mut Tables,
     ) -> Result<BTreeMap<i32, Outcome>> {
         let mut outcomes = self.outcomes;
         for (partition, position) in writer.assign(&self.starts)? {
@@ -262,13 +264,16 @@ fn open(settings: &TaskSettings, slot: &mut Slot, topic: &TopicDescription) -> R
     options.detect = config.detect;
     options.limits = config.limits;
     options.partitioning = Arc::clone(&config.partitioning);
+    options.layout = config.layout.clone();
     options.cut = CutPolicy {
         // One cut is on its way while the next fills, so neither may take the whole budget.
         bytes: config.cut.bytes.min(settings.budget.limit_bytes() / 4),
         ..config.cut
     };
     options.budget = settings.budget.clone();
-    slot.writer = Some(TableWriter::open(&settings.lake, options)?);
+    let transforms = config.transforms.as_deref().map(Chain::fingerprint);
+    let opened = Tables::open(&settings.lake, options, &config.topics_dir, transforms)?;
+    slot.writer = Some(opened);
     slot.id = Some(topic.id.clone());
     slot.first_incarnation = ids.iter().all(|id| *id == topic.id);
     Ok(())

@@ -73,6 +73,8 @@ pub struct PartitionStatus {
     pub committed: Option<i64>,
     /// The next offset that the broker will give out, as last asked.
     pub end: Option<i64>,
+    /// The tables beside the topic's own that transforms send its records to.
+    pub others: Vec<String>,
     /// Why it stopped or waits, and what to do.
     pub error: Option<String>,
 }

@@ -1,16 +1,17 @@
 //! The way of one record from a batch to its table's writer.
 //!
 //! Nothing is copied but what the writer keeps. Which offsets a partition still expects, and what
-//! becomes of it when the writer refuses, is noted in its lane; `run` acts on that.
+//! becomes of it when the writer refuses, is noted in its lane; `run` acts on that. Where
+//! converters, transforms or an errors policy have to look at the record first, `way` does.
 
 use std::time::Duration;
 
-use eddy_engine::{ErrorKind, Header, Record};
+use eddy_engine::{Header, Record};
 
 use crate::error::Result;
 use crate::kafka::{Headers, Message};
-use crate::sink::decode::{Decoder, Refused, append};
 use crate::sink::topic::Slot;
+use crate::sink::way::{Taken, Way};
 
 /// Hands one record to its writer. One that can't be converted yet, and what follows it in its
 /// partition, must be read again: its lane says why and doesn't flow.
@@ -18,7 +19,7 @@ pub(super) fn take<'b>(
     slot: &mut Slot,
     message: &Message<'b>,
     scratch: &mut Scratch<'b>,
-    mut decoder: Option<&mut Decoder>,
+    way: &mut Way<'_>,
 ) -> Result<()> {
     let (partition, offset) = (message.partition(), message.offset());
     let Some(lane) = slot.lanes.get_mut(&partition) else {
@@ -42,57 +43,45 @@ pub(super) fn take<'b>(
         decoded: Default::default(),
     };
     message.headers(&mut scratch.raw);
-    scratch.headers.clear();
-    let mut taken = None;
-    for (name, value) in &scratch.raw {
-        match std::str::from_utf8(name) {
-            Ok(name) => scratch.headers.push(Header {
-                name,
-                value: *value,
-            }),
-            Err(_) => {
-                let decoder = decoder.take();
-                taken = Some(take_with_odd_names(writer, &record, &scratch.raw, decoder));
-                break;
-            }
-        }
-    }
-    let taken = taken.unwrap_or_else(|| {
+    let (names, named);
+    if scratch.name_headers() {
         record.headers = &scratch.headers;
-        append(writer, &record, decoder)
-    });
+    } else {
+        names = readable_names(&scratch.raw);
+        named = with_names(&names, &scratch.raw);
+        record.headers = &named;
+    }
+    let taken = match way.is_open() {
+        true => writer.append_own(&record).map(|()| Taken::Accounted),
+        false => way.append(&slot.name, writer, &record)?,
+    };
     match taken {
-        Ok(()) => {
+        Ok(Taken::Accounted) => {
             lane.held = None;
             lane.next = offset + 1;
             lane.leader_epoch = message.leader_epoch();
             lane.touched = true;
             Ok(())
         }
-        Err(refused) => not_taken(slot, message, refused),
-    }
-}
-
-/// Notes why a record was not taken.
-fn not_taken(slot: &mut Slot, message: &Message<'_>, refused: Refused) -> Result<()> {
-    let (partition, offset) = (message.partition(), message.offset());
-    match refused {
-        Refused::Later(why) => {
-            if let Some(lane) = slot.lanes.get_mut(&partition) {
-                lane.held = Some(why);
-                lane.seek_at = Some(Duration::MAX);
-            }
+        Ok(Taken::Later(why)) => {
+            lane.held = Some(why);
+            lane.seek_at = Some(Duration::MAX);
             Ok(())
         }
-        Refused::Writer(error) if error.kind() == ErrorKind::Fenced => {
+        Ok(Taken::Refused) => {
+            // Nothing of the partition counts from here on; the task ends after this batch.
+            lane.seek_at = Some(Duration::MAX);
+            Ok(())
+        }
+        Err(error) if error.kind() == eddy_engine::ErrorKind::Fenced => {
             slot.reset_due = true;
             Ok(())
         }
-        Refused::Writer(error) if error.kind() == ErrorKind::Invalid => {
+        Err(error) if error.kind() == eddy_engine::ErrorKind::Invalid => {
             tracing::debug!(%error, topic = %slot.name, partition, offset, "late record dropped");
             Ok(())
         }
-        Refused::Writer(error) => Err(error.into()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -103,28 +92,36 @@ pub(super) struct Scratch<'b> {
     headers: Vec<Header<'b>>,
 }
 
-/// Kafka says that a header's name is UTF-8; where it isn't, the name is kept readable.
-fn take_with_odd_names(
-    writer: &mut eddy_engine::write::TableWriter,
-    record: &Record<'_>,
-    raw: &Headers<'_>,
-    decoder: Option<&mut Decoder>,
-) -> Result<(), Refused> {
-    let names: Vec<String> = raw
-        .iter()
+impl Scratch<'_> {
+    /// Names the headers; `false` when a name isn't UTF-8, which Kafka says it is.
+    fn name_headers(&mut self) -> bool {
+        self.headers.clear();
+        for (name, value) in &self.raw {
+            let Ok(name) = std::str::from_utf8(name) else {
+                return false;
+            };
+            self.headers.push(Header {
+                name,
+                value: *value,
+            });
+        }
+        true
+    }
+}
+
+/// Names that are kept readable where they aren't UTF-8.
+fn readable_names(raw: &Headers<'_>) -> Vec<String> {
+    raw.iter()
         .map(|(name, _)| String::from_utf8_lossy(name).into_owned())
-        .collect();
-    let headers: Vec<Header<'_>> = names
-        .iter()
-        .zip(raw)
+        .collect()
+}
+
+fn with_names<'n>(names: &'n [String], raw: &Headers<'n>) -> Vec<Header<'n>> {
+    let pairs = names.iter().zip(raw);
+    pairs
         .map(|(name, (_, value))| Header {
             name,
             value: *value,
         })
-        .collect();
-    let record = Record {
-        headers: &headers,
-        ..*record
-    };
-    append(writer, &record, decoder)
+        .collect()
 }

@@ -16,6 +16,7 @@ use crate::sink::asked::Asked;
 use crate::sink::discovery::{StopFlag, TopicBoard};
 use crate::sink::run::Run;
 use crate::sink::status::{TaskState, TaskStatus};
+use crate::sink::way::Refusal;
 
 /// What a task is made of.
 pub(crate) struct TaskSettings {
@@ -23,12 +24,15 @@ pub(crate) struct TaskSettings {
     pub(crate) config: Arc<ConnectorConfig>,
     pub(crate) conversion: Conversion,
     pub(crate) kafka: KafkaConfig,
+    /// For the dead-letter topic.
+    pub(crate) producer: KafkaConfig,
     pub(crate) lake: Lake,
     pub(crate) budget: Arc<Budget>,
     pub(crate) board: Arc<TopicBoard>,
     pub(crate) asked: Arc<Asked>,
     pub(crate) worker_id: String,
     pub(crate) queue_bytes: usize,
+    pub(crate) refusal: Refusal,
 }
 
 /// A task's status, written by the task and read by others.

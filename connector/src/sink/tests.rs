@@ -19,7 +19,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
-use crate::connect::{ConnectorConfig, Connectors, WorkerOptions};
+use crate::connect::{ConnectorConfig, Connectors, Settled, WorkerOptions};
 use crate::kafka::{EmbeddedBroker, KafkaConfig, Outgoing, Producer, ProducerOptions};
 
 fn connector(entries: &[(&str, &str)]) -> ConnectorConfig {
@@ -31,7 +31,9 @@ fn connector(entries: &[(&str, &str)]) -> ConnectorConfig {
 }
 
 fn start(lake: &Lake, kafka: &KafkaConfig, config: ConnectorConfig) -> Connectors {
-    Connectors::start(lake, kafka, vec![config], &WorkerOptions::default()).unwrap()
+    let (own, lake) = (lake.clone(), lake.clone());
+    let connectors = vec![Settled { config, lake }];
+    Connectors::start(&own, kafka, connectors, &WorkerOptions::default()).unwrap()
 }
 
 /// Waits until `done`, at most a minute, and says what the connectors did meanwhile if it isn't.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use eddy_engine::TopicId;
-use eddy_engine::write::{CommittedRange, TableWriter};
+use eddy_engine::write::CommittedRange;
 
 use crate::kafka::Seat;
 use crate::sink::status::{PartitionState, PartitionStatus};
+use crate::sink::tables::Tables;
 
 /// A topic and what this task owns of it.
 pub(super) struct Slot {
@@ -16,7 +17,7 @@ pub(super) struct Slot {
     pub(super) id: Option<TopicId>,
     /// The table holds no other incarnation of the topic.
     pub(super) first_incarnation: bool,
-    pub(super) writer: Option<TableWriter>,
+    pub(super) writer: Option<Tables>,
     pub(super) lanes: BTreeMap<i32, Lane>,
     /// Fences lost in a row, without a commit in between (P8).
     pub(super) fence_losses: u32,
@@ -132,7 +133,13 @@ impl Slot {
     }
 
     pub(super) fn status(&self) -> impl Iterator<Item = PartitionStatus> {
-        self.lanes.iter().map(|(partition, lane)| {
+        let others = self
+            .writer
+            .iter()
+            .flat_map(Tables::others)
+            .map(str::to_owned);
+        let others: Vec<String> = others.collect();
+        self.lanes.iter().map(move |(partition, lane)| {
             let (state, error) = match &lane.state {
                 LaneState::Running if lane.held.is_some() => {
                     (PartitionState::Waiting, lane.held.clone())
@@ -149,6 +156,7 @@ impl Slot {
                 position: lane.is_running().then_some(lane.next),
                 committed: lane.committed,
                 end: None,
+                others: others.clone(),
                 error,
             }
         })

@@ -32,6 +32,8 @@ pub struct PartitionReport {
     pub dead_letters: u64,
     /// Offsets whose rows left the table by its retention.
     pub retired: u64,
+    /// Offsets whose records a transform dropped.
+    pub filtered: u64,
     /// Offsets that are no rows and that the broker explains: control records, aborted
     /// transactions, compacted records.
     pub gaps_explained: u64,
@@ -90,8 +92,8 @@ impl fmt::Display for VerifyReport {
         )?;
         writeln!(
             f,
-            "{:>9} {:>12} {:>12} {:>12} {:>12} {:>6} {:>7} {:>6}  topic id",
-            "partition", "start", "position", "end", "rows", "dead", "retired", "gaps"
+            "{:>9} {:>12} {:>12} {:>12} {:>12} {:>6} {:>7} {:>8} {:>6}  topic id",
+            "partition", "start", "position", "end", "rows", "dead", "retired", "filtered", "gaps"
         )?;
         for partition in &self.partitions {
             write_row(f, partition)?;
@@ -104,7 +106,7 @@ fn write_row(f: &mut fmt::Formatter<'_>, row: &PartitionReport) -> fmt::Result {
     let number = |value: Option<i64>| value.map_or("-".to_owned(), |value| value.to_string());
     writeln!(
         f,
-        "{:>9} {:>12} {:>12} {:>12} {:>12} {:>6} {:>7} {:>6}  {}",
+        "{:>9} {:>12} {:>12} {:>12} {:>12} {:>6} {:>7} {:>8} {:>6}  {}",
         row.partition,
         number(row.start),
         number(row.position),
@@ -112,6 +114,7 @@ fn write_row(f: &mut fmt::Formatter<'_>, row: &PartitionReport) -> fmt::Result {
         row.rows,
         row.dead_letters,
         row.retired,
+        row.filtered,
         row.gaps_explained,
         row.topic_id
     )?;

@@ -12,6 +12,7 @@ use crate::commit::put::{self, Outcome, Payload};
 use crate::commit::{actions, app, columns};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
+use crate::layout;
 use crate::partition::{PROPERTY, Partitioning};
 use crate::path::TablePath;
 use crate::schema::with_partition_columns;
@@ -29,6 +30,7 @@ pub(super) fn create(
     table: &TablePath,
     schema: &Schema,
     partitioning: &Partitioning,
+    foreign: bool,
     connector: &str,
 ) -> Result<()> {
     let schema = with_partition_columns(schema.clone(), partitioning.columns());
@@ -37,8 +39,11 @@ pub(super) fn create(
     let id = lake.clock().new_id();
     let now_ms = lake.clock().now_us() / 1_000;
     let property = partitioning.to_property();
-    let configuration: BTreeMap<&str, String> =
+    let mut configuration: BTreeMap<&str, String> =
         property.into_iter().map(|text| (PROPERTY, text)).collect();
+    if foreign {
+        configuration.insert(layout::PROPERTY, layout::FOREIGN.to_owned());
+    }
     let lines = [
         json!({"commitInfo": {
             "timestamp": now_ms,

@@ -54,16 +54,18 @@ pub struct Move {
     pub from: Option<Position>,
     /// The next offset: every record below it is in the table after this commit.
     pub to: i64,
+    /// Whether the epoch is raised, so that whoever saw the one before can't commit any more.
+    pub raise: bool,
     /// The broker's leader epoch of the last record, where it is known.
     pub leader_epoch: Option<i32>,
 }
 
 impl Move {
-    /// The position after the move. The epoch stays: this is a move forward by a commit (E3).
+    /// The position after the move. The epoch stays where this is a move forward by a commit (E3).
     pub fn target(&self) -> Position {
         Position {
             offset: self.to,
-            epoch: self.from.map_or(0, |from| from.epoch),
+            epoch: self.from.map_or(0, |from| from.epoch) + i64::from(self.raise),
             leader_epoch: self
                 .leader_epoch
                 .or(self.from.and_then(|from| from.leader_epoch)),
@@ -74,8 +76,8 @@ impl Move {
 /// One Parquet file of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DataFile {
-    /// Relative to the table's folder, hive style (`dt=2026-11-23/<uuid>.parquet`), not
-    /// URL-encoded.
+    /// Relative to the table's folder, such as `dt=2026-11-23/<uuid>.parquet`, or the URL of a file
+    /// that isn't below it; not URL-encoded.
     pub path: String,
     /// The object's size in bytes.
     pub size: u64,

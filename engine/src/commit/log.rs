@@ -15,6 +15,7 @@ use crate::commit::table_state::{TableState, check_positions};
 use crate::commit::{app, create};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
+use crate::layout;
 use crate::partition::Partitioning;
 use crate::path::TablePath;
 use crate::record::{Position, TopicId};
@@ -73,18 +74,19 @@ impl TableLog {
     ///
     /// # Errors
     /// `Invalid` when another connector owns the table (P2), or when it was made with another
-    /// partitioning, which is fixed then; else as [`TableLog::open`].
+    /// partitioning or (`foreign`) layout, which is fixed then; else as [`TableLog::open`].
     pub fn create_or_open(
         lake: &Lake,
         table: &TablePath,
         schema: &Schema,
         partitioning: &Partitioning,
+        foreign: bool,
         owner: &str,
     ) -> Result<Self> {
         let log = match Self::open(lake, table)? {
             Some(log) => log,
             None => {
-                create::create(lake, table, schema, partitioning, owner)?;
+                create::create(lake, table, schema, partitioning, foreign, owner)?;
                 Self::open(lake, table)?.ok_or_else(|| {
                     Error::unavailable(format!(
                         "table `{}` was made, but the store doesn't list it yet",
@@ -95,6 +97,7 @@ impl TableLog {
         };
         match log.state.ledger.owner {
             Some(number) if number == app::owner_number(owner) => {
+                log.check_layout(foreign)?;
                 log.check_partitioning(partitioning)?;
                 Ok(log)
             }
@@ -149,6 +152,27 @@ impl TableLog {
     /// How the table's files are partitioned.
     pub fn partitioning(&self) -> &Arc<Partitioning> {
         &self.partitioning
+    }
+
+    /// Whether the table's files are called as another sink would call them.
+    pub fn is_foreign(&self) -> bool {
+        let property = self.state.metadata.configuration.get(layout::PROPERTY);
+        property.is_some_and(|layout| layout == layout::FOREIGN)
+    }
+
+    fn check_layout(&self, foreign: bool) -> Result<()> {
+        if self.is_foreign() == foreign {
+            return Ok(());
+        }
+        let (has, asked) = match foreign {
+            true => ("Eddy's own layout", "another sink's"),
+            false => ("another sink's layout", "Eddy's own"),
+        };
+        Err(Error::invalid(format!(
+            "table `{}` has {has}, and {asked} was asked for: a table's layout is fixed when it is \
+             made; use another `topics.dir`",
+            self.table.topic()
+        )))
     }
 
     fn check_partitioning(&self, asked: &Partitioning) -> Result<()> {

@@ -90,6 +90,7 @@
 //! | `before_upload` | as above | as above |
 //! | (the journal is written) | the names of files to come | the journal says what may go |
 //! | `after_upload` | files that no version names | as above; the rows are written anew |
+//! | `after_filtered` | as above, and what was filtered, named by no version | as above |
 //! | `before_commit` | as above | as above |
 //! | `before_put` | as above | as above |
 //! | (the put is under way) | the row above or the row below | one object decides |

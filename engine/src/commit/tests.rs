@@ -40,6 +40,7 @@ fn log(lake: &Lake) -> TableLog {
         &table(lake),
         &envelope_schema(),
         &Partitioning::by_day(),
+        false,
         OWNER,
     )
     .unwrap()
@@ -73,6 +74,7 @@ fn cut(clock: &Clock, partition: i32, from: Option<Position>, to: i64) -> Cut {
             partition,
             from,
             to,
+            raise: false,
             leader_epoch: None,
         }],
         rewrite: None,

@@ -252,7 +252,7 @@ fn txns(moves: &[Move]) -> Vec<(String, i64)> {
     for moved in moves {
         let (topic_id, partition, target) = (&moved.topic_id, moved.partition, moved.target());
         txns.push((app::offset(topic_id, partition), target.offset));
-        if moved.from.is_none() {
+        if moved.from.is_none() || moved.raise {
             txns.push((app::epoch(topic_id, partition), target.epoch));
         }
         if let Some(leader) = target.leader_epoch

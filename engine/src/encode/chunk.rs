@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use bytes::Bytes;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::basic::Encoding;
 use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result as ParquetResult};
@@ -12,22 +12,19 @@ use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, SerializedRowGroupWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
-use zstd::bulk::Compressor;
 
+use super::codec::{Codec, Compressor};
 use super::hybrid::{Hybrid, width_of};
 use super::levels::Run;
 use crate::error::{Error, Result};
 use crate::spare::Spare;
-
-/// The fastest level that finds repetitions.
-pub(super) const LEVEL: i32 = 1;
 
 /// Room for a page with its levels, compressed or not.
 const PAGE_ROOM: usize = (1 << 20) + (64 << 10);
 
 /// What the columns of a file are compressed with, one after the other.
 pub(super) struct Press {
-    compressor: Compressor<'static>,
+    compressor: Compressor,
     /// A page before and after compression.
     plain: Vec<u8>,
     packed: Vec<u8>,
@@ -38,11 +35,9 @@ pub(super) struct Press {
 
 impl Press {
     /// For a file of about `bytes`, most of it in one column. Buffers come from `spare`.
-    pub(super) fn new(spare: &Spare, bytes: usize) -> Result<Self> {
-        let compressor = Compressor::new(LEVEL)
-            .map_err(|error| Error::internal("zstd has no such level").with_source(error))?;
+    pub(super) fn new(codec: Codec, spare: &Spare, bytes: usize) -> Result<Self> {
         Ok(Self {
-            compressor,
+            compressor: Compressor::new(codec)?,
             plain: spare.take(bytes.min(PAGE_ROOM)),
             packed: spare.take(bytes.min(PAGE_ROOM)),
             pages: spare.take(bytes),
@@ -98,7 +93,7 @@ pub(super) type Bounds = Option<(Vec<u8>, Vec<u8>)>;
 /// A column chunk that is being written.
 pub(super) struct Chunk<'a> {
     column: ColumnDescPtr,
-    compressor: &'a mut Compressor<'static>,
+    compressor: &'a mut Compressor,
     plain: &'a mut Vec<u8>,
     packed: &'a mut Vec<u8>,
     sink: TrackedWrite<&'a mut Vec<u8>>,
@@ -216,13 +211,7 @@ impl<'a> Chunk<'a> {
     }
 
     fn compress(&mut self) -> Result<Bytes> {
-        self.packed.clear();
-        self.packed
-            .reserve(zstd::zstd_safe::compress_bound(self.plain.len()));
-        let failed = |error| Error::internal("zstd could not compress a page").with_source(error);
-        self.compressor
-            .compress_to_buffer(self.plain.as_slice(), self.packed)
-            .map_err(failed)?;
+        self.compressor.compress(self.plain, self.packed)?;
         Ok(Bytes::copy_from_slice(self.packed))
     }
 
@@ -253,7 +242,7 @@ impl<'a> Chunk<'a> {
         flushed.map_err(|error| Error::internal("memory takes no pages").with_source(error))?;
         let size = self.sink.bytes_written();
         let metadata = ColumnChunkMetaData::builder(self.column)
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(LEVEL)?))
+            .set_compression(self.compressor.codec().compression()?)
             .set_encodings(self.encodings)
             .set_total_compressed_size(size as i64)
             .set_total_uncompressed_size(self.uncompressed as i64)

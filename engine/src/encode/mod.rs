@@ -18,6 +18,7 @@
 
 mod bounds;
 mod chunk;
+mod codec;
 mod delta;
 mod dictionary;
 mod fixed;
@@ -37,9 +38,11 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::ColumnDescPtr;
+use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::read::bytes_of;
@@ -49,6 +52,7 @@ use chunk::{Chunk, Press};
 use leaf::Leaf;
 use pieces::{Unit, Units};
 
+pub use codec::Codec;
 pub(crate) use properties::{ROW_GROUP_ROWS, properties};
 pub use stats::COMPLETE as STATS_COMPLETE;
 pub(crate) use stats::delta_stats;
@@ -62,6 +66,9 @@ const PACKED: usize = 5;
 /// The original bytes: unique, and bounds of a blob prune nothing.
 const OPAQUE: &str = VALUE;
 
+/// The key of a file's mark in its footer.
+pub(crate) const MARK: &str = "eddy.cut";
+
 /// A finished file, not yet uploaded.
 #[derive(Debug, Clone)]
 pub(crate) struct Encoded {
@@ -73,6 +80,15 @@ pub(crate) struct Encoded {
     pub(crate) stats_json: String,
 }
 
+/// How a file is written, beside what is in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Form {
+    /// What its pages are compressed with.
+    pub(crate) codec: Codec,
+    /// Says in the footer whose the file is, where its name doesn't.
+    pub(crate) mark: Option<Uuid>,
+}
+
 /// Encodes `batches`, whose columns are found in `file_schema` by their identities (P11).
 ///
 /// # Errors
@@ -80,9 +96,16 @@ pub(crate) struct Encoded {
 pub(crate) fn encode(
     batches: &[RecordBatch],
     file_schema: &SchemaRef,
+    form: &Form,
     spare: &Spare,
 ) -> Result<Encoded> {
-    let properties = properties(file_schema)?.build();
+    let mark = form
+        .mark
+        .map(|mark| KeyValue::new(MARK.to_owned(), mark.to_string()));
+    let properties = properties(file_schema)?
+        .set_compression(form.codec.compression()?)
+        .set_key_value_metadata(mark.map(|mark| vec![mark]))
+        .build();
     let options = ArrowWriterOptions::new()
         .with_properties(properties.clone())
         .with_skip_arrow_metadata(true);
@@ -93,7 +116,7 @@ pub(crate) fn encode(
     let writer = ArrowWriter::try_new_with_options(out, SchemaRef::clone(file_schema), options)?;
     let (mut file, _) = writer.into_serialized_writer()?;
     let mut units = Units::of(file_schema);
-    let mut press = Press::new(spare, bytes / PACKED)?;
+    let mut press = Press::new(form.codec, spare, bytes / PACKED)?;
     for batches in row_groups(batches, &sizes) {
         units.gather(batches)?;
         write_row_group(&mut file, &units.units, &mut press, &properties)?;

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use url::{Host, Url};
 
 use crate::error::{Error, Result};
+use crate::lake::transit::is_private;
 
 const TYPE: &str = "aws_server_side_encryption";
 const KMS_KEY: &str = "aws_sse_kms_key_id";
@@ -92,7 +92,7 @@ fn check_customer(key: Option<&str>, builder: &AmazonS3Builder) -> Result<()> {
         )));
     }
     let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
-    if endpoint.is_some_and(|endpoint| !keeps_secrets(&endpoint)) {
+    if endpoint.is_some_and(|endpoint| !is_private(&endpoint)) {
         return Err(Error::invalid(
             "`sse-c` sends the key with each request, so `aws_endpoint` under [lake.options] has \
              to begin with `https://` unless it is on this machine",
@@ -108,19 +108,6 @@ fn is_256_bits(text: &str) -> bool {
     symbols.is_some_and(|symbols| {
         symbols.chars().all(symbol) && symbols.ends_with(|c| "AEIMQUYcgkosw048".contains(c))
     })
-}
-
-fn keeps_secrets(endpoint: &str) -> bool {
-    let Ok(url) = Url::parse(endpoint) else {
-        return false;
-    };
-    let is_here = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    url.scheme() == "https" || is_here
 }
 
 /// Refuses options of encryption for a store that has none, where they would be passed over.

@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::lake::durable::DurableLocal;
-use crate::lake::encryption;
+use crate::lake::{encryption, transit};
 
 /// What a lake's URL stands for.
 pub(super) struct Opened {
@@ -57,6 +57,7 @@ pub(super) fn open(url: &Url, options: &BTreeMap<String, String>) -> Result<Open
                 b.with_config(key, value)
             })?;
             encryption::check(&builder)?;
+            let builder = transit::without_needless_hash(builder, options);
             Arc::new(builder.build().map_err(|error| refused(url, error))?)
         }
         ObjectStoreScheme::GoogleCloudStorage => {

@@ -14,6 +14,7 @@ use crate::error::{ErrorKind, Result};
 use crate::lake::Lake;
 use crate::maintain::clean::{Cleaned, clean};
 use crate::maintain::compact::{Compacted, Limits, compact};
+use crate::maintain::fold::fold;
 use crate::maintain::output::FileLimits;
 use crate::maintain::packs::{HELD_BYTES, Packs};
 use crate::maintain::pins;
@@ -118,6 +119,7 @@ impl Keeper {
         if due && !halt.load(Ordering::Relaxed) {
             // First: pins don't hold what was erased, not even one that can't be read (P16).
             receipt::complete(&self.lake, table)?;
+            fold(&self.lake, table)?;
             let pinned = pins::oldest(&self.lake, table)?;
             kept.cleaned = clean(&self.lake, table, policy.history(), pinned)?;
             self.cleaning.insert(table.clone(), now + CLEANING);

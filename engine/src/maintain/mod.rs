@@ -6,6 +6,7 @@
 //!   retain    whole files whose time is up leave the table                         P15, E1
 //!   compact   plan -> input -> merge -> output -> one version {removes, adds}      P15
 //!   filter    filters of files that have none, many packs of them become few      P14
+//!   fold      many records of what filters passed over become one                  E1
 //!   clean     what only old versions need: log files, objects                      P10, P14, P16
 //!   erase     on request: rows leave the table, a day later the store               P16
 //! Keeper::sweep (the lake)
@@ -28,11 +29,13 @@
 //! | (retired rows are recorded) | a record of rows that are all still there | counts for nothing |
 //! | `before_filters_merge` | packs as they were, a journal of what would replace them | swept |
 //! | (merged) | two packs of the same filters | the older ones go after the grace time |
+//! | (records are folded) | the one and those that it stands for | the same twice; folded again |
 //! | (old objects are gone) | commits whose objects are gone | go with the next cleaning |
 
 mod clean;
 mod compact;
 mod erase;
+mod fold;
 mod input;
 mod keeper;
 mod merge;

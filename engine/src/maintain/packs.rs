@@ -343,6 +343,8 @@ impl Journaled {
                 files: &self.files,
                 filters: &self.filters,
                 replaced: &self.replaced,
+                foreign: None,
+                fenced: false,
             };
             write_journal_of(&of, &from, id, named, started_us).await
         })?

@@ -1,4 +1,5 @@
-//! The one place that deletes data objects (E6): its callers hold a name from our own log or from
+//! The one place that deletes data objects (E6), but for what a partition's next owner removes in a
+//! foreign layout (`write/orphans`): its callers hold a name from our own log or from
 //! our own upload journal, and the grace time has passed.
 
 use std::sync::Arc;

@@ -13,38 +13,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt};
-use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::commit::GRACE;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lake::Lake;
 use crate::maintain::remove::remove;
-use crate::path::{TablePath, filter_pack, upload_journals};
+use crate::path::{TablePath, filter_pack};
 use crate::read::Snapshot;
-
-/// Requests under way at once.
-const AT_ONCE: usize = 16;
+use crate::write::{Journal, carries, read_journals};
 
 /// The journals of the whole lake, as far as they could be read.
 #[derive(Debug, Default)]
 pub(super) struct Journals {
     /// By table.
     entries: BTreeMap<TablePath, Vec<Journal>>,
-}
-
-/// One journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Journal {
-    location: Path,
-    started_us: i64,
-    files: Vec<String>,
-    filters: Vec<Uuid>,
-    replaced: Vec<Uuid>,
 }
 
 /// What is to be done about a journal.
@@ -66,41 +51,10 @@ impl Journals {
     /// # Errors
     /// `Unavailable`.
     pub(super) fn read(lake: &Lake) -> Result<Self> {
-        let (store, folder) = (Arc::clone(lake.store()), upload_journals(lake.root()));
-        let read: Result<Vec<(Path, Bytes)>> = lake.wait(async move {
-            let objects: Vec<_> = store.list(Some(&folder)).try_collect().await?;
-            let reads = objects.into_iter().map(|object| {
-                let store = Arc::clone(&store);
-                async move {
-                    match store.get(&object.location).await {
-                        Ok(found) => Ok(Some((object.location, found.bytes().await?))),
-                        // Its commit landed meanwhile.
-                        Err(StoreError::NotFound { .. }) => Ok(None),
-                        Err(error) => Err(Error::from(error)),
-                    }
-                }
-            });
-            let read: Vec<_> = futures::stream::iter(reads)
-                .buffered(AT_ONCE)
-                .try_collect()
-                .await?;
-            Ok(read.into_iter().flatten().collect())
-        })?;
         let mut journals = Self::default();
-        for (location, bytes) in read? {
-            // What isn't one of ours names nothing that we may remove.
-            if let Ok(text) = serde_json::from_slice::<Text>(&bytes)
-                && let Some(table) = TablePath::at(lake.root(), &Path::from(text.table))
-            {
-                let journal = Journal {
-                    location,
-                    started_us: text.started_us,
-                    files: text.files,
-                    filters: ids(&text.filters),
-                    replaced: ids(&text.replaced),
-                };
-                journals.entries.entry(table).or_default().push(journal);
-            }
+        for journal in read_journals(lake)? {
+            let table = journal.table.clone();
+            journals.entries.entry(table).or_default().push(journal);
         }
         // What replaced something may be replaced in turn.
         for journals in journals.entries.values_mut() {
@@ -109,9 +63,11 @@ impl Journals {
         Ok(journals)
     }
 
-    /// The files of `table` that a journal names: they may not leave the table yet.
+    /// The files of `table` that a journal names: they may not leave the table yet. A fenced one
+    /// names others' files at most, which its sweep leaves alone.
     pub(super) fn names(&self, table: &TablePath) -> BTreeSet<&str> {
         let journals = self.entries.get(table).into_iter().flatten();
+        let journals = journals.filter(|journal| !journal.fenced);
         journals
             .flat_map(|journal| journal.files.iter().map(String::as_str))
             .collect()
@@ -157,7 +113,7 @@ impl Journals {
         let mut removed = 0;
         let (mut kept, mut landed) = (Vec::new(), Vec::new());
         for journal in self.entries.remove(table).unwrap_or_default() {
-            match journal.judge(&live, lake.clock().now_us()) {
+            match judge(&journal, &live, lake.clock().now_us()) {
                 Verdict::Keep => kept.push(journal),
                 Verdict::Landed => landed.push(journal.location),
                 Verdict::Abandoned(files) => {
@@ -169,7 +125,7 @@ impl Journals {
                     );
                     // Files whose filters it names have a journal of their own.
                     let objects = match journal.filters.as_slice() {
-                        [] => files.iter().map(|file| table.object(file)).collect(),
+                        [] => abandoned(lake, &journal, &files)?,
                         filters => packs(lake, table, filters),
                     };
                     removed += remove(lake, objects)?;
@@ -192,8 +148,22 @@ impl Journals {
     }
 }
 
-fn ids(texts: &[String]) -> Vec<Uuid> {
-    texts.iter().filter_map(|text| text.parse().ok()).collect()
+/// The objects of a journal's files. A name of a foreign layout may be somebody else's object.
+fn abandoned(lake: &Lake, journal: &Journal, files: &[String]) -> Result<Vec<Path>> {
+    let objects = files.iter().map(|file| journal.table.object(file));
+    let Some((_, mark)) = journal.foreign else {
+        return Ok(objects.collect());
+    };
+    let (lake_of, objects): (Lake, Vec<Path>) = (lake.clone(), objects.collect());
+    lake.wait(async move {
+        let mut ours = Vec::new();
+        for object in objects {
+            if carries(&lake_of, &object, mark).await? == Some(true) {
+                ours.push(object);
+            }
+        }
+        Ok(ours)
+    })?
 }
 
 fn packs(lake: &Lake, table: &TablePath, ids: &[Uuid]) -> Vec<Path> {
@@ -215,35 +185,23 @@ fn all_there(lake: &Lake, objects: Vec<Path>) -> Result<bool> {
     })?
 }
 
-impl Journal {
-    fn judge(&self, live: &BTreeSet<&str>, now_us: i64) -> Verdict {
-        let gone = self
-            .files
-            .iter()
-            .filter(|file| !live.contains(file.as_str()));
-        let gone: Vec<String> = gone.cloned().collect();
-        let age_us = u128::try_from(now_us - self.started_us).unwrap_or(0);
-        if gone.is_empty() && !self.files.is_empty() {
-            Verdict::Landed
-        } else if age_us <= GRACE.as_micros() {
-            Verdict::Keep
-        } else if self.files.is_empty() {
-            Verdict::Replaced
-        } else {
-            Verdict::Abandoned(gone)
-        }
+/// What becomes of a journal, by the files that the log has.
+fn judge(journal: &Journal, live: &BTreeSet<&str>, now_us: i64) -> Verdict {
+    let gone = journal
+        .files
+        .iter()
+        .filter(|file| !live.contains(file.as_str()));
+    let gone: Vec<String> = gone.cloned().collect();
+    let age_us = u128::try_from(now_us - journal.started_us).unwrap_or(0);
+    if gone.is_empty() && !journal.files.is_empty() {
+        Verdict::Landed
+    } else if age_us <= GRACE.as_micros() {
+        Verdict::Keep
+    } else if journal.files.is_empty() {
+        Verdict::Replaced
+    } else {
+        Verdict::Abandoned(gone)
     }
-}
-
-#[derive(Deserialize)]
-struct Text {
-    table: String,
-    started_us: i64,
-    files: Vec<String>,
-    #[serde(default)]
-    filters: Vec<String>,
-    #[serde(default)]
-    replaced: Vec<String>,
 }
 
 #[cfg(test)]
@@ -254,6 +212,9 @@ mod tests {
     fn p14_a_journal_is_judged_by_the_log_and_by_its_age() {
         let journal = Journal {
             location: Path::from("_eddy/uploads/a.json"),
+            table: TablePath::new(&Path::default(), "topics", "t"),
+            foreign: None,
+            fenced: false,
             started_us: 0,
             files: vec!["a".to_owned(), "b".to_owned()],
             filters: Vec::new(),
@@ -268,13 +229,13 @@ mod tests {
             (&one, grace_us, Verdict::Keep),
             (&one, grace_us + 1, Verdict::Abandoned(vec!["b".to_owned()])),
         ] {
-            assert_eq!(journal.judge(live, now_us), verdict);
+            assert_eq!(judge(&journal, live, now_us), verdict);
         }
         let of_filters = Journal {
             files: Vec::new(),
             ..journal
         };
-        assert_eq!(of_filters.judge(&both, grace_us), Verdict::Keep);
-        assert_eq!(of_filters.judge(&both, grace_us + 1), Verdict::Replaced);
+        assert_eq!(judge(&of_filters, &both, grace_us), Verdict::Keep);
+        assert_eq!(judge(&of_filters, &both, grace_us + 1), Verdict::Replaced);
     }
 }

@@ -74,7 +74,7 @@ impl FieldPath {
 
     /// The times that a field says, in microseconds since the Unix epoch: integers are
     /// milliseconds, so are strings of digits; other strings are RFC 3339. Anything else says none.
-    pub(super) fn times(&self, batch: &RecordBatch) -> Vec<Option<i64>> {
+    pub(crate) fn times(&self, batch: &RecordBatch) -> Vec<Option<i64>> {
         let leaves = self.leaves(batch);
         (0..batch.num_rows())
             .map(|row| leaves.iter().find_map(|leaf| leaf.time_us(row)))
@@ -104,6 +104,29 @@ impl FieldPath {
             coded.rows.push(number);
         }
         coded
+    }
+
+    /// The texts of a batch's rows as they are, each once, and each row's text by its number.
+    /// `None` where there is none: null, a missing field, or a value that is no string, integer or
+    /// boolean.
+    pub(crate) fn texts(&self, batch: &RecordBatch) -> (Vec<u32>, Vec<Option<String>>) {
+        let leaves = self.leaves(batch);
+        let mut rows = Vec::with_capacity(batch.num_rows());
+        let mut texts: Vec<Option<String>> = Vec::new();
+        let mut known: HashMap<Option<String>, u32> = HashMap::new();
+        for row in 0..batch.num_rows() {
+            let mut text = String::new();
+            let found = leaves.iter().find(|leaf| leaf.write(row, &mut text));
+            let is_text = found.is_some_and(|leaf| matches!(leaf.values, Values::Text(_)));
+            let text = (is_text || !text.is_empty()).then_some(text);
+            let next = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+            let number = *known.entry(text.clone()).or_insert(next);
+            if number == next {
+                texts.push(text);
+            }
+            rows.push(number);
+        }
+        (rows, texts)
     }
 
     fn leaves<'a>(&self, batch: &'a RecordBatch) -> Vec<Leaf<'a>> {

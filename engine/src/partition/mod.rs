@@ -33,4 +33,4 @@ pub use spec::{Part, Partitioning};
 pub use time::{TimePart, Unit, Zone};
 
 pub(crate) use stored::PROPERTY;
-pub(crate) use time::is_meant;
+pub(crate) use time::{date_time, is_meant};

@@ -59,6 +59,36 @@ impl Partitioning {
 }
 
 impl Placement {
+    /// Rows by the numbers of their partitions.
+    pub(crate) fn of(values: Vec<Values>, mut numbers: Vec<u32>) -> Self {
+        let rows = numbers.len();
+        if values.len() < 2 {
+            numbers = Vec::new();
+        }
+        Self {
+            values,
+            numbers,
+            rows,
+        }
+    }
+
+    /// The rows of which `kept` says so, and their partitions.
+    pub(crate) fn filter(&self, kept: &[bool]) -> Self {
+        let mut values = Vec::new();
+        let mut known: HashMap<u32, u32> = HashMap::new();
+        let mut numbers = Vec::new();
+        for (number, _) in self.numbers().zip(kept).filter(|(_, kept)| **kept) {
+            let next = u32::try_from(values.len()).unwrap_or(u32::MAX);
+            let new = *known.entry(number).or_insert(next);
+            if new == next {
+                let at = usize::try_from(number).unwrap_or(usize::MAX);
+                values.push(self.values.get(at).cloned().unwrap_or_default());
+            }
+            numbers.push(new);
+        }
+        Self::of(values, numbers)
+    }
+
     /// The partitions that the rows belong to. One may be named twice.
     pub fn partitions(&self) -> &[Values] {
         &self.values

@@ -82,7 +82,7 @@ pub enum Unit {
 
 impl Unit {
     /// The local time, in milliseconds, at which the stretch around `local_ms` begins.
-    fn floor(self, local_ms: i64) -> i64 {
+    pub(crate) fn floor(self, local_ms: i64) -> i64 {
         let down = |step: i64| local_ms.div_euclid(step) * step;
         match self {
             Self::Hour => down(HOUR_MS),

@@ -8,8 +8,13 @@ const ESCAPED: &str = " \"#%<>?[\\]^`{|}";
 /// A file's path as the log writes it.
 pub(crate) fn escape(path: &str) -> String {
     let mut escaped = String::with_capacity(path.len());
-    for c in path.chars() {
-        if c.is_ascii_control() || ESCAPED.contains(c) {
+    // A colon in the first folder's name would make a URL of it.
+    let folder = match key_of_url(path) {
+        Some(_) => 0,
+        None => path.find('/').unwrap_or(path.len()),
+    };
+    for (at, c) in path.char_indices() {
+        if c == ':' && at < folder || c.is_ascii_control() || ESCAPED.contains(c) {
             // Writing to a string can't fail.
             let _ = write!(escaped, "%{:02X}", u32::from(c));
         } else {
@@ -17,6 +22,16 @@ pub(crate) fn escape(path: &str) -> String {
         }
     }
     escaped
+}
+
+/// The key of an object that the log names by its URL; `None` for a path below the table.
+pub(crate) fn key_of_url(path: &str) -> Option<&str> {
+    let (scheme, rest) = path.split_once("://")?;
+    let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    if scheme.is_empty() || !scheme.chars().all(letters) {
+        return None;
+    }
+    Some(rest.split_once('/').map_or("", |(_, key)| key))
 }
 
 /// A file's path from what the log says; what is no valid escape stays as it is.
@@ -55,10 +70,14 @@ mod tests {
             "dt=a b%2F/ü#?.parquet",
             "100%",
             "a%zz",
+            "a:b=1/c:d",
+            "s3://bucket/a: b",
         ] {
             assert_eq!(unescape(&escape(path)), path);
         }
         assert_eq!(escape("dt=2026-11-23/a.parquet"), "dt=2026-11-23/a.parquet");
+        assert_eq!(escape("a:b=1/c:d"), "a%3Ab=1/c:d");
+        assert_eq!(escape("s3://bucket/a b"), "s3://bucket/a%20b");
         assert_eq!(unescape("dt=M%C3%BCnchen"), "dt=München");
     }
 }

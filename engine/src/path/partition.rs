@@ -89,7 +89,7 @@ fn encode(out: &mut String, text: &str) {
 }
 
 /// FNV-1a: two long values with one beginning are two partitions.
-fn fingerprint(bytes: &[u8]) -> u64 {
+pub(super) fn fingerprint(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })

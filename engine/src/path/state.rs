@@ -15,6 +15,16 @@ pub(crate) fn retired_object(lake: &Path, table: &TablePath, id: Uuid) -> Path {
     retired_objects(lake, table).join(format!("{id}.json"))
 }
 
+/// The folder of the records of what was filtered before it could be a row of `table`.
+pub(crate) fn filtered_objects(lake: &Path, table: &TablePath) -> Path {
+    of_table(lake, "filtered", table)
+}
+
+/// What the commit `id` passed over.
+pub(crate) fn filtered_object(lake: &Path, table: &TablePath, id: Uuid) -> Path {
+    filtered_objects(lake, table).join(format!("{id}.json"))
+}
+
 /// The folder of the pins of `table`'s versions.
 pub(crate) fn pins(lake: &Path, table: &TablePath) -> Path {
     of_table(lake, "pins", table)

@@ -3,6 +3,9 @@
 use std::fmt;
 
 use object_store::path::{Path, PathPart};
+use url::Url;
+
+use super::escape::key_of_url;
 
 /// The folder of one table, relative to the store's root.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,11 +55,24 @@ impl TablePath {
 
     /// An object of the table, `relative` with `/` between its parts, each as it is: what a folder
     /// has percent-encoded is not encoded again. Only what no object can be called is.
+    /// A file that isn't below the table's folder is named by its URL.
     pub fn object(&self, relative: &str) -> Path {
-        relative.split('/').fold(self.prefix.clone(), |path, part| {
-            let part = PathPart::parse(part).unwrap_or_else(|_| PathPart::from(part));
-            path.join(part)
-        })
+        match key_of_url(relative) {
+            Some(key) => below(&Path::default(), key),
+            None => below(&self.prefix, relative),
+        }
+    }
+
+    /// A file at `key` below the lake's root as the log names it: relative where it lies in the
+    /// table's folder, else by its URL, which begins with `lake`, the lake's own.
+    pub(crate) fn logged(&self, lake: &Url, key: &Path) -> String {
+        if let Some(parts) = key.prefix_match(&self.prefix) {
+            let parts: Vec<String> = parts.map(|part| part.as_ref().to_owned()).collect();
+            return parts.join("/");
+        }
+        let url = lake.as_str();
+        let store = url.strip_suffix(lake.path()).unwrap_or(url);
+        format!("{store}/{key}")
     }
 
     /// The folder of the table's log.
@@ -68,6 +84,23 @@ impl TablePath {
     pub fn commit(&self, version: u64) -> Path {
         self.log().join(format!("{version:020}.json"))
     }
+}
+
+/// The folder, as `topics.dir`, of the tables of topics whose files have no folder of theirs.
+pub const FLAT_TABLES: &str = "_eddy/delta";
+
+/// That folder in the lake whose prefix is `lake`.
+pub(crate) fn flat_tables(lake: &Path) -> Path {
+    below(lake, FLAT_TABLES)
+}
+
+/// What lies at `relative` below a folder, with `/` between its parts, each as it is.
+pub(crate) fn below(folder: &Path, relative: &str) -> Path {
+    let parts = relative.split('/').filter(|part| !part.is_empty());
+    parts.fold(folder.clone(), |path, part| {
+        let part = PathPart::parse(part).unwrap_or_else(|_| PathPart::from(part));
+        path.join(part)
+    })
 }
 
 /// An object of a table's log whose name says its version.

@@ -139,6 +139,29 @@ impl LiveRows {
         live
     }
 
+    /// Puts the two parts of a batch in its place.
+    pub(crate) fn split(
+        &self,
+        table: &TablePath,
+        whole: &Arc<LiveBatch>,
+        parts: [LiveBatch; 2],
+    ) -> [Arc<LiveBatch>; 2] {
+        let parts = parts.map(Arc::new);
+        let mut rows = self.0.rows.write().unwrap_or_else(PoisonError::into_inner);
+        let entries = rows.tables.entry(table.clone()).or_default();
+        if let Some(at) = entries
+            .iter()
+            .position(|entry| Arc::ptr_eq(&entry.live, whole))
+        {
+            let entry = |live: &Arc<LiveBatch>| Entry {
+                live: Arc::clone(live),
+                committed_at: None,
+            };
+            entries.splice(at..=at, parts.iter().map(entry));
+        }
+        parts
+    }
+
     /// A version that contains these batches is the newest now: their grace time begins.
     pub(crate) fn committed(&self, table: &TablePath, batches: &[Arc<LiveBatch>]) {
         let now = self.0.clock.monotonic();

@@ -163,7 +163,7 @@ impl Gone {
     }
 }
 
-fn join(ranges: &mut Vec<(i64, i64)>) {
+pub(super) fn join(ranges: &mut Vec<(i64, i64)>) {
     ranges.sort_unstable();
     let mut joined: Vec<(i64, i64)> = Vec::with_capacity(ranges.len());
     for (from, to) in ranges.drain(..) {

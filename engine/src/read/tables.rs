@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
+use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 
 use crate::error::{Error, Result};
 use crate::lake::Lake;
-use crate::path::TablePath;
+use crate::path::{TablePath, below, flat_tables};
 
 /// How deep `topics.dir` may nest before a table isn't found any more. A walk without a bound would
 /// go through everything else that a bucket may hold.
 const DEPTH: usize = 5;
+
+/// Requests under way at once.
+const AT_ONCE: usize = 16;
 
 /// The lake's tables in order of their paths. Synchronous, as all of the log.
 ///
@@ -18,7 +22,8 @@ const DEPTH: usize = 5;
 /// `Unavailable` when the store does not answer.
 pub fn tables(lake: &Lake) -> Result<Vec<TablePath>> {
     let mut found = Vec::new();
-    let mut level = vec![lake.root().clone()];
+    // The logs of topics whose files have no folder of theirs lie beside Eddy's own state.
+    let mut level = vec![lake.root().clone(), flat_tables(lake.root())];
     for _ in 0..=DEPTH {
         let mut deeper = Vec::new();
         for folder in level {
@@ -46,6 +51,38 @@ pub fn tables(lake: &Lake) -> Result<Vec<TablePath>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// The tables right under `topics_dir`. What else a bucket holds, and be it years of somebody
+/// else's files, is not looked through. Synchronous, as all of the log.
+///
+/// # Errors
+/// `Unavailable` when the store does not answer.
+pub fn tables_in(lake: &Lake, topics_dir: &str) -> Result<Vec<TablePath>> {
+    let (store, folder) = (Arc::clone(lake.store()), below(lake.root(), topics_dir));
+    let found: Result<Vec<Path>> = lake.wait(async move {
+        let listed = store.list_with_delimiter(Some(&folder)).await?;
+        let looks = listed.common_prefixes.into_iter().map(|topic| {
+            let store = &store;
+            async move {
+                let log = topic.clone().join("_delta_log");
+                let first = store.list(Some(&log)).try_next().await?;
+                Ok::<_, Error>(first.map(|_| topic))
+            }
+        });
+        let looks: Vec<_> = looks.collect();
+        let found = futures::stream::iter(looks).buffered(AT_ONCE);
+        found
+            .try_filter_map(|topic| async { Ok(topic) })
+            .try_collect()
+            .await
+    })?;
+    let found = found?.into_iter().map(|folder| table_at(lake, &folder));
+    Ok(found
+        .collect::<Result<Vec<_>>>()?
+        .into_iter()
+        .flatten()
+        .collect())
 }
 
 fn table_at(lake: &Lake, folder: &Path) -> Result<Option<TablePath>> {

@@ -70,7 +70,7 @@ impl Tree {
     }
 
     fn take_column(&mut self, column: u32, rows: usize) -> Result<ArrayRef> {
-        let finished = self.columns[column as usize].finish(rows, &self.spare)?;
+        let finished = self.columns[column as usize].finish(rows, self.grouped, &self.spare)?;
         Ok(match finished {
             Finished::Leaf(array) => array,
             Finished::Struct(nulls) => {

@@ -1,13 +1,15 @@
-//! A growing column of bytes as they came: keys and values of records.
+//! Growing bytes: keys and values of records as they came, and what any column of texts has.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BinaryArray, NullBufferBuilder};
-use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 
-use super::column::take_bytes;
 use crate::Result;
-use crate::spare::Spare;
+use crate::spare::{Spare, usual};
+
+/// The most that is reserved for the bytes of a column before they come.
+const RESERVED_BYTES: usize = 8 << 20;
 
 /// The bytes of rows, null or empty where a record has them so.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(super) struct Blobs {
     offsets: Vec<i32>,
     bytes: Vec<u8>,
     nulls: NullBufferBuilder,
+    /// How many rows and bytes the next batch may have.
+    expected: (usize, usize),
 }
 
 impl Blobs {
@@ -24,6 +28,7 @@ impl Blobs {
             offsets: vec![0],
             bytes: Vec::new(),
             nulls: NullBufferBuilder::new(0),
+            expected: (0, 0),
         }
     }
 
@@ -40,15 +45,25 @@ impl Blobs {
         self.offsets.push(self.bytes.len() as i32);
     }
 
-    /// The column; what is left is empty, with room for as much again.
+    /// The column; what is left is empty, with room for what may come.
     pub(super) fn finish(&mut self, spare: &Spare) -> Result<ArrayRef> {
-        let mut next = Vec::with_capacity(self.offsets.len());
+        let (rows, bytes) = &mut self.expected;
+        *rows = usual(*rows, self.offsets.len());
+        let mut next = Vec::with_capacity(*rows);
         next.push(0);
         let offsets = std::mem::replace(&mut self.offsets, next);
         Ok(Arc::new(BinaryArray::try_new(
             OffsetBuffer::new(ScalarBuffer::from(offsets)),
-            take_bytes(&mut self.bytes, spare),
+            take_bytes(&mut self.bytes, bytes, spare),
             self.nulls.finish(),
         )?))
     }
+}
+
+/// The bytes to be read, and a buffer in their place with room for `expected`: growing it step by
+/// step would cost more than filling it.
+pub(super) fn take_bytes(bytes: &mut Vec<u8>, expected: &mut usize, spare: &Spare) -> Buffer {
+    *expected = usual(*expected, bytes.len());
+    let next = (*expected + *expected / 8).min(RESERVED_BYTES);
+    Buffer::from(spare.lend_all(bytes, next))
 }

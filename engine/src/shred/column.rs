@@ -8,17 +8,15 @@ use arrow::array::{
     Decimal128Array, Float64Array, Int64Array, NullBufferBuilder, StringArray,
     TimestampMicrosecondArray,
 };
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{
     Date32Type, Decimal128Type, FieldRef, Float64Type, Int64Type, TimestampMicrosecondType,
 };
 
+use super::blobs::take_bytes;
 use crate::Result;
 use crate::schema::{DECIMAL_DIGITS, Detected, Kind, Shape};
-use crate::spare::Spare;
-
-/// The most that is reserved for the texts of a column before they come.
-const RESERVED_BYTES: usize = 8 << 20;
+use crate::spare::{Spare, usual};
 
 /// The values of a column.
 #[derive(Debug)]
@@ -61,8 +59,10 @@ pub(super) struct Column {
     len: usize,
     /// Rows with a value.
     pub(super) valid: usize,
-    /// How many rows the batch before had, to reserve as much at once.
+    /// How many rows the next batch may have, to reserve as much at once.
     expected: usize,
+    /// How many bytes of text.
+    expected_bytes: usize,
     pub(super) shape: Shape,
     pub(super) name: String,
     /// The table has a name for it.
@@ -79,6 +79,7 @@ impl Column {
             len: 0,
             valid: 0,
             expected: 0,
+            expected_bytes: 0,
             shape,
             name,
             reserved: false,
@@ -328,12 +329,16 @@ impl Column {
     }
 
     /// Ends the column at `rows` and empties it; what is left for structs and lists is their
-    /// nulls, and a list's offsets.
-    pub(super) fn finish(&mut self, rows: usize, spare: &Spare) -> Result<Finished> {
+    /// nulls, and a list's offsets. `alone`: the next batch is of other records, whose number
+    /// says nothing of this one's.
+    pub(super) fn finish(&mut self, rows: usize, alone: bool, spare: &Spare) -> Result<Finished> {
         if rows > self.len {
             self.pad(rows);
         }
-        self.expected = self.len;
+        if alone {
+            (self.expected, self.expected_bytes) = (0, 0);
+        }
+        self.expected = usual(self.expected, self.len);
         self.len = 0;
         self.valid = 0;
         let nulls = self.nulls.finish();
@@ -351,11 +356,11 @@ impl Column {
             ),
             Values::Date(values) => leaf(Date32Array::new(std::mem::take(values).into(), nulls)),
             Values::Text { offsets, bytes } => {
-                let texts = take_bytes(bytes, spare);
+                let texts = take_bytes(bytes, &mut self.expected_bytes, spare);
                 leaf(StringArray::try_new(take_offsets(offsets), texts, nulls)?)
             }
             Values::Binary { offsets, bytes } => {
-                let bytes = take_bytes(bytes, spare);
+                let bytes = take_bytes(bytes, &mut self.expected_bytes, spare);
                 leaf(BinaryArray::try_new(take_offsets(offsets), bytes, nulls)?)
             }
             Values::List { offsets, .. } => Finished::List(take_offsets(offsets), nulls),
@@ -384,12 +389,6 @@ fn extend_texts(offsets: &mut Vec<i32>, bytes: &mut Vec<u8>, ends: &[i32], data:
     let shift = bytes.len() as i32 - first;
     bytes.extend_from_slice(data.get(first as usize..last as usize).unwrap_or_default());
     offsets.extend(ends.iter().skip(1).map(|end| end + shift));
-}
-
-/// The bytes to be read, and a buffer in their place that is as large as it was this time: growing
-/// it step by step would cost more than filling it.
-pub(super) fn take_bytes(bytes: &mut Vec<u8>, spare: &Spare) -> Buffer {
-    Buffer::from(spare.lend_all(bytes, RESERVED_BYTES))
 }
 
 fn take_offsets(offsets: &mut Vec<i32>) -> OffsetBuffer<i32> {

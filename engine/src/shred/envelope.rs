@@ -16,7 +16,7 @@ use super::key_fields::KeyFields;
 use super::sparse::Sparse;
 use crate::record::{Record, TimestampType, TopicId};
 use crate::schema::{KEY_FIELDS, Limits, envelope_schema, header_fields};
-use crate::spare::Spare;
+use crate::spare::{Spare, usual};
 use crate::{Error, Result};
 
 /// Bytes of a row besides key, value and headers: numbers, times, offsets, repeated texts.
@@ -47,6 +47,8 @@ pub(super) struct Envelope {
     header_values: BinaryBuilder,
     values: Blobs,
     bytes: usize,
+    /// How many rows the next batch may have.
+    expected: usize,
 }
 
 impl Envelope {
@@ -73,6 +75,7 @@ impl Envelope {
             header_values: BinaryBuilder::with_capacity(0, 0),
             values: Blobs::new(),
             bytes: 0,
+            expected: 0,
         }
     }
 
@@ -130,22 +133,24 @@ impl Envelope {
         self.bytes += ROW_BYTES + payload_bytes(record) + error.map_or(0, str::len);
     }
 
-    /// The columns, in the order of [`envelope_schema`]; empties the envelope. Its buffers start
-    /// as large as this batch's: growing them step by step would cost more than filling them.
+    /// The columns, in the order of [`envelope_schema`]; empties the envelope. Its buffers have
+    /// room for the next batch: growing them step by step would cost more than filling them.
     pub(super) fn finish(&mut self, spare: &Spare) -> Result<Envelopes> {
         let rows = self.rows();
         self.bytes = 0;
         let mut fields = self.fields.clone();
+        self.expected = usual(self.expected, rows);
+        let next = self.expected;
         let mut columns: Vec<ArrayRef> = vec![
             self.topic.rows(rows),
-            Arc::new(Int32Array::from(take(&mut self.partitions))),
-            Arc::new(Int64Array::from(take(&mut self.offsets))),
-            timestamps(take(&mut self.timestamps).into()),
+            Arc::new(Int32Array::from(take(&mut self.partitions, next))),
+            Arc::new(Int64Array::from(take(&mut self.offsets, next))),
+            timestamps(take(&mut self.timestamps, next).into()),
             self.timestamp_types(rows),
             self.topic_id.rows(rows),
             self.key_schema_ids.finish(rows),
             self.value_schema_ids.finish(rows),
-            timestamps(take(&mut self.ingested_at).into()),
+            timestamps(take(&mut self.ingested_at, next).into()),
             self.errors(rows),
             self.keys.finish(spare)?,
             self.headers()?,
@@ -173,10 +178,11 @@ impl Envelope {
         self.ingested_at = Vec::new();
         self.keys = Blobs::new();
         self.values = Blobs::new();
+        self.expected = 0;
     }
 
     fn timestamp_types(&mut self, rows: usize) -> ArrayRef {
-        let types = take(&mut self.timestamp_types);
+        let types = take(&mut self.timestamp_types, self.expected);
         match types.first() {
             Some(first) if types.iter().all(|by| by == first) => {
                 if self.timestamp_type.text != first.as_str() {
@@ -208,7 +214,8 @@ impl Envelope {
     }
 
     fn headers(&mut self) -> Result<ArrayRef> {
-        let ends = std::mem::replace(&mut self.header_ends, vec![0]);
+        let ends = take(&mut self.header_ends, self.expected + 1);
+        self.header_ends.push(0);
         let columns: Vec<ArrayRef> = vec![
             Arc::new(self.header_keys.finish()),
             Arc::new(self.header_values.finish()),
@@ -297,9 +304,9 @@ impl Repeated {
     }
 }
 
-fn take<T>(values: &mut Vec<T>) -> Vec<T> {
-    let next = Vec::with_capacity(values.len());
-    std::mem::replace(values, next)
+/// The values, and room for `next` in their place.
+fn take<T>(values: &mut Vec<T>, next: usize) -> Vec<T> {
+    std::mem::replace(values, Vec::with_capacity(next))
 }
 
 fn timestamps(array: TimestampMicrosecondArray) -> ArrayRef {

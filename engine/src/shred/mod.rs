@@ -217,6 +217,7 @@ impl Shredder {
         let row = self.envelope.rows();
         if row == 0 {
             self.grouping = self.tree.leaves() >= WIDE;
+            self.tree.grouped = self.grouping;
         }
         row
     }

@@ -88,6 +88,8 @@ pub(super) struct Tree {
     pub(super) bytes: usize,
     /// Columns with values of their own.
     pub(super) leaves: usize,
+    /// A batch has rows of like keys, and the next one others.
+    pub(super) grouped: bool,
     /// Where large buffers come from.
     pub(super) spare: Spare,
 }
@@ -104,6 +106,7 @@ impl Tree {
             detect: Detect::default(),
             bytes: 0,
             leaves: 0,
+            grouped: false,
             spare: Spare::default(),
         };
         tree.new_object(ROOT, 0, Names::root());
@@ -300,12 +303,8 @@ impl Tree {
     }
 
     fn create(&mut self, place: u32, shape: Shape, name: String) -> u32 {
-        let Place {
-            object,
-            domain,
-            depth,
-            ..
-        } = self.places[place as usize];
+        let at = &self.places[place as usize];
+        let (object, domain, depth) = (at.object, at.domain, at.depth);
         let column = self.new_column(shape, name, domain, depth);
         self.places[place as usize].usual = None;
         let alternates = &mut self.places[place as usize].alternates;

@@ -11,7 +11,7 @@ use crate::write::table::{Health, TableWriter};
 
 /// Attempts to store a start while other writers store theirs: each loss means that another one
 /// got through.
-const BASE_ATTEMPTS: usize = 16;
+pub(super) const BASE_ATTEMPTS: usize = 16;
 
 impl TableWriter {
     /// Opens the table, or makes it when it does not exist yet.
@@ -26,6 +26,7 @@ impl TableWriter {
             &options.table,
             &envelope_schema(),
             &options.partitioning,
+            options.layout.foreign().is_some(),
             &options.owner,
         )?;
         Ok(Self::new(lake, options, log))
@@ -62,6 +63,7 @@ impl TableWriter {
             }
         }
         let (positions, known) = self.positions_or_base(partitions)?;
+        let positions = self.clear_orphans(positions)?;
         self.assignments += 1;
         self.taken_over |= known;
         for (partition, position) in &positions {
@@ -81,19 +83,21 @@ impl TableWriter {
         self.health = Health::Broken(None);
         let partitions: Vec<i32> = self.owned.keys().copied().collect();
         let known = self.known(&partitions)?;
-        self.assignments += 1;
-        let mut positions = Vec::with_capacity(known.len());
-        for (partition, position) in known {
+        let positions = known.into_iter().map(|(partition, position)| {
             let position = position.ok_or_else(|| {
                 Error::data(format!(
                     "the table `{}` has lost its position of partition {partition}",
                     self.options.table
                 ))
             })?;
-            if let Some(owned) = self.owned.get_mut(&partition) {
-                owned.rewind(self.assignments, position, position.offset);
+            Ok((partition, position))
+        });
+        let positions = self.clear_orphans(positions.collect::<Result<_>>()?)?;
+        self.assignments += 1;
+        for (partition, position) in &positions {
+            if let Some(owned) = self.owned.get_mut(partition) {
+                owned.rewind(self.assignments, *position, position.offset);
             }
-            positions.push((partition, position));
         }
         self.drop_buffer();
         self.health = Health::Good;
@@ -110,7 +114,7 @@ impl TableWriter {
 
     /// The table's log as of now. While a commit is in flight its log is away, so another one is
     /// opened: to the commit it is just another writer.
-    fn fresh_log(&mut self) -> Result<&mut TableLog> {
+    pub(super) fn fresh_log(&mut self) -> Result<&mut TableLog> {
         let (log, refreshed) = match self.log.take() {
             Some(mut log) => {
                 let refreshed = log.refresh();
@@ -153,6 +157,7 @@ impl TableWriter {
                         partition: *partition,
                         from: None,
                         to: start.offset,
+                        raise: false,
                         leader_epoch: start.leader_epoch,
                     }),
                 }

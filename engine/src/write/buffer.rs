@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::layout::Group;
 use crate::partition::{Placement, Values};
 use crate::read::live::{LiveBatch, LiveRange};
 use crate::record::{Position, TopicId};
@@ -31,6 +32,10 @@ pub(super) struct Owned {
     pub(super) leader_epoch: Option<i32>,
     /// The record time since the last cut.
     pub(super) span: Span,
+    /// What a filter passed over since the last cut: half-open ranges in order.
+    pub(super) filtered: Vec<(i64, i64)>,
+    /// Its rotations since the last cut, in a foreign layout.
+    pub(super) group: Group,
     /// The offset after the last row taken.
     rows_end: i64,
     /// After a rewind: rows below this offset were dropped and must come again, so whatever comes
@@ -48,6 +53,8 @@ impl Owned {
             next: position.offset,
             leader_epoch: position.leader_epoch,
             span: Span::default(),
+            filtered: Vec::new(),
+            group: Group::default(),
             rows_end: position.offset,
             expected_below: None,
         }
@@ -61,6 +68,21 @@ impl Owned {
     /// Something taken is not in a commit yet.
     pub(super) fn has_buffered(&self) -> bool {
         self.next > self.base()
+    }
+
+    /// Takes what a filter passed over below `end`; what is beyond stays for the next cut.
+    pub(super) fn take_filtered(&mut self, end: i64) -> Vec<(i64, i64)> {
+        let ranges = std::mem::take(&mut self.filtered);
+        let mut below = Vec::new();
+        for (from, to) in ranges {
+            if from < end {
+                below.push((from, to.min(end)));
+            }
+            if to > end {
+                self.filtered.push((from.max(end), to));
+            }
+        }
+        below
     }
 
     /// Something taken is not settled yet.
@@ -78,6 +100,21 @@ impl Owned {
         self.next = offset.saturating_add(1);
         self.rows_end = self.next;
         Ok(())
+    }
+
+    /// Passes over the record at `offset`; answers whether that began another range.
+    pub(super) fn filter(&mut self, partition: i32, offset: i64) -> Result<bool> {
+        self.take(partition, offset)?;
+        match self.filtered.last_mut() {
+            Some((_, end)) if *end == offset => {
+                *end = self.next;
+                Ok(false)
+            }
+            _ => {
+                self.filtered.push((offset, self.next));
+                Ok(true)
+            }
+        }
     }
 
     /// Moves past offsets that hold no record (P4).

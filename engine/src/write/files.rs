@@ -1,35 +1,43 @@
 //! The files of a cut: encoded and uploaded a few at a time, so that a cut of thousands of
 //! partitions holds no more than a few of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use bytes::Bytes;
+use futures::StreamExt;
 use futures::future::try_join_all;
+use object_store::path::Path;
+use uuid::Uuid;
 
 use crate::commit::DataFile;
 use crate::elide::{Raw, elide, is_possible, shape_field};
-use crate::encode::encode;
-use crate::error::Result;
+use crate::encode::{Form, encode};
+use crate::error::{Error, Result};
 use crate::fault;
+use crate::layout::file_of;
 use crate::partition::Values;
-use crate::path::{data_file, partition_folder};
+use crate::path::{data_file, partition_folder, suffixed};
 use crate::schema::{decide, detect, envelope_schema, grow, project, union};
 use crate::write::gather::{PartitionRows, by_partition};
 use crate::write::job::Run;
-use crate::write::upload::{PART_BYTES, upload, write_journal};
+use crate::write::journal::{Named, write_journal_of};
+use crate::write::upload::{PART_BYTES, create, upload};
 
 /// Files that are uploaded at once, which hides the store's latency: a few when they are small, one
 /// when it is large.
 const UPLOADS_AT_ONCE: usize = 8;
 
+/// Journals that are written at once.
+const JOURNALS_AT_ONCE: usize = 16;
+
 impl Run {
-    /// Writes one file per partition. Columns are reserved before, so that every file is written
-    /// under the names that won (P11), and the journal names every file before the first is
-    /// uploaded: the files are as old as their journal, since whoever removes orphans goes by it
-    /// (P14).
+    /// Writes one file per partition, in a foreign layout one per rotation too. Columns are
+    /// reserved before, so that every file is written under the names that won (P11), and the
+    /// journal names every file before the first is uploaded: the files are as old as their
+    /// journal, since whoever removes orphans goes by it (P14).
     pub(super) fn write_files(&mut self) -> Result<Vec<DataFile>> {
         let live = self.plan.live.iter();
         let batches: Vec<RecordBatch> =
@@ -48,14 +56,12 @@ impl Run {
         let reserved = self.until_settled("reserve columns", |run| run.log.reserve(&discovered))?;
         fault::point("before_encode");
         let parts = by_partition(&batches, &std::mem::take(&mut self.plan.placements))?;
-        let named: Vec<Part> = parts
-            .into_iter()
-            .map(|(values, rows)| self.part(values, rows))
-            .collect();
+        let named = self.name(parts, &batches)?;
         fault::point("before_upload");
         let begun_us = self.journal(&named)?;
         let (mut files, mut waiting) = (Vec::with_capacity(named.len()), Waiting::default());
         let batches: Arc<[RecordBatch]> = batches.into();
+        let form = self.form();
         for part in named {
             let rows = part.rows;
             let (batches, reserved) = (Arc::clone(&batches), Arc::clone(&reserved));
@@ -66,25 +72,67 @@ impl Run {
                     rows = elide(rows)?;
                 }
                 let file_schema = Arc::new(project(&reserved, &columns(&rows))?);
-                encode(&rows, &file_schema, &spare)
+                encode(&rows, &file_schema, &form, &spare)
             });
             let file = encoded??;
+            waiting.push(files.len(), part.partition, file.bytes.clone());
             files.push(DataFile {
-                path: part.path.clone(),
+                path: part.path,
                 size: file.bytes.len() as u64,
                 modified_ms: begun_us.div_euclid(1_000),
                 partition_values: part.values,
                 rows: file.rows,
                 stats_json: file.stats_json,
             });
-            waiting.push(part.path, file.bytes);
             if waiting.is_full() {
-                self.upload(&std::mem::take(&mut waiting))?;
+                self.upload(std::mem::take(&mut waiting), &mut files)?;
             }
         }
-        self.upload(&waiting)?;
+        self.upload(waiting, &mut files)?;
         fault::point("after_upload");
         Ok(files)
+    }
+
+    /// How the files are written.
+    fn form(&self) -> Form {
+        match self.plan.layout.foreign() {
+            Some(foreign) => Form {
+                codec: foreign.codec,
+                mark: Some(self.plan.id),
+            },
+            None => Form::default(),
+        }
+    }
+
+    fn name(
+        &self,
+        parts: BTreeMap<Values, PartitionRows>,
+        batches: &[RecordBatch],
+    ) -> Result<Vec<Part>> {
+        let Some(foreign) = self.plan.layout.foreign() else {
+            let parts = parts.into_iter();
+            return Ok(parts
+                .map(|(values, rows)| self.part(values, rows))
+                .collect());
+        };
+        let mut taken = BTreeSet::new();
+        let named = parts.into_iter().map(|(values, rows)| {
+            let first = rows.first_offset(batches)?;
+            let file = file_of(&self.plan.topic, &values, first);
+            let key = foreign.names.key(&file);
+            let mut path = self.lake.logged(&self.plan.table, &key);
+            // A template may name two files of one cut alike.
+            if !taken.insert(path.clone()) {
+                path = suffixed(&path, self.lake.clock().new_id());
+            }
+            Ok(Part {
+                path,
+                partition: Some(file.partition),
+                values: BTreeMap::new(),
+                rows,
+            })
+        });
+        named.collect()
     }
 
     /// A new file for the rows of a partition.
@@ -93,6 +141,7 @@ impl Run {
         let folder = partition_folder(columns, &values);
         Part {
             path: data_file(&folder, self.lake.clock().new_id()),
+            partition: None,
             values: columns.iter().cloned().zip(values).collect(),
             rows,
         }
@@ -100,55 +149,135 @@ impl Run {
 
     /// Answers when the files count as begun, in microseconds since the Unix epoch.
     fn journal(&mut self, named: &[Part]) -> Result<i64> {
-        let names: Vec<String> = named.iter().map(|part| part.path.clone()).collect();
         let begun_us = self.lake.clock().now_us();
-        self.until_settled("journal an upload", |run| {
-            let (lake, table) = (run.lake.clone(), run.plan.table.clone());
-            let (id, names) = (run.plan.id, names.clone());
-            let journal = async move { write_journal(&lake, &table, id, &names, begun_us).await };
-            run.lake.wait(journal)?
-        })?;
-        self.journaled = true;
+        let mut journals: BTreeMap<Option<i32>, Vec<String>> = BTreeMap::new();
+        for part in named {
+            journals
+                .entry(part.partition)
+                .or_default()
+                .push(part.path.clone());
+        }
+        self.write_journals(journals, begun_us)?;
         Ok(begun_us)
     }
 
-    fn upload(&mut self, waiting: &Waiting) -> Result<()> {
-        if waiting.files.is_empty() {
-            return Ok(());
-        }
-        self.until_settled("upload files", |run| {
-            let (lake, files) = (run.lake.clone(), waiting.files.clone());
-            let table = run.plan.table.clone();
-            let sent = async move {
-                let uploads = files.into_iter().map(|(path, bytes)| {
-                    let (lake, object) = (&lake, table.object(&path));
-                    async move { upload(lake, &object, bytes).await }
+    /// Writes a journal for the files of each Kafka partition; in the native layout, for all.
+    fn write_journals(
+        &mut self,
+        journals: BTreeMap<Option<i32>, Vec<String>>,
+        begun_us: i64,
+    ) -> Result<()> {
+        let mark = self.plan.id;
+        let journals: Vec<_> = journals
+            .into_iter()
+            .map(|(partition, files)| match partition {
+                None => (mark, None, files),
+                Some(partition) => (self.lake.clock().new_id(), Some((partition, mark)), files),
+            })
+            .collect();
+        let ids: Vec<Uuid> = journals.iter().map(|(id, _, _)| *id).collect();
+        self.until_settled("journal an upload", |run| {
+            let (lake, table) = (run.lake.clone(), run.plan.table.clone());
+            let journals = journals.clone();
+            let written = async move {
+                let writes = journals.iter().map(|(id, foreign, files)| {
+                    let named = Named {
+                        files,
+                        foreign: *foreign,
+                        ..Named::default()
+                    };
+                    write_journal_of(&lake, &table, *id, named, begun_us)
                 });
-                try_join_all(uploads).await.map(drop)
+                let writes: Vec<_> = writes.collect();
+                let mut writes = futures::stream::iter(writes).buffer_unordered(JOURNALS_AT_ONCE);
+                while let Some(written) = writes.next().await {
+                    written?;
+                }
+                Ok(())
+            };
+            run.lake.wait(written)?
+        })?;
+        self.journals.extend(ids);
+        Ok(())
+    }
+
+    /// Uploads what waits. A foreign name that is taken gets a suffix, and the file its new name
+    /// (P13).
+    fn upload(&mut self, waiting: Waiting, files: &mut [DataFile]) -> Result<()> {
+        let mut left = waiting.files;
+        while !left.is_empty() {
+            let mut named = Vec::with_capacity(left.len());
+            for (at, _, bytes) in &left {
+                let path = files
+                    .get(*at)
+                    .map(|file| file.path.as_str())
+                    .unwrap_or_default();
+                named.push((*at, self.plan.table.object(path), bytes.clone()));
+            }
+            let taken = self.send(named)?;
+            left.retain(|(at, _, _)| taken.contains(at));
+            let mut journals: BTreeMap<Option<i32>, Vec<String>> = BTreeMap::new();
+            for (at, partition, _) in &left {
+                if let Some(file) = files.get_mut(*at) {
+                    let path = suffixed(&file.path, self.lake.clock().new_id());
+                    tracing::warn!(taken = file.path, %path, "a file's name is taken");
+                    file.path.clone_from(&path);
+                    journals.entry(*partition).or_default().push(path);
+                }
+            }
+            if !journals.is_empty() {
+                let begun_us = files.first().map_or(0, |file| file.modified_ms * 1_000);
+                self.write_journals(journals, begun_us)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers which of the files' names are taken.
+    fn send(&mut self, named: Vec<(usize, Path, Bytes)>) -> Result<Vec<usize>> {
+        let mark = self.form().mark;
+        self.until_settled("upload files", |run| {
+            let (lake, files) = (run.lake.clone(), named.clone());
+            let sent = async move {
+                let uploads = files.into_iter().map(|(at, object, bytes)| {
+                    let lake = &lake;
+                    async move {
+                        let created = match mark {
+                            Some(mark) => create(lake, &object, bytes, mark).await?,
+                            None => upload(lake, &object, bytes).await.map(|()| true)?,
+                        };
+                        Ok::<_, Error>((!created).then_some(at))
+                    }
+                });
+                let sent = try_join_all(uploads).await?;
+                Ok(sent.into_iter().flatten().collect())
             };
             run.lake.wait(sent)?
         })
     }
 }
 
-/// A file to be written: where it goes, its partition's values by column, its rows.
+/// A file to be written: where it goes, its partition's values by column, its rows; in a foreign
+/// layout the Kafka partition that they are of.
 struct Part {
     path: String,
+    partition: Option<i32>,
     values: BTreeMap<String, Option<String>>,
     rows: PartitionRows,
 }
 
-/// Encoded files on their way out.
+/// Encoded files on their way out: the place of each among the cut's, its Kafka partition in a
+/// foreign layout, its bytes.
 #[derive(Default)]
 struct Waiting {
-    files: Vec<(String, Bytes)>,
+    files: Vec<(usize, Option<i32>, Bytes)>,
     bytes: usize,
 }
 
 impl Waiting {
-    fn push(&mut self, path: String, bytes: Bytes) {
+    fn push(&mut self, at: usize, partition: Option<i32>, bytes: Bytes) {
         self.bytes += bytes.len();
-        self.files.push((path, bytes));
+        self.files.push((at, partition, bytes));
     }
 
     fn is_full(&self) -> bool {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::interleave_record_batch;
-use arrow::datatypes::Schema;
+use arrow::datatypes::{Int64Type, Schema};
 
 use crate::error::{Error, Result};
 use crate::partition::{Placement, Values};
@@ -58,6 +58,28 @@ pub(super) fn by_partition(
 }
 
 impl PartitionRows {
+    /// The least offset of the rows.
+    ///
+    /// # Errors
+    /// As [`PartitionRows::gather`].
+    pub(super) fn first_offset(&self, batches: &[RecordBatch]) -> Result<i64> {
+        let offsets = |at: usize| {
+            let column = batches.get(at)?.column_by_name("_offset")?;
+            column.as_primitive_opt::<Int64Type>()
+        };
+        let mut first = i64::MAX;
+        for at in &self.whole {
+            let least = offsets(*at).ok_or_else(misplaced)?.values().iter().min();
+            first = first.min(least.copied().unwrap_or(i64::MAX));
+        }
+        for (at, row) in &self.rows {
+            let offsets = offsets(*at as usize).ok_or_else(misplaced)?;
+            let offset = offsets.values().get(*row as usize).ok_or_else(misplaced)?;
+            first = first.min(*offset);
+        }
+        Ok(first)
+    }
+
     /// The rows as batches, each with the columns that its rows have.
     ///
     /// # Errors
@@ -140,8 +162,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
     use crate::partition::Partitioning;
-    use arrow::array::{ArrayRef, AsArray, Int64Array, StringArray, TimestampMicrosecondArray};
-    use arrow::datatypes::Int64Type;
+    use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMicrosecondArray};
 
     const DAY_US: i64 = 86_400_000_000;
 

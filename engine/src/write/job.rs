@@ -24,21 +24,29 @@ use crate::elide::Raw;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault;
 use crate::lake::Lake;
+use crate::layout::Layout;
 use crate::partition::Placement;
 use crate::path::TablePath;
+use crate::read::filtered;
 use crate::read::live::LiveBatch;
+use crate::record::TopicId;
 use crate::schema::Detect;
+use crate::write::journal::forget_journals;
 use crate::write::options::{Retry, Stall};
-use crate::write::upload::forget_journals;
 
 /// What a commit is to contain.
 pub(super) struct Plan {
     pub(super) id: Uuid,
     pub(super) table: TablePath,
+    pub(super) topic: String,
+    pub(super) layout: Layout,
     pub(super) live: Vec<Arc<LiveBatch>>,
     /// The partitions of the rows, for each batch of `live` in order.
     pub(super) placements: Vec<Placement>,
     pub(super) moves: Vec<Move>,
+    pub(super) topic_id: TopicId,
+    /// What filters passed over, by partition.
+    pub(super) filtered: Vec<(i32, Vec<(i64, i64)>)>,
     pub(super) raw: Raw,
     pub(super) detect: Detect,
     pub(super) retry: Retry,
@@ -77,7 +85,7 @@ impl Job {
             log,
             plan,
             stall: Arc::clone(&stall),
-            journaled: false,
+            journals: Vec::new(),
             unwanted,
         };
         if let Err(error) = lake.commit(move || run.finish(&sender)) {
@@ -119,8 +127,8 @@ pub(super) struct Run {
     pub(super) log: TableLog,
     pub(super) plan: Plan,
     stall: Arc<Mutex<Option<Stall>>>,
-    /// The upload journal names files of this commit.
-    pub(super) journaled: bool,
+    /// The upload journals that name files of this commit.
+    pub(super) journals: Vec<Uuid>,
     /// Disconnected when nobody waits for the commit any more.
     unwanted: Receiver<()>,
 }
@@ -132,7 +140,7 @@ impl Run {
         let took = self.lake.clock().monotonic().saturating_sub(begun);
         metrics::histogram!("eddy_commit_duration_seconds", "topic" => self.topic())
             .record(took.as_secs_f64());
-        let (id, journaled) = (self.plan.id, self.journaled && outcome.is_ok());
+        let landed = outcome.is_ok();
         // The memory is free before the writer hears of it, so that it does not pause for nothing.
         drop(self.plan);
         // Whoever gave the job up does not listen any more.
@@ -140,8 +148,8 @@ impl Run {
             log: self.log,
             outcome,
         });
-        if journaled {
-            forget_journals(&self.lake, &[id]);
+        if landed {
+            forget_journals(&self.lake, &self.journals);
         }
     }
 
@@ -151,6 +159,19 @@ impl Run {
 
     fn commit(&mut self) -> Result<u64> {
         let files = self.write_files()?;
+        if !self.plan.filtered.is_empty() {
+            self.until_settled("record what was filtered", |run| {
+                let Plan {
+                    id,
+                    table,
+                    topic_id,
+                    filtered,
+                    ..
+                } = &run.plan;
+                filtered::record(&run.lake, table, *id, topic_id, filtered)
+            })?;
+            fault::point("after_filtered");
+        }
         let cut = Cut {
             id: self.plan.id,
             files,

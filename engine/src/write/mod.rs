@@ -37,13 +37,16 @@
 //! positions are the table's, so the next owner reads everything else again.
 
 mod assign;
+mod begin;
 mod buffer;
 mod cut;
 mod files;
 mod gather;
 mod intake;
 mod job;
+mod journal;
 mod options;
+mod orphans;
 mod payload;
 mod release;
 mod schedule;
@@ -64,4 +67,7 @@ pub use options::{CommittedRange, Released, Retry, Stall, Start, WriterOptions};
 pub use schedule::Schedule;
 pub use table::TableWriter;
 
-pub(crate) use upload::{Named, PART_BYTES, forget_journals, write_journal, write_journal_of};
+pub(crate) use journal::{
+    Journal, Named, forget_journals, read_journals, write_journal, write_journal_of,
+};
+pub(crate) use upload::{PART_BYTES, carries};

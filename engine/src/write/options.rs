@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::elide::Raw;
+use crate::layout::Layout;
 use crate::partition::Partitioning;
 use crate::path::TablePath;
 use crate::record::TopicId;
@@ -38,6 +39,8 @@ pub struct WriterOptions {
     pub limits: Limits,
     /// How the table's files are partitioned; fixed when the table is made.
     pub partitioning: Arc<Partitioning>,
+    /// Whose habits the files follow. In a foreign layout the table has no partition columns.
+    pub layout: Layout,
     /// When a cut comes.
     pub cut: CutPolicy,
     /// How long the background commit waits between attempts while the store does not answer.
@@ -65,6 +68,7 @@ impl WriterOptions {
             detect: Detect::default(),
             limits: Limits::default(),
             partitioning: Arc::default(),
+            layout: Layout::default(),
             cut: CutPolicy::default(),
             retry: Retry::default(),
             budget: Budget::unlimited(),

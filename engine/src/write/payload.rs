@@ -7,7 +7,7 @@ use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 
 use super::buffer::Owned;
-use super::table::{BATCH_ROWS, TableWriter};
+use super::table::{BATCH_ROWS, TableWriter, owned_mut};
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::shred::Payload;
@@ -20,6 +20,27 @@ impl TableWriter {
     /// As [`TableWriter::append_payload`].
     pub fn append(&mut self, record: &Record<'_>) -> Result<()> {
         self.append_payload(record, Payload::Original)
+    }
+
+    /// Passes over a record that a filter takes out: it is no row, and the commit that moves past
+    /// it says why (E1).
+    ///
+    /// # Errors
+    /// As [`TableWriter::append_payload`].
+    pub fn filter(&mut self, partition: i32, offset: i64) -> Result<()> {
+        self.check_good()?;
+        let owned = owned_mut(&mut self.owned, partition)?;
+        if owned.filter(partition, offset)? {
+            // Ranges are memory that only a cut gives back.
+            self.buffer.bytes += size_of::<(i64, i64)>();
+        }
+        self.note_progress();
+        Ok(())
+    }
+
+    /// The next offset that a partition expects; `None` when it isn't assigned.
+    pub fn next_offset(&self, partition: i32) -> Option<i64> {
+        self.owned.get(&partition).map(|owned| owned.next)
     }
 
     /// Takes decoded records: a row of `batch` is the payload of the record in its place, a column
@@ -102,7 +123,7 @@ fn choose(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
     use crate::record::{Position, TimestampType};
 

@@ -114,6 +114,7 @@ impl TableWriter {
         let buffer = self.buffer.take();
         let table = &self.options.table;
         self.lake.live().dropped(table, &buffer.batches);
+        self.whole_since = None;
         self.shredder = new_shredder(&self.lake, &self.options, &self.schema);
         self.report();
     }

@@ -1,8 +1,8 @@
 //! The writer of one table: what a sink task calls from its own thread.
 //!
 //! Opening, assigning and starting over are in `assign`, what waits and when it is too much in
-//! `waiting`, how a cut ends in `settle`, giving partitions up in `release`; this file has the
-//! steady state: append, publish, cut, poll.
+//! `waiting`, how a cut begins in `begin` and ends in `settle`, giving partitions up in `release`;
+//! this file has the steady state: append, publish, poll.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,19 +11,17 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 
 use crate::budget::{Share, Standing};
-use crate::commit::{Move, TableLog};
+use crate::commit::TableLog;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
-use crate::partition::Placement;
 use crate::read::live::LiveBatch;
 use crate::record::Record;
 use crate::redact::Redactor;
 use crate::shred::{Payload, Shredder};
 use crate::write::buffer::{Buffer, Owned, publish_ranges};
 use crate::write::intake::{self, new_shredder};
-use crate::write::job::{Job, Plan};
 use crate::write::options::{CommittedRange, Stall, WriterOptions};
-use crate::write::settle::{Flight, FlightMove};
+use crate::write::settle::Flight;
 use crate::write::standing::standing_bytes;
 
 /// Rows after which a batch is closed by itself: builders this small stay in the cache.
@@ -34,9 +32,6 @@ const BATCH_BYTES: usize = 16 << 20;
 
 /// Bytes appended before the budget hears of them, so that it isn't touched for each record.
 const REPORT_BYTES: usize = 256 << 10;
-
-/// Encoded files are at most about this part of the rows in memory.
-const ENCODED_PART: usize = 4;
 
 /// The writer of one table, used from one thread; commits run in the background, one at a time.
 pub struct TableWriter {
@@ -55,6 +50,8 @@ pub struct TableWriter {
     pub(super) health: Health,
     /// Nothing was committed yet since partitions were taken over that have a position.
     pub(super) taken_over: bool,
+    /// Since when a whole rotation waits for a commit, in a foreign layout.
+    pub(super) whole_since: Option<Duration>,
     pub(super) share: Share,
     standing: Standing,
     pub(super) paused: std::cell::Cell<bool>,
@@ -89,6 +86,7 @@ impl TableWriter {
             flight: None,
             health: Health::Good,
             taken_over: false,
+            whole_since: None,
             paused: std::cell::Cell::new(false),
         }
     }
@@ -161,10 +159,7 @@ impl TableWriter {
         self.check_good()?;
         let rows = self.shredder.rows();
         let batches = self.shredder.finish()?;
-        let placed = batches
-            .iter()
-            .map(|batch| self.options.partitioning.place(batch));
-        let placements: Vec<Placement> = placed.collect::<Result<_>>()?;
+        let placements = self.place(&batches)?;
         let ranges = publish_ranges(&mut self.owned, &self.options.topic_id);
         if !ranges.is_empty() {
             let live = LiveBatch { batches, ranges };
@@ -174,43 +169,6 @@ impl TableWriter {
         }
         self.report();
         Ok(())
-    }
-
-    /// Starts a commit of everything buffered in the background; appending goes on meanwhile.
-    /// `false`: nothing to commit, or a commit is still in flight.
-    ///
-    /// # Errors
-    /// As [`TableWriter::publish`]; `Unavailable` when the table's log must be opened again first
-    /// and the store does not answer: nothing was lost, call again.
-    pub fn cut(&mut self) -> Result<bool> {
-        self.publish()?;
-        if self.flight.is_some() || !self.owned.values().any(Owned::has_buffered) {
-            return Ok(false);
-        }
-        let log = self.take_log()?;
-        let buffer = self.buffer.take();
-        let (moves, flight_moves) = self.plan_moves();
-        // What the commit encodes comes on top of the rows, which stay readable until it lands.
-        let encoded = buffer.bytes / ENCODED_PART + self.options.raw.shapes_bytes(buffer.bytes);
-        let beside = encoded + buffer.files_bytes;
-        let held = self.options.budget.hold(buffer.bytes + beside);
-        self.report();
-        let plan = Plan {
-            id: self.lake.clock().new_id(),
-            table: self.options.table.clone(),
-            live: buffer.batches,
-            placements: buffer.placements,
-            moves,
-            raw: self.options.raw,
-            detect: self.options.detect,
-            retry: self.options.retry,
-            held,
-        };
-        self.flight = Some(Flight {
-            job: Job::start(&self.lake, log, plan),
-            moves: flight_moves,
-        });
-        Ok(true)
     }
 
     /// What was committed since the last call: the caller commits these offsets for its group.
@@ -293,35 +251,6 @@ impl TableWriter {
             Health::Good => Ok(()),
             Health::Broken(_) => Err(needs_reset()),
         }
-    }
-
-    fn plan_moves(&mut self) -> (Vec<Move>, Vec<FlightMove>) {
-        let moving = self
-            .owned
-            .iter_mut()
-            .filter(|(_, owned)| owned.has_buffered());
-        moving
-            .map(|(partition, owned)| {
-                // Nothing is in flight, so the settled position is what the fence must see (P8).
-                debug_assert!(owned.flying.is_none() && owned.published == owned.next);
-                owned.flying = Some(owned.next);
-                owned.span.cut();
-                let plan = Move {
-                    topic_id: self.options.topic_id.clone(),
-                    partition: *partition,
-                    from: Some(owned.settled),
-                    to: owned.next,
-                    leader_epoch: owned.leader_epoch,
-                };
-                let moved = FlightMove {
-                    partition: *partition,
-                    assignment: owned.assignment,
-                    to: owned.next,
-                    leader_epoch: owned.leader_epoch,
-                };
-                (plan, moved)
-            })
-            .unzip()
     }
 }
 

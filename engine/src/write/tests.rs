@@ -11,6 +11,8 @@ mod chaos;
 mod columns;
 mod decoded;
 mod fences;
+mod filtered;
+mod foreign;
 mod json_test_suite;
 mod live;
 mod partitions;
@@ -36,6 +38,8 @@ use tokio::runtime::Runtime;
 
 use crate::clock::Clock;
 use crate::lake::Lake;
+use crate::layout::Layout;
+use crate::partition::Partitioning;
 use crate::path::TablePath;
 use crate::read::Snapshot;
 use crate::record::{Header, Record, TimestampType, TopicId};
@@ -52,6 +56,7 @@ const TIME_MS: i64 = 1_795_428_000_000;
 /// A lake and the runtime that serves it; tests run on their own thread, as a sink task does.
 struct World {
     lake: Lake,
+    layout: Layout,
     store: Option<FaultyStore>,
     _folder: Option<TempDir>,
     _runtime: Runtime,
@@ -84,6 +89,7 @@ impl World {
         drop(guard);
         Self {
             lake,
+            layout: Layout::Native,
             store,
             _folder: folder,
             _runtime: runtime,
@@ -102,6 +108,11 @@ impl World {
         let mut options = WriterOptions::new(self.table(), "orders", topic(), "sink");
         options.retry.first = Duration::from_millis(5);
         options.retry.most = Duration::from_millis(20);
+        if self.layout.foreign().is_some() {
+            options.partitioning = Arc::new(Partitioning::none());
+            options.cut.interval = Duration::ZERO;
+        }
+        options.layout = self.layout.clone();
         options
     }
 

@@ -1,5 +1,8 @@
 //! What waits in a writer for the next cut: whether a cut is due, and whether it is too much.
 
+use std::collections::BTreeMap;
+
+use crate::layout::Take;
 use crate::partition::is_meant;
 use crate::record::Record;
 use crate::write::cut::Pending;
@@ -9,7 +12,19 @@ impl TableWriter {
     /// Whether a cut should be made now. Before it, the caller makes sure that the topic is still
     /// the same (P1).
     pub fn due(&self) -> bool {
-        self.flight.is_none() && self.options.cut.is_due(&self.pending())
+        self.flight.is_none() && self.take() != Take::Nothing
+    }
+
+    /// What of it is due.
+    pub(super) fn take(&self) -> Take {
+        let (policy, pending) = (&self.options.cut, self.pending());
+        let Some(foreign) = self.options.layout.foreign() else {
+            let due = policy.is_due(&pending);
+            return if due { Take::All } else { Take::Nothing };
+        };
+        let now = self.lake.clock().monotonic();
+        let whole = self.whole_since.map(|since| now.saturating_sub(since));
+        foreign.rotation.take(policy, &pending, whole)
     }
 
     fn pending(&self) -> Pending {
@@ -48,6 +63,20 @@ impl TableWriter {
         let paused = budget.is_over() || (self.paused.get() && !budget.has_room());
         self.paused.set(paused);
         paused
+    }
+
+    /// What filters passed over below where the cut ends that is about to be made.
+    pub(super) fn take_filtered(
+        &mut self,
+        ends: &BTreeMap<i32, i64>,
+    ) -> Vec<(i32, Vec<(i64, i64)>)> {
+        let partitions = self.owned.iter_mut();
+        partitions
+            .filter_map(|(partition, owned)| {
+                let below = owned.take_filtered(*ends.get(partition)?);
+                (!below.is_empty()).then_some((*partition, below))
+            })
+            .collect()
     }
 
     /// The clock of the next cut starts with the first row or progress.

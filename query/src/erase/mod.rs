@@ -99,15 +99,16 @@ pub(crate) async fn run(
     let mut tried = query.clone();
     let state = bind(inner, &mut tried, &table, &seen)?;
     plan(&state, tried).await?;
+    let home = inner.catalog.tables().home(&table)?.lake;
     keeper
-        .settle(seen.path.topics_dir(), seen.path.topic())
+        .settle(&home, seen.path.topics_dir(), seen.path.topic())
         .await?;
     let newest = inner.catalog.view(&table, None).await?.version;
     let view = inner.catalog.view(&table, Some(newest)).await?;
     let state = bind(inner, &mut query, &table, &view)?;
     let filter = filter_of(&plan(&state, query).await?)?;
     let condition = Condition::new(&state, &view, &filter)?;
-    let lake = inner.catalog.tables().lake().clone();
+    let lake = home;
     let id = delete.id.unwrap_or(query_id);
     let halt = Arc::new(AtomicBool::new(false));
     // A query that is cancelled or late is dropped here, and its work ends between two files.
@@ -200,7 +201,7 @@ fn keeper(inner: &Inner, table: &str) -> Result<Arc<dyn TableKeeper>> {
 
 /// A session in which the query's table is `view`, all of its rows.
 fn bind(inner: &Inner, query: &mut QueryTree, table: &str, view: &View) -> Result<SessionState> {
-    let provider = TopicTable::new(view.clone(), Rows::All, inner.origin());
+    let provider = TopicTable::new(view.clone(), Rows::All, inner.origin(table)?);
     let columns = Arc::new(Columns::of_table(provider.columns()));
     let columns = std::iter::once((table.to_owned(), columns)).collect();
     resolve_columns(query, &columns, inner.sessions.base())?;

@@ -105,7 +105,7 @@ pub(crate) async fn receipts(inner: &Arc<Inner>) -> Result<(SchemaRef, Vec<Recor
     let mut found = Vec::new();
     for name in inner.catalog.list(true).await?.iter() {
         let path = inner.catalog.tables().path(name)?;
-        let lake = inner.catalog.tables().lake().clone();
+        let lake = inner.catalog.tables().home(name)?.lake;
         let read =
             tokio::task::spawn_blocking(move || eddy_engine::maintain::receipts(&lake, &path));
         let receipts = read

@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::hooks::TableKeeper;
 use crate::query::Request;
 use crate::testing::{Topic, World};
+use eddy_engine::Lake;
 
 /// Keeps every table; notes what it was asked to settle.
 #[derive(Default)]
@@ -24,7 +25,7 @@ struct Keeps(Mutex<Vec<(String, String)>>);
 
 #[async_trait]
 impl TableKeeper for Keeps {
-    async fn settle(&self, topics_dir: &str, topic: &str) -> Result<()> {
+    async fn settle(&self, _: &Lake, topics_dir: &str, topic: &str) -> Result<()> {
         let asked = (topics_dir.to_owned(), topic.to_owned());
         self.0.lock().unwrap().push(asked);
         Ok(())

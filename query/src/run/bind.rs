@@ -47,7 +47,7 @@ pub(crate) async fn bind(inner: &Arc<Inner>, query: &mut QueryTree, seen: &Seen)
         match table {
             TableName::Topic { name, version } => {
                 let view = look(inner, name, *version, seen, topics).await?;
-                let provider = TopicTable::new(view.clone(), Rows::Good, inner.origin());
+                let provider = TopicTable::new(view.clone(), Rows::Good, inner.origin(name)?);
                 let list = Columns::of_table(provider.columns());
                 columns.insert(in_tree.clone(), Arc::new(list));
                 counts.push(provider.count());

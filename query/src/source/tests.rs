@@ -124,7 +124,7 @@ fn p23_a_semi_join_reads_its_other_table_as_it_was_planned() {
     let tables: Vec<(String, u64)> = tables
         .unwrap()
         .into_iter()
-        .map(|(path, version)| (path.topic().to_owned(), version))
+        .map(|(_, path, version)| (path.topic().to_owned(), version))
         .collect();
     let wanted = world.value("SELECT version FROM system.tables WHERE name = 'wanted'");
     let wanted = ("wanted".to_owned(), wanted.as_u64().unwrap());

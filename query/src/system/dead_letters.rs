@@ -24,11 +24,12 @@ pub(super) async fn table(inner: &Arc<Inner>) -> Result<Arc<dyn TableProvider>> 
     let mut parts = Vec::new();
     for name in inner.catalog.list(false).await?.iter() {
         let view = inner.catalog.view(name, None).await?;
+        let origin = inner.origin(name)?;
         let view = View {
             schema: envelope(&view.schema),
             ..view
         };
-        parts.push(TopicTable::new(view, Rows::Dead, inner.origin()));
+        parts.push(TopicTable::new(view, Rows::Dead, origin));
     }
     let schema = parts
         .first()

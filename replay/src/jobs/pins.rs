@@ -80,7 +80,8 @@ impl Inner {
         let tables = self.source.tables(source).await?;
         let lake = self.lake.clone();
         let worked = tokio::task::spawn_blocking(move || {
-            tables.iter().try_for_each(|table| work(&lake, table))
+            let of = |table: &PinnedTable| table.lake.clone().unwrap_or_else(|| lake.clone());
+            tables.iter().try_for_each(|table| work(&of(table), table))
         });
         let worked = worked
             .await

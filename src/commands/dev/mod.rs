@@ -26,7 +26,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<ExitCode> {
         .with_context(|| format!("the folder `{}` can't be made", args.data.display()))?;
     let data = std::fs::canonicalize(&args.data)?;
     let broker = EmbeddedBroker::start()?;
-    let text = configuration(&data, broker.bootstrap_servers(), &args.listen)?;
+    let text = configuration(&data, broker.bootstrap_servers(), &args)?;
     let config = Config::parse(&text, data.clone())?;
     // All at once and before the sink asks, so that it joins its group once. The replay that the
     // guide proposes goes to `sandbox`.
@@ -47,13 +47,15 @@ pub(crate) async fn run(args: DevArgs) -> Result<ExitCode> {
 }
 
 /// The configuration, which `eddy load` and `eddy verify` find by default.
-fn configuration(data: &Path, bootstrap: &str, listen: &str) -> Result<String> {
+fn configuration(data: &Path, bootstrap: &str, args: &DevArgs) -> Result<String> {
     let lake = url::Url::from_directory_path(data.join("lake"))
         .map_err(|()| anyhow::anyhow!("`{}` is no absolute folder", data.display()))?;
+    let (listen, connect) = (&args.listen, &args.connect_listen);
     Ok(format!(
         "# Written anew by each `eddy dev`: its broker gets another port each time.\n\
          [lake]\nurl = \"{}\"\n\n\
          [http]\nlisten = \"{listen}\"\n\n\
+         [connect]\nlisten = \"{connect}\"\nstate_file = \"eddy-state/connectors\"\n\n\
          [kafka]\n\"bootstrap.servers\" = \"{bootstrap}\"\n\
          # The embedded broker knows no static members, and takes all but a second of the session\n\
          # timeout to take a new topic into a group.\n\

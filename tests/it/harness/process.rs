@@ -27,6 +27,7 @@ pub struct Start {
     kafka: BTreeMap<String, String>,
     connectors: BTreeMap<String, BTreeMap<String, String>>,
     more: String,
+    connect: bool,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
 }
@@ -40,9 +41,16 @@ impl Start {
             kafka: kafka.into(),
             connectors: BTreeMap::new(),
             more: String::new(),
+            connect: false,
             environment: Vec::new(),
             arguments: Vec::new(),
         }
+    }
+
+    /// Serves Kafka Connect's REST API, as a group of its own.
+    pub fn connect(mut self) -> Self {
+        self.connect = true;
+        self
     }
 
     /// A key of `[kafka]`.
@@ -110,18 +118,30 @@ impl Start {
             directory,
             log: logs.join(format!("{}.log", unique("eddy"))),
             port: free_port(),
+            connect: self.connect.then(|| (free_port(), unique("workers"))),
             environment: self.environment.clone(),
             arguments: self.arguments.clone(),
             child: None,
         };
-        std::fs::write(&eddy.config, self.configuration(eddy.port)).expect("a configuration file");
+        std::fs::write(&eddy.config, self.configuration(&eddy)).expect("a configuration file");
         eddy.start();
         eddy
     }
 
-    fn configuration(&self, port: u16) -> String {
+    fn configuration(&self, eddy: &Eddy) -> String {
+        let port = eddy.port;
         let mut text = format!("{}\n[http]\nlisten = \"127.0.0.1:{port}\"\n", self.lake);
-        text.push_str("[connect]\nlisten = \"\"\n");
+        match &eddy.connect {
+            Some((port, group)) => {
+                let listen = quoted(&format!("127.0.0.1:{port}"));
+                let group = quoted(group);
+                text.push_str(&format!(
+                    "[connect]\nlisten = {listen}\ngroup_id = {group}\n"
+                ));
+                text.push_str("state_replication = 1\n");
+            }
+            None => text.push_str("[connect]\nlisten = \"\"\n"),
+        }
         text.push_str("[collector]\nhttp_listen = \"\"\ngrpc_listen = \"\"\n");
         table(&mut text, "kafka", &self.kafka);
         for (name, settings) in &self.connectors {
@@ -145,6 +165,8 @@ pub struct Eddy {
     directory: TempDir,
     log: PathBuf,
     port: u16,
+    /// The port of Connect's REST API, and the workers' group.
+    connect: Option<(u16, String)>,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
     child: Option<Child>,
@@ -158,6 +180,17 @@ impl Eddy {
 
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Where Connect's REST API is.
+    pub fn connect_url(&self) -> String {
+        let (port, _) = self.connect.as_ref().expect("started with `connect`");
+        format!("http://127.0.0.1:{port}")
+    }
+
+    /// The group of its Connect workers.
+    pub fn group(&self) -> &str {
+        &self.connect.as_ref().expect("started with `connect`").1
     }
 
     /// A folder that lives as long as this value, restarts included.

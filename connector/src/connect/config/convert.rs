@@ -1,18 +1,20 @@
 //! Which converters a connector has, and how they read.
 //!
-//! Classes are Connect's full names, or short ones. Connect's own defaults count for a class by its
-//! full name (`schemas.enable` of its JSON converter is `true`); the short `json` is plain JSON.
+//! Classes have the names that Connect knows them by (`def`), or short ones of ours. Connect's own
+//! defaults count for a class by a name of Connect's (`schemas.enable` of its JSON converter is
+//! `true`); the short `json` is plain JSON.
 
 use std::collections::BTreeMap;
 
-use eddy_engine::shred::Converter;
-
-use super::Reader;
+use super::{Reader, def};
 use crate::convert::{
-    AvroOptions, ConversionSettings, ConverterSettings, Primitive, ProtobufOptions,
+    AvroOptions, ConversionSettings, ConverterSettings, KEYS, Primitive, ProtobufOptions,
     RegistrySettings, is_key,
 };
 use crate::error::{Error, Result};
+
+/// Connect's tools want a class for the default too.
+const AUTO: &str = "io.eddy.AutoConverter";
 
 /// A converter's short name, and the class that it stands for.
 const CLASSES: [(&str, &str); 13] = [
@@ -58,67 +60,41 @@ const CLASSES: [(&str, &str); 13] = [
     ),
 ];
 
-/// Options that mean something, and those that make no difference to what lands: `README.md` says
-/// which, and why.
-const OPTIONS: [&str; 28] = [
-    "schemas.enable",
-    "schemas.cache.size",
-    "schemas.cache.config",
-    "decimal.format",
-    "replace.null.with.default",
-    "schema.content",
+/// Options that the tables of keys don't have.
+const OTHERS: [&str; 3] = [
     "encoding",
-    "converter.encoding",
-    "enhanced.avro.schema.support",
-    "scrub.invalid.names",
-    "connect.meta.data",
-    "flatten.singleton.unions",
-    "discard.type.doc.default",
-    "allow.optional.map.keys",
-    "generalized.sum.type.support",
-    "ignore.default.for.nullables",
-    "use.optional.for.nonrequired",
-    "object.additional.properties",
     "json.fail.invalid.schema",
-    "enhanced.protobuf.schema.support",
-    "generate.index.for.unions",
-    "generate.struct.for.nulls",
-    "int.for.enums",
-    "optional.for.nullables",
     "optional.for.proto2",
-    "wrapper.for.nullables",
-    "wrapper.for.raw.primitives",
-    "flatten.unions",
 ];
-
-const KINDS: [&str; 3] = ["key.converter", "value.converter", "header.converter"];
 
 /// Whether a key is one of a converter's.
 pub(super) fn is_known(key: &str) -> bool {
-    let mut rests = KINDS.iter().filter_map(|kind| key.strip_prefix(kind));
+    let mut rests = KEYS.iter().filter_map(|kind| key.strip_prefix(kind));
     rests.any(|rest| match rest.strip_prefix('.') {
-        Some(option) => OPTIONS.contains(&option) || is_key(option) || option == "plugin.version",
+        Some(option) => is_option(option),
         None => rest.is_empty(),
     })
 }
 
-/// Reads the converters: how the engine reads values by itself, and who reads what else.
-pub(super) fn read(reader: &Reader<'_>) -> Result<(Converter, ConversionSettings)> {
-    let [key, value, header] = KINDS;
-    let key = Options::of(reader, key).read()?;
-    let header = match Options::of(reader, header).read()? {
-        // What reads any bytes can't refuse a record, and headers keep theirs.
-        ConverterSettings::Primitive(Primitive::Text | Primitive::Latin | Primitive::Bytes) => {
-            ConverterSettings::Auto
-        }
-        header => header,
-    };
-    // The engine reads plain JSON straight into the columns.
-    let (converter, value) = match Options::of(reader, value).read()? {
-        ConverterSettings::Json => (Converter::Json, ConverterSettings::Auto),
-        value => (Converter::Auto, value),
-    };
-    Ok((converter, ConversionSettings { key, value, header }))
+/// Whether some converter has it. Not all make a difference to what lands: `README.md` says which.
+fn is_option(option: &str) -> bool {
+    let kinds = [def::Kind::Converter, def::Kind::HeaderConverter];
+    let mut classes = def::classes().iter();
+    OTHERS.contains(&option)
+        || is_key(option)
+        || option == "plugin.version"
+        || classes
+            .any(|class| class.key(option).is_some() && kinds.iter().any(|kind| class.has(*kind)))
+}
+
+/// Reads the converters.
+pub(super) fn read(reader: &Reader<'_>) -> Result<ConversionSettings> {
+    let [key, value, header] = KEYS;
+    Ok(ConversionSettings {
+        key: Options::of(reader, key).read()?,
+        value: Options::of(reader, value).read()?,
+        header: Options::of(reader, header).read()?,
+    })
 }
 
 /// The options of one converter.
@@ -147,10 +123,20 @@ impl<'a> Options<'a> {
         let Some(class) = self.class.filter(|class| *class != "auto") else {
             return Ok(ConverterSettings::Auto);
         };
-        let found = CLASSES
-            .iter()
-            .find(|(short, full)| class == *full || class.eq_ignore_ascii_case(short));
-        let Some((short, full)) = found else {
+        let headers = self.kind == "header.converter";
+        let kind = match headers {
+            true => def::Kind::HeaderConverter,
+            false => def::Kind::Converter,
+        };
+        let of_connect = def::find(kind, class).map(|class| class.name.as_str());
+        if of_connect == Some(AUTO) {
+            return Ok(ConverterSettings::Auto);
+        }
+        let found = CLASSES.iter().find(|(short, full)| match of_connect {
+            Some(name) => name == *full,
+            None => class.eq_ignore_ascii_case(short),
+        });
+        let Some((short, _)) = found else {
             let names: Vec<&str> = CLASSES.iter().map(|(short, _)| *short).collect();
             return Err(self.wrong(
                 "",
@@ -158,7 +144,6 @@ impl<'a> Options<'a> {
                 &format!("`auto`, {}, or Connect's class of one", names.join(", ")),
             ));
         };
-        let headers = self.kind == "header.converter";
         Ok(match *short {
             "string" => ConverterSettings::Primitive(self.encoding()?),
             "bytes" => ConverterSettings::Primitive(Primitive::Bytes),
@@ -169,7 +154,7 @@ impl<'a> Options<'a> {
             "float" => ConverterSettings::Primitive(Primitive::Float),
             "double" => ConverterSettings::Primitive(Primitive::Double),
             "simple" if headers => ConverterSettings::Auto,
-            "json" => self.json(class == *full)?,
+            "json" => self.json(of_connect.is_some())?,
             "avro" if !headers => {
                 let options = AvroOptions {
                     flatten_singletons: self.flag("flatten.singleton.unions", true)?,
@@ -250,7 +235,9 @@ impl<'a> Options<'a> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use eddy_engine::shred::Converter;
+
     use super::super::tests::parse;
     use super::*;
     use crate::connect::ConnectorConfig;
@@ -263,23 +250,31 @@ mod tests {
 
     #[test]
     fn plain_json_is_read_by_the_engine_and_costs_nothing_more() {
-        let nothing = ConversionSettings::default();
-        for entries in [
-            &[("value.converter", "json")][..],
-            &[
-                ("value.converter", JSON),
-                ("value.converter.schemas.enable", "false"),
-            ],
-        ] {
-            let config = read(entries).unwrap();
-            assert_eq!(config.converter, Converter::Json);
-            assert_eq!(config.conversion, nothing);
+        let json = ConversionSettings {
+            value: ConverterSettings::Json,
+            ..ConversionSettings::default()
+        };
+        for class in ["json", JSON, "JsonConverter", "Json"] {
+            let plain = ("value.converter.schemas.enable", "false");
+            let config = read(&[("value.converter", class), plain]).unwrap();
+            assert_eq!(
+                (config.converter, config.conversion),
+                (Converter::Json, json.clone())
+            );
         }
-        let config = read(&[("value.converter", "auto"), ("header.converter", "simple")]).unwrap();
         assert_eq!(
-            (config.converter, config.conversion),
-            (Converter::Auto, nothing)
+            read(&[("value.converter", "json")]).unwrap().conversion,
+            json
         );
+        for class in ["auto", AUTO, "AutoConverter"] {
+            let header = ("header.converter", "simple");
+            let config = read(&[("value.converter", class), ("key.converter", class), header]);
+            let config = config.unwrap();
+            assert_eq!(
+                (config.converter, config.conversion),
+                (Converter::Auto, ConversionSettings::default())
+            );
+        }
     }
 
     #[test]

@@ -8,9 +8,6 @@ use crate::error::{Error, Result};
 /// `timestamps`, `decimals` or both, with a comma between; nothing by default.
 const KEY: &str = "value.detect";
 
-/// The keys of detection.
-pub(super) const KNOWN: [&str; 1] = [KEY];
-
 /// Reads and checks the key.
 pub(super) fn read(reader: &Reader<'_>) -> Result<Detect> {
     let mut detect = Detect::default();

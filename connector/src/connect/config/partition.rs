@@ -14,7 +14,7 @@ use super::Reader;
 use crate::error::{Error, Result};
 
 /// The keys of partitioning.
-pub(super) const KNOWN: [&str; 5] = [
+const KNOWN: [&str; 5] = [
     BY,
     "partition.timezone",
     "partition.path.format",

@@ -12,7 +12,7 @@ use super::Reader;
 use crate::error::{Error, Result};
 
 /// The keys of redaction.
-pub(super) const KNOWN: [&str; 6] = [
+const KNOWN: [&str; 6] = [
     "redact.drop",
     "redact.hash",
     "redact.mask",

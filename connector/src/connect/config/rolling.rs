@@ -12,17 +12,6 @@ use super::Reader;
 use super::partition::zone;
 use crate::error::Result;
 
-/// The keys of rolling.
-pub(super) const KNOWN: [&str; 7] = [
-    "flush.interval.ms",
-    "flush.records",
-    "flush.bytes",
-    "flush.partitions",
-    "rotate.interval.ms",
-    "rotate.schedule.interval.ms",
-    "rotate.timezone",
-];
-
 const DAY_MS: usize = 86_400_000;
 /// Beyond it the record time of a partition means nothing for its files.
 const SPAN_MS: usize = 10 * 365 * DAY_MS;

@@ -7,18 +7,6 @@ use eddy_engine::maintain::{Compaction, Policy, Retention};
 use super::Reader;
 use crate::error::Result;
 
-/// The keys of upkeep.
-pub(super) const KNOWN: [&str; 8] = [
-    "compact",
-    "compact.target.bytes",
-    "compact.min.files",
-    "compact.after.ms",
-    "retention.ms",
-    "retention.bytes",
-    "history.ms",
-    "upkeep.interval.ms",
-];
-
 /// The most that a time in milliseconds may be: a hundred years.
 const MOST_MS: usize = 100 * 365 * 86_400_000;
 
@@ -31,8 +19,8 @@ pub struct Upkeep {
     pub interval: Duration,
 }
 
-/// Reads and checks the keys.
-pub(super) fn read(reader: &Reader<'_>) -> Result<Upkeep> {
+/// Reads and checks the keys; `compacts` says whether tables are compacted when nobody says.
+pub(super) fn read(reader: &Reader<'_>, compacts: bool) -> Result<Upkeep> {
     let defaults = Compaction::default();
     let compaction = Compaction {
         target_bytes: number(
@@ -45,7 +33,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<Upkeep> {
         settle: time(reader, "compact.after.ms", defaults.settle, 0)?,
         ..defaults
     };
-    let compact = reader.choice("compact", &[("true", true), ("false", false)], true)?;
+    let compact = reader.choice("compact", &[("true", true), ("false", false)], compacts)?;
     let policy = Policy::default();
     Ok(Upkeep {
         policy: Policy {

@@ -1,5 +1,5 @@
 //! Avro values by hand: every type, and bytes that are none.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use eddy_engine::Value;
 

@@ -1,5 +1,5 @@
 //! Connect's JSON: every type by its schema, and what is refused.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use super::*;
 

@@ -58,11 +58,10 @@ pub(super) fn value(message: &DynamicMessage) -> Option<Value> {
         TIMESTAMP => {
             let nanos = number("nanos").filter(|nanos| (0..1_000_000_000).contains(nanos))?;
             let seconds = number("seconds")?;
-            match seconds.checked_mul(1_000_000_000)?.checked_add(nanos) {
-                Some(nanos) => Some(moment_of(nanos, 1_000_000_000)),
-                None => None,
-            }
-            .or_else(|| {
+            let ticks = seconds.checked_mul(1_000_000_000);
+            let ticks = ticks.and_then(|ticks| ticks.checked_add(nanos));
+            let moment = ticks.map(|ticks| moment_of(ticks, 1_000_000_000));
+            moment.or_else(|| {
                 let micros = seconds.checked_mul(1_000_000)?.checked_add(nanos / 1_000)?;
                 (nanos % 1_000 == 0).then_some(Value::Timestamp(micros))
             })

@@ -1,5 +1,5 @@
 //! Messages of one file with everything in it.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -91,6 +91,7 @@ fn owner_is_checked(lake: &Lake) {
         &table(lake),
         &envelope_schema(),
         &Partitioning::by_day(),
+        false,
         "other",
     );
     let error = refused.err().unwrap();

@@ -126,6 +126,7 @@ async fn a_crash_while_the_table_is_made_leaves_what_the_next_start_opens() {
             &table(&lake),
             &schema,
             &Partitioning::by_day(),
+            false,
             super::OWNER,
         );
         assert!(made.is_err());

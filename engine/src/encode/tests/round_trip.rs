@@ -15,7 +15,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection
 use parquet::file::metadata::PageIndexPolicy;
 use proptest::prelude::*;
 
-use crate::encode::encode;
+use crate::encode::{Codec, Form, encode};
 use crate::schema::bind;
 use crate::spare::Spare;
 
@@ -213,11 +213,13 @@ proptest! {
     fn every_row_of_any_batches_comes_back(
         batches in prop::collection::vec((0_usize..1_000_000, 0_usize..400), 1..8),
         skip in 0_usize..500,
+        codec in prop::sample::select(vec![Codec::Zstd, Codec::Snappy, Codec::None]),
     ) {
         let schema = everything();
         let batches: Vec<RecordBatch> =
             batches.into_iter().map(|(seed, rows)| batch(seed, rows + 1)).collect();
-        let encoded = encode(&batches, &schema, &Spare::default()).unwrap();
+        let form = Form { codec, mark: None };
+        let encoded = encode(&batches, &schema, &form, &Spare::default()).unwrap();
         let bound = batches.iter().map(|batch| bind(batch, &schema).unwrap());
         let expected = concat_batches(&schema, &bound.collect::<Vec<_>>()).unwrap();
         assert_same(&read(&encoded.bytes, None), &expected);
@@ -257,7 +259,13 @@ fn columns_of_many_pages_and_row_groups_come_back() {
         .step_by(8_192)
         .map(|at| whole.slice(at, 8_192.min(rows - at)))
         .collect();
-    let encoded = encode(&batches, &whole.schema(), &Spare::default()).unwrap();
+    let encoded = encode(
+        &batches,
+        &whole.schema(),
+        &Form::default(),
+        &Spare::default(),
+    )
+    .unwrap();
     assert_same(&read(&encoded.bytes, None), &whole);
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
     let reader =
@@ -310,7 +318,13 @@ fn lists_of_many_pages_come_back_and_pages_begin_with_a_row() {
         .step_by(8_192)
         .map(|at| whole.slice(at, 8_192.min(make.rows - at)))
         .collect();
-    let encoded = encode(&batches, &whole.schema(), &Spare::default()).unwrap();
+    let encoded = encode(
+        &batches,
+        &whole.schema(),
+        &Form::default(),
+        &Spare::default(),
+    )
+    .unwrap();
     assert_same(&read(&encoded.bytes, None), &whole);
     for row in [0, 1, 2, 9_999, 23_456, 49_999] {
         let after = make.rows - row - 1;
@@ -334,6 +348,7 @@ fn a_null_row_that_has_bytes_of_its_own_is_still_null() {
     let encoded = encode(
         std::slice::from_ref(&batch),
         &batch.schema(),
+        &Form::default(),
         &Spare::default(),
     )
     .unwrap();
@@ -364,6 +379,7 @@ fn integers_of_any_distance_can_be_skipped() {
         let encoded = encode(
             std::slice::from_ref(&batch),
             &batch.schema(),
+            &Form::default(),
             &Spare::default(),
         )
         .unwrap();

@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Fields};
 use serde_json::{Value, json};
 
-use crate::encode::encode;
+use crate::encode::{Form, encode};
 use crate::spare::Spare;
 
 fn stats(columns: Vec<(&str, ArrayRef)>) -> Value {
@@ -22,6 +22,7 @@ fn stats(columns: Vec<(&str, ArrayRef)>) -> Value {
     let encoded = encode(
         std::slice::from_ref(&batch),
         &batch.schema(),
+        &Form::default(),
         &Spare::default(),
     )
     .unwrap();

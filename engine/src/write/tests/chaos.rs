@@ -5,6 +5,7 @@ use super::live::answer;
 use super::*;
 use crate::commit::invariants;
 use crate::error::{ErrorKind, Result};
+use crate::layout::Layout;
 use crate::read::SnapshotCache;
 use crate::testing::Step;
 
@@ -68,8 +69,20 @@ impl Chaos<'_> {
     }
 
     fn cut(&mut self, at: usize) {
-        if let Err(error) = self.writers[at].cut() {
+        let begun = match self.random.below(3) {
+            0 => self.writers[at].cut(),
+            _ => self.cut_due(at),
+        };
+        if let Err(error) = begun {
             self.recover(at, error.kind());
+        }
+    }
+
+    /// What is due; in the native layout nothing ever is here.
+    fn cut_due(&mut self, at: usize) -> Result<bool> {
+        match self.world.layout {
+            Layout::Native => self.writers[at].cut(),
+            Layout::Foreign(_) => self.writers[at].cut_due(),
         }
     }
 
@@ -116,7 +129,8 @@ impl Chaos<'_> {
     }
 
     fn misbehave(&mut self) {
-        let matching = ["_delta_log", "dt=", "_eddy/uploads", ""][self.random.below(4) as usize];
+        let matching =
+            ["_delta_log", "t=", "n=", "_eddy/uploads", ""][self.random.below(5) as usize];
         let steps: Vec<Step> = (0..=self.random.below(4))
             .map(|_| match self.random.below(5) {
                 0 => Step::FailBefore,
@@ -175,12 +189,11 @@ fn until_it_answers<T>(mut attempt: impl FnMut() -> Result<T>) -> T {
     panic!("the store never answered");
 }
 
-fn run(seed: u64) {
-    let world = World::faulty();
+fn run(seed: u64, world: &World) {
     let cache = SnapshotCache::new();
     let writers = [world.writer(), world.writer()];
     let mut chaos = Chaos {
-        world: &world,
+        world,
         writers,
         random: Random(seed),
     };
@@ -188,10 +201,10 @@ fn run(seed: u64) {
     assign(&mut chaos.writers[1], &[2, 3]);
     for _ in 0..STEPS {
         chaos.step();
-        answer(&world, &cache);
+        answer(world, &cache);
     }
     chaos.settle();
-    answer(&world, &cache);
+    answer(world, &cache);
     drop(chaos);
     world.each_offset_once();
     invariants::check(&world.lake, &world.table()).unwrap();
@@ -199,6 +212,24 @@ fn run(seed: u64) {
 
 #[test]
 fn e1_e8_random_faults_kills_revokes_and_zombies_lose_and_double_nothing() {
+    each_seed(|seed| run(seed, &World::faulty()));
+}
+
+#[test]
+fn p13_p14_random_faults_in_a_foreign_layout_lose_double_and_overwrite_nothing() {
+    each_seed(|seed| {
+        let world = World {
+            layout: foreign::confluent(3),
+            ..World::faulty()
+        };
+        let strangers = foreign::strangers(&world);
+        run(seed, &world);
+        foreign::untouched(&world, &strangers);
+        foreign::each_row_once_by_name(&world, &strangers);
+    });
+}
+
+fn each_seed(run: impl Fn(u64) + std::panic::RefUnwindSafe) {
     let seeds = std::env::var("EDDY_TEST_SEEDS")
         .ok()
         .and_then(|seeds| seeds.parse().ok())

@@ -29,6 +29,7 @@ impl RowSource for OfTable {
 
     async fn tables(&self, _: &Pinned) -> Result<Vec<PinnedTable>> {
         Ok(vec![PinnedTable {
+            lake: None,
             topics_dir: "topics".to_owned(),
             topic: "orders".to_owned(),
             version: self.version,

@@ -1,0 +1,94 @@
+//! Which connector a configuration is of, by `connector.class` as Connect takes it.
+
+use super::Reader;
+use crate::connect::EDDY_SINK;
+use crate::error::{Error, Result};
+
+/// A class of connectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Eddy's own.
+    Eddy,
+    /// Confluent's S3 sink.
+    Confluent,
+    /// Aiven's S3 sink.
+    Aiven,
+}
+
+/// The classes by their full names.
+const CLASSES: [(&str, Class); 3] = [
+    (EDDY_SINK, Class::Eddy),
+    ("io.confluent.connect.s3.S3SinkConnector", Class::Confluent),
+    (
+        "io.aiven.kafka.connect.s3.AivenKafkaConnectS3SinkConnector",
+        Class::Aiven,
+    ),
+];
+
+const KEY: &str = "connector.class";
+
+impl Class {
+    /// The class that the configuration names; Eddy's own when it names none.
+    pub(super) fn read(reader: &Reader<'_>) -> Result<Self> {
+        let Some(text) = reader.text(KEY) else {
+            return Ok(Self::Eddy);
+        };
+        Self::named(text).ok_or_else(|| {
+            let known: Vec<&str> = CLASSES.iter().map(|(name, _)| *name).collect();
+            let allowed = format!("`{}`, or the last part of one of these", known.join("`, `"));
+            reader.wrong(KEY, text, &allowed)
+        })
+    }
+
+    /// By its full name or one of Connect's short ones: the class without its package, and that
+    /// without `Connector`.
+    fn named(text: &str) -> Option<Self> {
+        let found = CLASSES.iter().find(|(full, _)| {
+            let simple = full.rsplit('.').next().unwrap_or(full);
+            let short = simple.strip_suffix("Connector").unwrap_or(simple);
+            [*full, simple, short].contains(&text)
+        });
+        found.map(|(_, class)| *class)
+    }
+}
+
+/// The last part of the name of a class of the other sinks' plugins.
+pub(super) fn simple_name(class: &str) -> &str {
+    class.rsplit('.').next().unwrap_or(class)
+}
+
+/// What a foreign configuration asks for and Eddy can't do yet: better refused than done otherwise.
+pub(super) fn not_built(reader: &Reader<'_>, key: &str, value: &str, instead: &str) -> Error {
+    Error::invalid(format!(
+        "connector `{}`: `{key}` is `{value}`, which is not built yet; {instead}",
+        reader.name
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_named_in_full_or_short() {
+        for (name, class) in [
+            (
+                "io.confluent.connect.s3.S3SinkConnector",
+                Some(Class::Confluent),
+            ),
+            ("S3SinkConnector", Some(Class::Confluent)),
+            ("S3Sink", Some(Class::Confluent)),
+            (
+                "io.aiven.kafka.connect.s3.AivenKafkaConnectS3SinkConnector",
+                Some(Class::Aiven),
+            ),
+            ("AivenKafkaConnectS3SinkConnector", Some(Class::Aiven)),
+            ("AivenKafkaConnectS3Sink", Some(Class::Aiven)),
+            ("EddySink", Some(Class::Eddy)),
+            ("com.example.S3SinkConnector", None),
+            ("s3sink", None),
+        ] {
+            assert_eq!(Class::named(name), class, "{name}");
+        }
+    }
+}

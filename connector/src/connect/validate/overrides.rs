@@ -1,0 +1,46 @@
+//! The keys of clients, under `consumer.override.`, `producer.override.` and `admin.override.`.
+
+use serde_json::Value;
+
+use super::infos::Infos;
+use super::{Defaults, Posted};
+use crate::connect::config::def::{self, Checked, Given, Key};
+
+const GROUP: &str = "consumer.override.group.id";
+
+/// Lists each override that counts. The producer's and the admin client's only do with a
+/// dead-letter topic: a sink has no other use for them.
+pub(super) fn check(infos: &mut Infos, posted: &Posted, defaults: &Defaults) {
+    if let Some(Some(group)) = posted.get(GROUP)
+        && *group == defaults.group
+    {
+        let why = format!("Consumer group {group} conflicts with Connect worker group {group}");
+        let checked = Checked {
+            value: Some(group.clone()),
+            errors: vec![why],
+        };
+        infos.unknown(GROUP, checked);
+    }
+    let dead = posted.get("errors.deadletterqueue.topic.name");
+    let has_dead = dead.is_some_and(|topic| topic.as_ref().is_some_and(|topic| !topic.is_empty()));
+    clients(infos, posted, "consumer.override.", def::consumer());
+    if has_dead {
+        clients(infos, posted, "producer.override.", def::producer());
+        clients(infos, posted, "admin.override.", def::admin());
+    }
+}
+
+fn clients(infos: &mut Infos, posted: &Posted, prefix: &str, keys: &[Key]) {
+    for (full, value) in posted {
+        let (Some(name), Some(value)) = (full.strip_prefix(prefix), value) else {
+            continue;
+        };
+        match keys.iter().find(|key| key.name == name) {
+            Some(key) => {
+                let checked = def::check(key, name, name, Given::Text(value));
+                infos.add(key, full, checked, Vec::new());
+            }
+            None => infos.push(full, Value::Null, super::plain(value), Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Connect's own worker file: a Java properties file, and what its keys mean here. Pure.
+//!
+//! The client keys go to Kafka's clients as they are. What Connect's file can't say, where the lake
+//! is, stands under `eddy.` in the same file: `eddy.lake.url`, `eddy.lake.KEY` for the store's own
+//! keys, `eddy.http.listen`, `eddy.state`.
+
+use std::collections::BTreeMap;
+
+use crate::connect::config::{Providers, properties};
+use crate::error::{Error, Result};
+
+/// What a worker file says.
+#[derive(Clone)]
+pub struct WorkerFile {
+    /// Where Connect's REST API is served.
+    pub listen: String,
+    /// `host:port` under which others reach it; empty is where it listens.
+    pub advertised: String,
+    /// The workers' group.
+    pub group: String,
+    /// The topic that holds what connectors should run; empty is the group's own.
+    pub state_topic: String,
+    /// How many brokers hold it; -1 is the cluster's default.
+    pub state_replication: i32,
+    /// The converter of keys; empty is Eddy's own.
+    pub key_converter: String,
+    /// The converter of values; empty is Eddy's own.
+    pub value_converter: String,
+    /// What references are looked up in.
+    pub providers: Providers,
+    /// Kafka's client keys.
+    pub kafka: BTreeMap<String, String>,
+    /// Where the lake is.
+    pub lake_url: String,
+    /// The store's own keys.
+    pub lake_options: BTreeMap<String, String>,
+    /// Where Eddy's own HTTP API is served; `None` where the file doesn't say it.
+    pub http_listen: Option<String>,
+    /// Where the worker's id is kept; `None` where the file doesn't say it.
+    pub state: Option<String>,
+}
+
+/// Prefixes of keys that are no client's.
+const NOT_CLIENTS: [&str; 16] = [
+    "admin.",
+    "config.",
+    "connect.",
+    "consumer.",
+    "eddy.",
+    "exactly.once.",
+    "header.converter",
+    "key.converter",
+    "offset.",
+    "plugin.",
+    "producer.",
+    "rest.",
+    "scheduled.rebalance.",
+    "status.",
+    "topic.",
+    "value.converter",
+];
+
+/// Keys of a worker that are no client's.
+const OF_WORKERS: [&str; 8] = [
+    "access.control.allow.methods",
+    "access.control.allow.origin",
+    "admin.listeners",
+    "client.id",
+    "group.id",
+    "listeners",
+    "rebalance.timeout.ms",
+    "task.shutdown.graceful.timeout.ms",
+];
+
+impl WorkerFile {
+    /// Reads the text of a worker file.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the line or the key.
+    pub fn parse(text: &str) -> Result<Self> {
+        let keys = properties::parse(text);
+        let get = |key: &str| keys.get(key).cloned();
+        let or_empty = |key: &str| get(key).unwrap_or_default();
+        let needed = |key: &str, why: &str| {
+            get(key).ok_or_else(|| Error::invalid(format!("`{key}` is missing: {why}")))
+        };
+        let why = "Connect's own keys don't say where the lake is; add \
+                   `eddy.lake.url=s3://bucket/prefix`";
+        let lake_url = needed("eddy.lake.url", why)?;
+        let group = needed("group.id", "it names the workers' group")?;
+        let listeners = get("listeners").unwrap_or_else(|| "http://127.0.0.1:8083".to_owned());
+        let listen = listener(&listeners)?;
+        let port = listen.rsplit(':').next().unwrap_or("8083").to_owned();
+        let advertised = get("rest.advertised.host.name").map(|host| {
+            let port = get("rest.advertised.port").unwrap_or(port);
+            format!("{host}:{port}")
+        });
+        let replication = "config.storage.replication.factor";
+        let state_replication = match get(replication) {
+            None => -1,
+            Some(text) => text
+                .trim()
+                .parse()
+                .map_err(|_| Error::invalid(format!("`{replication}` is `{text}`, no number")))?,
+        };
+        let mut lake_options = under(&keys, "eddy.lake.");
+        lake_options.remove("url");
+        Ok(Self {
+            listen,
+            advertised: advertised.unwrap_or_default(),
+            group,
+            state_topic: or_empty("config.storage.topic"),
+            state_replication,
+            key_converter: or_empty("key.converter"),
+            value_converter: or_empty("value.converter"),
+            providers: Providers::read(&keys)?,
+            kafka: kafka(&keys),
+            lake_url,
+            lake_options,
+            http_listen: get("eddy.http.listen"),
+            state: get("eddy.state"),
+        })
+    }
+}
+
+/// The first of the listeners, as an address.
+fn listener(listeners: &str) -> Result<String> {
+    let first = listeners.split(',').next().unwrap_or_default().trim();
+    let address = first
+        .get(..7)
+        .filter(|scheme| scheme.eq_ignore_ascii_case("http://"))
+        .and_then(|_| first.get(7..));
+    let Some(address) = address else {
+        return Err(Error::invalid(format!(
+            "`listeners` begins with `{first}`; this version of Eddy serves `http://` only"
+        )));
+    };
+    Ok(match address.strip_prefix(':') {
+        Some(port) => format!("0.0.0.0:{port}"),
+        None => address.replace("localhost", "127.0.0.1"),
+    })
+}
+
+/// The client keys: the worker's own, and over them those of `consumer.`.
+fn kafka(keys: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let is_clients = |key: &str| {
+        !OF_WORKERS.contains(&key) && !NOT_CLIENTS.iter().any(|prefix| key.starts_with(prefix))
+    };
+    let mut kafka = keys.clone();
+    kafka.retain(|key, _| is_clients(key));
+    kafka.extend(under(keys, "consumer."));
+    kafka.remove("group.id");
+    kafka
+}
+
+fn under(keys: &BTreeMap<String, String>, prefix: &str) -> BTreeMap<String, String> {
+    keys.iter()
+        .filter_map(|(key, value)| Some((key.strip_prefix(prefix)?.to_owned(), value.clone())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_keys_of_connects_worker_find_their_place() {
+        let file = WorkerFile::parse(
+            "# a worker\nbootstrap.servers = broker:9092\ngroup.id=cluster\n\
+             config.storage.topic=cluster-configs\nconfig.storage.replication.factor=1\n\
+             offset.storage.topic=o\nstatus.storage.topic=s\nplugin.path=/x\n\
+             listeners=http://:18083\nrest.advertised.host.name=here\n\
+             security.protocol=SASL_SSL\nconsumer.max.poll.interval.ms=60000\n\
+             producer.linger.ms=1\nvalue.converter=Json\nvalue.converter.schemas.enable=false\n\
+             eddy.lake.url=file:///x\neddy.lake.aws_region=eu\neddy.http.listen=\n",
+        )
+        .unwrap();
+        assert_eq!(file.listen, "0.0.0.0:18083");
+        assert_eq!(file.advertised, "here:18083");
+        assert_eq!(file.group, "cluster");
+        assert_eq!(file.state_topic, "cluster-configs");
+        assert_eq!(file.state_replication, 1);
+        assert_eq!(file.value_converter, "Json");
+        assert_eq!(file.http_listen.as_deref(), Some(""));
+        let kafka: Vec<&str> = file.kafka.keys().map(String::as_str).collect();
+        let clients = [
+            "bootstrap.servers",
+            "max.poll.interval.ms",
+            "security.protocol",
+        ];
+        assert_eq!(kafka, clients);
+        assert_eq!(file.lake_options.len(), 1);
+    }
+
+    #[test]
+    fn what_is_missing_or_not_served_is_told_by_its_key() {
+        for (text, wanted) in [
+            ("group.id=g", "eddy.lake.url"),
+            ("eddy.lake.url=file:///x", "group.id"),
+            (
+                "eddy.lake.url=file:///x\ngroup.id=g\nlisteners=https://:1",
+                "https",
+            ),
+        ] {
+            let Err(error) = WorkerFile::parse(text) else {
+                unreachable!("accepted {text}");
+            };
+            assert!(error.to_string().contains(wanted), "{error}");
+        }
+    }
+}
