@@ -24,6 +24,8 @@ pub(super) struct Lakes {
     memory: Memory,
     owners: Owners,
     known: Mutex<Vec<Known>>,
+    /// Held while a lake is opened: two connectors of one bucket must share it.
+    opening: Mutex<()>,
     on_lake: Mutex<Option<OnLake>>,
 }
 
@@ -52,6 +54,7 @@ impl Lakes {
             memory,
             owners: Arc::clone(owners),
             known: Mutex::default(),
+            opening: Mutex::default(),
             on_lake: Mutex::default(),
         };
         lakes.know(None, own)?;
@@ -108,6 +111,7 @@ impl Lakes {
         let Some(options) = options else {
             return Ok(self.own.clone());
         };
+        let _opening = lock(&self.opening);
         let same =
             |known: &LakeOptions| known.url == options.url && known.options == options.options;
         let found = lock(&self.known)

@@ -31,6 +31,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All kinds, in the order in which people read of them.
+    pub(super) const ALL: [Self; 5] = [
+        Self::Sink,
+        Self::Converter,
+        Self::HeaderConverter,
+        Self::Transformation,
+        Self::Predicate,
+    ];
+
     /// Connect's word.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -16,14 +16,7 @@ pub fn page() -> String {
     for class in sinks {
         section(&mut page, class);
     }
-    let kinds = [
-        Kind::Sink,
-        Kind::Converter,
-        Kind::HeaderConverter,
-        Kind::Transformation,
-        Kind::Predicate,
-    ];
-    for kind in kinds {
+    for kind in Kind::ALL {
         let of_kind = |class: &&Class| class.kinds.first() == Some(&kind);
         let mut before: Option<&Class> = None;
         for class in classes().iter().filter(of_kind) {

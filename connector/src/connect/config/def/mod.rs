@@ -65,14 +65,7 @@ pub fn find(kind: Kind, name: &str) -> Option<&'static Class> {
 
 /// The class that `name` means, whatever its kind.
 pub fn find_any(name: &str) -> Option<&'static Class> {
-    let kinds = [
-        Kind::Sink,
-        Kind::Converter,
-        Kind::HeaderConverter,
-        Kind::Transformation,
-        Kind::Predicate,
-    ];
-    kinds.iter().find_map(|kind| find(*kind, name))
+    Kind::ALL.into_iter().find_map(|kind| find(kind, name))
 }
 
 static CLASSES: LazyLock<Vec<Class>> = LazyLock::new(|| {

@@ -102,7 +102,8 @@ fn matches(steps: &[Step], path: &[Place]) -> bool {
         }
         (Some((Step::Key(_), _)), Some((Place::Element, below))) => matches(steps, below),
         (Some((Step::Key(name), rest)), Some((Place::Member(key), below))) => {
-            key.as_ref() == Some(name) && matches(rest, below)
+            // Half a surrogate pair reads as U+FFFD everywhere: who names that withholds both.
+            key.as_deref().unwrap_or("\u{fffd}") == name && matches(rest, below)
         }
     }
 }
