@@ -30,6 +30,7 @@ mod partitions;
 mod proof;
 mod readers;
 mod redaction;
+mod registry;
 mod replay;
 mod replay_pins;
 mod routing;

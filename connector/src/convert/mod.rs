@@ -8,8 +8,8 @@
 //!
 //! The default, `auto`, and JSON without schemas need none of this: the engine reads their bytes
 //! by itself, unless transforms have to see values, or somebody wants to know of each that can't be
-//! read ([`Need`]). Each task has converters of its own ([`Converters`]), which keep compiled
-//! schemas; what a connector's tasks share is the registry ([`Conversion`]).
+//! read (`Need`). Each task has converters of its own (`Converters`), which keep compiled
+//! schemas; what a connector's tasks share is the registry (`Conversion`).
 //!
 //! | what happens | what becomes of the record |
 //! |---|---|

@@ -98,6 +98,43 @@ impl Drop for PrivateS3 {
     }
 }
 
+/// A schema registry of one test, which may kill it and start it again. Stopped on drop.
+pub struct PrivateRegistry {
+    directory: TempDir,
+    /// The address of its Confluent API.
+    pub url: String,
+}
+
+impl PrivateRegistry {
+    pub fn start() -> Self {
+        let directory = TempDir::new().expect("a temporary directory");
+        let path = directory.path().to_string_lossy().into_owned();
+        let exported = exports(&control(&["start", &path, "registry"]));
+        let url = exported["EDDY_TEST_REGISTRY"].clone();
+        Self { directory, url }
+    }
+
+    /// Ends it at once, as a crash would. Its schemas stay.
+    pub fn kill(&self) {
+        control(&["kill", &self.path(), "registry"]);
+    }
+
+    /// Starts it again, on its port, with its schemas.
+    pub fn restart(&self) {
+        control(&["start", &self.path(), "registry"]);
+    }
+
+    fn path(&self) -> String {
+        self.directory.path().to_string_lossy().into_owned()
+    }
+}
+
+impl Drop for PrivateRegistry {
+    fn drop(&mut self) {
+        let _ = control_command(&["kill", &self.path(), "registry"]).output();
+    }
+}
+
 /// Soak runs do more kills, cases and seeds: `usual` in CI, `soak` in `make soak`.
 pub fn scale(usual: usize, soak: usize) -> usize {
     match std::env::var("EDDY_SOAK") {
