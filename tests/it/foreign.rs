@@ -361,6 +361,6 @@ fn what_another_sink_can_do_and_eddy_cannot_yet_is_refused_by_name() {
     );
     let mut eddy = bucket.worker(&main, &topic, &[json]).spawn();
     assert!(!eddy.wait_exit(PATIENCE).success());
-    eddy.wait_log(PATIENCE, "not built yet");
+    eddy.wait_log(PATIENCE, "Eddy doesn't do");
     assert!(eddy.log().contains("format.class"), "{}", eddy.log());
 }

@@ -32,6 +32,7 @@ mod detect;
 mod errors;
 mod foreign;
 mod home;
+mod null_values;
 mod partition;
 pub(super) mod properties;
 mod provider;
@@ -192,7 +193,8 @@ impl ConnectorConfig {
             converter: conversion.by_engine(),
             conversion,
             raw: reader.choice("value.raw", &RAW, Raw::Keep)?,
-            transforms: Chain::read(name, map)?.map(Arc::new),
+            transforms: Chain::read(name, null_values::with_handler(&reader, class)?.as_ref())?
+                .map(Arc::new),
             redaction: redact::read(&reader)?,
             detect: detect::read(&reader)?,
             limits: reader.limits()?,

@@ -1,12 +1,23 @@
 //! What the pages of a file are compressed with.
 
-use parquet::basic::{Compression, ZstdLevel};
+use std::io::Write;
+
+use flate2::write::GzEncoder;
+use lz4_flex::block::{compress_into, get_maximum_output_size};
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use snap::raw::{Encoder, max_compress_len};
 
 use crate::error::{Error, Result};
 
 /// The fastest level that finds repetitions.
 const LEVEL: i32 = 1;
+/// What gzip does unless it is told otherwise, in Java too.
+const GZIP_LEVEL: u32 = 6;
+/// The Parquet crate's own choice.
+const BROTLI_LEVEL: u32 = 1;
+/// The window that Brotli's makers recommend, as a power of two.
+const BROTLI_WINDOW: u32 = 22;
+const BROTLI_BUFFER: usize = 4096;
 
 /// The codec of a file's pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,6 +27,14 @@ pub enum Codec {
     Zstd,
     /// Larger files, for readers that expect it of a name.
     Snappy,
+    /// Slower than zstd and larger, for readers that know nothing newer.
+    Gzip,
+    /// Small and slow.
+    Brotli,
+    /// In the frames of Hadoop, as old files have it.
+    Lz4,
+    /// Without frames.
+    Lz4Raw,
     /// As they are.
     None,
 }
@@ -26,6 +45,10 @@ impl Codec {
         Ok(match self {
             Self::Zstd => Compression::ZSTD(ZstdLevel::try_new(LEVEL)?),
             Self::Snappy => Compression::SNAPPY,
+            Self::Gzip => Compression::GZIP(GzipLevel::try_new(GZIP_LEVEL)?),
+            Self::Brotli => Compression::BROTLI(BrotliLevel::try_new(BROTLI_LEVEL)?),
+            Self::Lz4 => Compression::LZ4,
+            Self::Lz4Raw => Compression::LZ4_RAW,
             Self::None => Compression::UNCOMPRESSED,
         })
     }
@@ -35,7 +58,8 @@ impl Codec {
 pub(super) enum Compressor {
     Zstd(zstd::bulk::Compressor<'static>),
     Snappy(Box<Encoder>),
-    None,
+    /// Those that keep nothing from one page to the next.
+    Plain(Codec),
 }
 
 impl Compressor {
@@ -48,7 +72,9 @@ impl Compressor {
                 Self::Zstd(zstd)
             }
             Codec::Snappy => Self::Snappy(Box::new(Encoder::new())),
-            Codec::None => Self::None,
+            Codec::Gzip | Codec::Brotli | Codec::Lz4 | Codec::Lz4Raw | Codec::None => {
+                Self::Plain(codec)
+            }
         })
     }
 
@@ -56,7 +82,7 @@ impl Compressor {
         match self {
             Self::Zstd(_) => Codec::Zstd,
             Self::Snappy(_) => Codec::Snappy,
-            Self::None => Codec::None,
+            Self::Plain(codec) => *codec,
         }
     }
 
@@ -77,8 +103,59 @@ impl Compressor {
                 })?;
                 packed.truncate(length);
             }
-            Self::None => packed.extend_from_slice(plain),
+            Self::Plain(codec) => codec.compress(plain, packed).map_err(|error| {
+                Error::internal("a page could not be compressed").with_source(error)
+            })?,
         }
         Ok(())
     }
+}
+
+impl Codec {
+    /// Appends what `plain` compresses to.
+    fn compress(self, plain: &[u8], packed: &mut Vec<u8>) -> std::io::Result<()> {
+        match self {
+            Self::Gzip => {
+                let level = flate2::Compression::new(GZIP_LEVEL);
+                let mut gzip = GzEncoder::new(packed, level);
+                gzip.write_all(plain)?;
+                gzip.finish()?;
+            }
+            Self::Brotli => {
+                let mut brotli = brotli::CompressorWriter::new(
+                    packed,
+                    BROTLI_BUFFER,
+                    BROTLI_LEVEL,
+                    BROTLI_WINDOW,
+                );
+                brotli.write_all(plain)?;
+                // The end of the stream is written when the compressor goes.
+                drop(brotli);
+            }
+            Self::Lz4 => {
+                // Hadoop's frame: both lengths, the plain one first, big-endian.
+                packed.resize(8, 0);
+                lz4(plain, packed)?;
+                let sizes = [plain.len(), packed.len() - 8];
+                for (size, place) in sizes.into_iter().zip(packed.chunks_exact_mut(4)) {
+                    let size = u32::try_from(size).map_err(std::io::Error::other)?;
+                    place.copy_from_slice(&size.to_be_bytes());
+                }
+            }
+            Self::Lz4Raw => lz4(plain, packed)?,
+            // The others have a compressor that is kept.
+            Self::Zstd | Self::Snappy | Self::None => packed.extend_from_slice(plain),
+        }
+        Ok(())
+    }
+}
+
+/// Appends a block of LZ4.
+fn lz4(plain: &[u8], packed: &mut Vec<u8>) -> std::io::Result<()> {
+    let begin = packed.len();
+    packed.resize(begin + get_maximum_output_size(plain.len()), 0);
+    let room = packed.get_mut(begin..).unwrap_or_default();
+    let length = compress_into(plain, room).map_err(std::io::Error::other)?;
+    packed.truncate(begin + length);
+    Ok(())
 }

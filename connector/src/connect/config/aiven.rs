@@ -14,35 +14,8 @@ use super::class::not_built;
 use super::foreign::{BYTES, ForeignConfig, S3, time_source, zone};
 use crate::error::{Error, Result};
 
-/// The keys that mean something here.
-pub(super) const KNOWN: [&str; 26] = [
-    "aws.access.key.id",
-    "aws_access_key_id",
-    "aws.secret.access.key",
-    "aws_secret_access_key",
-    "aws.credentials.provider",
-    "aws.sts.role.arn",
-    "aws.s3.bucket.name",
-    "aws_s3_bucket",
-    "aws.s3.endpoint",
-    "aws_s3_endpoint",
-    "aws.s3.region",
-    "aws_s3_region",
-    "aws.s3.prefix",
-    "aws_s3_prefix",
-    "aws.s3.sse.algorithm",
-    "file.name.template",
-    "file.name.prefix",
-    "file.compression.type",
-    "output_compression",
-    "file.max.records",
-    "file.name.timestamp.timezone",
-    "file.name.timestamp.source",
-    "timestamp.timezone",
-    "timestamp.source",
-    "format.output.type",
-    "offset.flush.interval.ms",
-];
+/// The worker's key that says when that is, which a connector may have for itself.
+pub(super) const FLUSH: &str = "offset.flush.interval.ms";
 
 /// The sink writes its files whenever Connect commits offsets, by default.
 const INTERVAL_MS: usize = 60_000;
@@ -61,7 +34,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<ForeignConfig> {
     let prefix = either(reader, "file.name.prefix", "file.name.prefix");
     let prefix = prefix.or(either(reader, "aws.s3.prefix", "aws_s3_prefix"));
     let records = reader.number("file.max.records", 0, 0, usize::MAX)?;
-    let interval = reader.number("offset.flush.interval.ms", INTERVAL_MS, 1_000, 86_400_000)?;
+    let interval = reader.number(FLUSH, INTERVAL_MS, 1_000, 86_400_000)?;
     let interval = Duration::from_millis(u64::try_from(interval).unwrap_or(u64::MAX));
     Ok(ForeignConfig {
         lake: s3(reader)?,
@@ -94,32 +67,25 @@ fn either<'a>(reader: &'a Reader<'_>, key: &str, old: &str) -> Option<&'a str> {
     reader.text(key).or_else(|| reader.text(old))
 }
 
+/// The default is CSV, which no table can refuse.
 fn check_format(reader: &Reader<'_>) -> Result<()> {
     let (key, instead) = ("format.output.type", "`parquet` is");
     let format = reader.text(key).unwrap_or("csv");
-    if !format.eq_ignore_ascii_case("parquet") {
-        return Err(not_built(reader, key, format, instead));
-    }
-    let instead = "set `aws.access.key.id` and `aws.secret.access.key`, or leave them out for what \
-                   the environment has";
-    match reader.text("aws.sts.role.arn") {
-        Some(role) => Err(not_built(reader, "aws.sts.role.arn", role, instead)),
-        None => Ok(()),
+    match format.eq_ignore_ascii_case("parquet") {
+        true => Ok(()),
+        false => Err(not_built(reader, key, format, instead)),
     }
 }
 
 fn codec(reader: &Reader<'_>) -> Result<(Codec, &'static str)> {
     let key = "file.compression.type";
-    match either(reader, key, "output_compression").unwrap_or("gzip") {
+    let text = either(reader, key, "output_compression").unwrap_or("gzip");
+    match text.to_ascii_lowercase().as_str() {
+        "gzip" => Ok((Codec::Gzip, ".gz")),
         "snappy" => Ok((Codec::Snappy, ".snappy")),
         "zstd" => Ok((Codec::Zstd, ".zst")),
         "none" => Ok((Codec::None, "")),
-        other => Err(not_built(
-            reader,
-            key,
-            other,
-            "`snappy`, `zstd` and `none` are",
-        )),
+        _ => Err(reader.wrong(key, text, "`gzip`, `snappy`, `zstd` or `none`")),
     }
 }
 
@@ -201,7 +167,12 @@ mod tests {
     #[test]
     fn names_end_in_the_compression_unless_a_template_says_otherwise() {
         let usual = "{{topic}}-{{partition}}-{{start_offset}}";
-        for (compression, end) in [("none", ""), ("zstd", ".zst"), ("snappy", ".snappy")] {
+        for (compression, end) in [
+            ("none", ""),
+            ("GZIP", ".gz"),
+            ("zstd", ".zst"),
+            ("snappy", ".snappy"),
+        ] {
             let named = foreign(&[("file.compression.type", compression)]).folders;
             assert_eq!(named, template(&format!("{usual}{end}")));
         }
@@ -246,11 +217,11 @@ mod tests {
         for (entries, needles) in [
             (
                 &[("format.output.type", "jsonl")][..],
-                ["`format.output.type`", "not built yet"],
+                ["`format.output.type`", "Eddy doesn't do"],
             ),
             (
-                &[("file.compression.type", "gzip")],
-                ["`file.compression.type`", "not built yet"],
+                &[("file.compression.type", "lz4")],
+                ["`file.compression.type`", "`gzip`"],
             ),
             (
                 &[("file.name.template", "{{topic}}")],
@@ -262,7 +233,7 @@ mod tests {
             ),
             (
                 &[("aws.sts.role.arn", "arn:x")],
-                ["`aws.sts.role.arn`", "not built yet"],
+                ["`aws.sts.role.arn`", "Eddy doesn't do"],
             ),
         ] {
             let message = config(entries).unwrap_err().to_string();

@@ -1,6 +1,7 @@
 //! Which connector a configuration is of, by `connector.class` as Connect takes it.
 
 use super::Reader;
+use super::def::{self, Fate, Key, Kind};
 use crate::connect::EDDY_SINK;
 use crate::error::{Error, Result};
 
@@ -40,6 +41,20 @@ impl Class {
         })
     }
 
+    /// The key of its table that is called so.
+    pub(super) fn key(self, name: &str) -> Option<&'static Key> {
+        let (full, _) = CLASSES.iter().find(|(_, class)| *class == self)?;
+        def::find(Kind::Sink, full)?.key(name)
+    }
+
+    /// Why the key does nothing, if it is one that doesn't.
+    pub(super) fn ignores(self, name: &str) -> Option<&'static str> {
+        match self.key(name)?.fate {
+            Fate::Ignored(why) => Some(why),
+            Fate::Used | Fate::Refused(..) => None,
+        }
+    }
+
     /// By its full name or one of Connect's short ones: the class without its package, and that
     /// without `Connector`.
     fn named(text: &str) -> Option<Self> {
@@ -57,10 +72,30 @@ pub(super) fn simple_name(class: &str) -> &str {
     class.rsplit('.').next().unwrap_or(class)
 }
 
+/// Refuses the values that the class's table refuses.
+pub(super) fn refuse(reader: &Reader<'_>, class: Class) -> Result<()> {
+    for name in reader.map.keys() {
+        let (Some(key), Some(value)) = (class.key(name), reader.text(name)) else {
+            continue;
+        };
+        let Fate::Refused(values, why) = &key.fate else {
+            continue;
+        };
+        let is_default = key.default.is_some_and(|default| default == value);
+        let is_refused = values.iter().any(|refused| {
+            *refused == "*" && !is_default || refused.eq_ignore_ascii_case(simple_name(value))
+        });
+        if is_refused {
+            return Err(not_built(reader, name, value, why));
+        }
+    }
+    Ok(())
+}
+
 /// What a foreign configuration asks for and Eddy can't do yet: better refused than done otherwise.
 pub(super) fn not_built(reader: &Reader<'_>, key: &str, value: &str, instead: &str) -> Error {
     Error::invalid(format!(
-        "connector `{}`: `{key}` is `{value}`, which is not built yet; {instead}",
+        "connector `{}`: `{key}` is `{value}`, which Eddy doesn't do; {instead}",
         reader.name
     ))
 }

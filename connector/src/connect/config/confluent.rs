@@ -14,43 +14,6 @@ use super::class::{not_built, simple_name};
 use super::foreign::{BYTES, ForeignConfig, OPEN_MOST, S3, field, positive_ms, zone};
 use crate::error::{Error, Result};
 
-/// The keys that mean something here.
-pub(super) const KNOWN: [&str; 33] = [
-    "format.class",
-    "flush.size",
-    "rotate.interval.ms",
-    "rotate.schedule.interval.ms",
-    "rotate.file.on.partition.change",
-    "parquet.codec",
-    "filename.offset.zero.pad.width",
-    "s3.bucket.name",
-    "s3.region",
-    "s3.credentials.provider.class",
-    "aws.access.key.id",
-    "aws.secret.access.key",
-    "s3.ssea.name",
-    "s3.sse.kms.key.id",
-    "s3.sse.customer.key",
-    "s3.path.style.access.enabled",
-    "s3.proxy.url",
-    "s3.proxy.user",
-    "s3.proxy.password",
-    "s3.compression.type",
-    "storage.class",
-    "store.url",
-    "topics.dir",
-    "directory.delim",
-    "file.delim",
-    "partitioner.class",
-    "partition.field.name",
-    "partition.duration.ms",
-    "path.format",
-    "locale",
-    "timezone",
-    "timestamp.extractor",
-    "timestamp.field",
-];
-
 /// A commit bundles the rotations that ended within so long.
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -58,7 +21,7 @@ const BOOLEANS: [(&str, bool); 2] = [("true", true), ("false", false)];
 
 /// Reads and checks the keys.
 pub(super) fn read(reader: &Reader<'_>) -> Result<ForeignConfig> {
-    check_format(reader)?;
+    check_classes(reader)?;
     let (codec, extension) = codec(reader)?;
     let directory_delim = raw(reader, "directory.delim").unwrap_or("/").to_owned();
     let names = ConfluentNames {
@@ -113,18 +76,17 @@ fn raw<'a>(reader: &'a Reader<'_>, key: &str) -> Option<&'a str> {
     reader.map.get(key).map(String::as_str)
 }
 
-fn check_format(reader: &Reader<'_>) -> Result<()> {
-    let (key, instead) = ("format.class", "`...parquet.ParquetFormat` is");
+/// Refuses what is wrong and in no table: Connect takes any class here.
+fn check_classes(reader: &Reader<'_>) -> Result<()> {
+    let key = "format.class";
     let class = required(reader, key)?;
     if simple_name(&class) != "ParquetFormat" {
-        return Err(not_built(reader, key, &class, instead));
-    }
-    if let Some(kind) = reader
-        .text("s3.compression.type")
-        .filter(|kind| *kind != "none")
-    {
-        let allowed = "`none`, since Parquet has a codec of its own: see `parquet.codec`";
-        return Err(reader.wrong("s3.compression.type", kind, allowed));
+        return Err(not_built(
+            reader,
+            key,
+            &class,
+            "`...parquet.ParquetFormat` is",
+        ));
     }
     let key = "s3.credentials.provider.class";
     match reader.text(key) {
@@ -145,17 +107,16 @@ fn flush_size(reader: &Reader<'_>) -> Result<u64> {
 }
 
 fn codec(reader: &Reader<'_>) -> Result<(Codec, &'static str)> {
-    let key = "parquet.codec";
-    match reader.text(key).unwrap_or("snappy") {
-        "snappy" => Ok((Codec::Snappy, ".snappy.parquet")),
-        "zstd" => Ok((Codec::Zstd, ".zstd.parquet")),
-        "none" => Ok((Codec::None, ".parquet")),
-        other if ["gzip", "lz4", "lz4_raw", "brotli", "lzo"].contains(&other) => {
-            let instead = "`snappy`, `zstd` and `none` are";
-            Err(not_built(reader, key, other, instead))
-        }
-        other => Err(reader.wrong(key, other, "`snappy`, `zstd` or `none`")),
-    }
+    let codecs = [
+        ("snappy", (Codec::Snappy, ".snappy.parquet")),
+        ("zstd", (Codec::Zstd, ".zstd.parquet")),
+        ("gzip", (Codec::Gzip, ".gz.parquet")),
+        ("brotli", (Codec::Brotli, ".br.parquet")),
+        ("lz4", (Codec::Lz4, ".lz4.parquet")),
+        ("lz4_raw", (Codec::Lz4Raw, ".lz4raw.parquet")),
+        ("none", (Codec::None, ".parquet")),
+    ];
+    reader.choice("parquet.codec", &codecs, codecs[0].1)
 }
 
 /// Blank: the bucket itself.

@@ -9,7 +9,7 @@ use eddy_engine::layout::Layout;
 use eddy_engine::partition::Partitioning;
 use eddy_engine::write::CutPolicy;
 
-use super::class::Class;
+use super::class::{Class, refuse};
 use super::{OVERRIDE, PRODUCER, Reader};
 use super::{aiven, confluent, convert, def, partition, rolling};
 use crate::connect::EDDY_SINK;
@@ -27,6 +27,7 @@ pub(super) struct Home {
 
 impl Home {
     pub(super) fn read(reader: &Reader<'_>, class: Class) -> Result<Self> {
+        refuse(reader, class)?;
         let foreign = match class {
             Class::Eddy => {
                 return Ok(Self {
@@ -50,13 +51,19 @@ impl Home {
     }
 }
 
-/// Names the keys that mean nothing, once.
+/// Names the keys that mean nothing, once, and those that do nothing here, each with its reason.
 pub(super) fn warn_of_unknown(name: &str, class: Class, map: &BTreeMap<String, String>) {
     let keys = map.keys().map(String::as_str);
     let unknown: Vec<&str> = keys.filter(|key| !is_known(class, key)).collect();
     if !unknown.is_empty() {
         let keys = unknown.join(", ");
         tracing::warn!(connector = name, keys, "unknown keys are ignored");
+    }
+    for (key, why) in map
+        .keys()
+        .filter_map(|key| Some((key, class.ignores(key)?)))
+    {
+        tracing::info!(connector = name, key, why, "a key has no effect");
     }
 }
 
@@ -73,8 +80,9 @@ fn is_known(class: Class, key: &str) -> bool {
     let ours = def::find(def::Kind::Sink, EDDY_SINK).is_some_and(|class| class.key(key).is_some());
     let of_class = match class {
         Class::Eddy => ours,
-        Class::Confluent => confluent::KNOWN.contains(&key) || ours && !is_of_files(key),
-        Class::Aiven => aiven::KNOWN.contains(&key) || ours && !is_of_files(key),
+        Class::Confluent | Class::Aiven => {
+            class.key(key).is_some() || key == aiven::FLUSH || ours && !is_of_files(key)
+        }
     };
     of_class
         || def::sink_keys().iter().any(|known| known.name == key)

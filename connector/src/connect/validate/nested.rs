@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::infos::{Infos, Shown};
 use super::sink::{class, names};
 use super::{Posted, given};
-use crate::connect::config::def::{self, Checked, Class, Given, Importance, Key, Kind, Rule};
+use crate::connect::config::def::{self, Checked, Class, Fate, Given, Importance, Key, Kind, Rule};
 use crate::connect::config::def::{Type, Width};
 
 /// The keys of each transform that `transforms` names.
@@ -197,6 +197,7 @@ fn of_class(name: &'static str, kind: Type, required: bool, default: Option<&'st
         width: Width::Long,
         title: name,
         dependents: Vec::new(),
+        fate: Fate::Used,
     }
 }
 

@@ -27,6 +27,20 @@ pub struct Key {
     pub title: &'static str,
     /// The keys that only matter depending on this one.
     pub dependents: Vec<&'static str>,
+    /// What becomes of it here.
+    pub fate: Fate,
+}
+
+/// What becomes of a key that another sink's class has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It does what its documentation says.
+    Used,
+    /// It is accepted and does nothing: there is nothing that it could do, for this reason.
+    Ignored(&'static str),
+    /// These values are refused: what they ask for isn't there, and nothing else will do. A single
+    /// `*` are all values but the default.
+    Refused(Vec<&'static str>, &'static str),
 }
 
 /// The type of a value.

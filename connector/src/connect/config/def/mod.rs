@@ -15,9 +15,13 @@
 //! A default of `!` makes the key required, `-` is null, `""` is empty. `name@4` gives the order in
 //! the group where it isn't the next number. A rule is `-`, `>=1`, `1..10`, `in(a, b)` (with
 //! `any_case(a, b)` for either case), `class(a.B, a.C)`, `regex`, `name`, `aliases` or `topics`.
+//!
+//! Lines below a key say more of it: `> a, b` the keys that depend on it; of another sink's keys
+//! `= why` that it is accepted and does nothing, `! a, b | why` which values are refused.
 
 mod check;
 mod class;
+pub mod fates;
 mod key;
 pub mod manual;
 mod table;
@@ -25,7 +29,7 @@ mod table;
 pub(crate) use check::items;
 pub use check::{Checked, Given, check};
 pub use class::{Class, Kind};
-pub use key::{Importance, Key, Rule, Type, Width};
+pub use key::{Fate, Importance, Key, Rule, Type, Width};
 
 use std::sync::LazyLock;
 

@@ -1,7 +1,7 @@
 //! Reads the tables of keys.
 
 use super::class::{Class, Kind};
-use super::key::{Importance, Key, Rule, Type, Width};
+use super::key::{Fate, Importance, Key, Rule, Type, Width};
 
 /// The classes of a table, and the lines that aren't understood.
 pub(super) fn read(text: &'static str) -> (Vec<Class>, Vec<String>) {
@@ -62,6 +62,15 @@ impl Reader {
             self.keys.last_mut()?.dependents = dependents.split(", ").collect();
             return Some(());
         }
+        if let Some(why) = line.strip_prefix("= ") {
+            self.keys.last_mut()?.fate = Fate::Ignored(why);
+            return Some(());
+        }
+        if let Some(refused) = line.strip_prefix("! ") {
+            let (values, why) = refused.split_once(" | ")?;
+            self.keys.last_mut()?.fate = Fate::Refused(values.split(", ").collect(), why);
+            return Some(());
+        }
         let key = self.key(line)?;
         self.keys.push(key);
         Some(())
@@ -95,6 +104,7 @@ impl Reader {
             group: self.group,
             order,
             dependents: Vec::new(),
+            fate: Fate::Used,
         })
     }
 
@@ -158,7 +168,9 @@ mod tests {
         let (classes, wrong) = read(
             "class a.B $Key $Value\nkind transformation\nabout It is an example.\n[Numbers]\n\
              n | INT | 1 | HIGH | SHORT | 1..9 | N | Counts the things.\n> m\n\
-             m@7 | LIST | - | LOW | LONG | aliases | M | Names the things.\nm | INT",
+             = nobody counts\n\
+             m@7 | LIST | - | LOW | LONG | aliases | M | Names the things.\n! x, y | not yet\n\
+             m | INT",
         );
         assert_eq!(wrong, ["m | INT"]);
         assert_eq!(classes.len(), 2);
@@ -169,6 +181,8 @@ mod tests {
         assert_eq!((n.default, n.required, n.order), (Some("1"), false, 1));
         assert_eq!((&n.rule, n.group), (&Rule::Between(1, 9), Some("Numbers")));
         assert_eq!(n.dependents, ["m"]);
+        assert_eq!(n.fate, Fate::Ignored("nobody counts"));
         assert_eq!((m.default, m.order), (None, 7));
+        assert_eq!(m.fate, Fate::Refused(vec!["x", "y"], "not yet"));
     }
 }
