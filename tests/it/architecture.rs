@@ -329,6 +329,36 @@ fn containing(sources: &[Source], words: &[&str]) -> Vec<String> {
         .collect()
 }
 
+/// What documents cite as a test: names of many words in backticks.
+fn cited(document: &str) -> BTreeSet<&str> {
+    let quoted = document.split('`').skip(1).step_by(2);
+    let name = |text: &&str| {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        text.bytes().all(plain) && text.matches('_').count() >= 4
+    };
+    quoted.filter(name).collect()
+}
+
+#[test]
+fn the_tests_that_documents_cite_are_there() {
+    assert_eq!(
+        cited("a `b_c` and `a_test_with_a_long_enough_name`").len(),
+        1
+    );
+    let sources = sources(&["src", "engine", "connector", "query", "replay", "tests"]);
+    for document in ["ARCHITECTURE.md", "connector/README.md"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+        let text = std::fs::read_to_string(path).expect("a document");
+        let cited = cited(&text);
+        assert!(cited.len() > 20, "{document}");
+        for name in cited {
+            let function = format!("fn {name}(");
+            let is_there = sources.iter().any(|(_, text)| text.contains(&function));
+            assert!(is_there, "{document} cites `{name}`");
+        }
+    }
+}
+
 fn code_lines(sources: &[Source]) -> impl Iterator<Item = (&Path, &str)> {
     sources.iter().flat_map(|(path, text)| {
         let lines = text

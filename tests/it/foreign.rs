@@ -1,6 +1,8 @@
 //! Another sink's configuration as it is: its bucket, its names, its rotations, and beside them a
 //! Delta log that everybody reads.
 
+mod codecs;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use eddy_engine::commit::invariants;

@@ -31,15 +31,23 @@ pub enum Codec {
     Gzip,
     /// Small and slow.
     Brotli,
-    /// In the frames of Hadoop, as old files have it.
+    /// Without Hadoop's frames, which Parquet deprecates and not everybody reads.
     Lz4,
-    /// Without frames.
-    Lz4Raw,
     /// As they are.
     None,
 }
 
 impl Codec {
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 6] = [
+        Self::Zstd,
+        Self::Snappy,
+        Self::Gzip,
+        Self::Brotli,
+        Self::Lz4,
+        Self::None,
+    ];
+
     /// As Parquet's metadata names it.
     pub(super) fn compression(self) -> Result<Compression> {
         Ok(match self {
@@ -47,8 +55,7 @@ impl Codec {
             Self::Snappy => Compression::SNAPPY,
             Self::Gzip => Compression::GZIP(GzipLevel::try_new(GZIP_LEVEL)?),
             Self::Brotli => Compression::BROTLI(BrotliLevel::try_new(BROTLI_LEVEL)?),
-            Self::Lz4 => Compression::LZ4,
-            Self::Lz4Raw => Compression::LZ4_RAW,
+            Self::Lz4 => Compression::LZ4_RAW,
             Self::None => Compression::UNCOMPRESSED,
         })
     }
@@ -72,9 +79,7 @@ impl Compressor {
                 Self::Zstd(zstd)
             }
             Codec::Snappy => Self::Snappy(Box::new(Encoder::new())),
-            Codec::Gzip | Codec::Brotli | Codec::Lz4 | Codec::Lz4Raw | Codec::None => {
-                Self::Plain(codec)
-            }
+            Codec::Gzip | Codec::Brotli | Codec::Lz4 | Codec::None => Self::Plain(codec),
         })
     }
 
@@ -112,7 +117,7 @@ impl Compressor {
 }
 
 impl Codec {
-    /// Appends what `plain` compresses to.
+    /// Puts what `plain` compresses to into `packed`, which is empty.
     fn compress(self, plain: &[u8], packed: &mut Vec<u8>) -> std::io::Result<()> {
         match self {
             Self::Gzip => {
@@ -133,29 +138,13 @@ impl Codec {
                 drop(brotli);
             }
             Self::Lz4 => {
-                // Hadoop's frame: both lengths, the plain one first, big-endian.
-                packed.resize(8, 0);
-                lz4(plain, packed)?;
-                let sizes = [plain.len(), packed.len() - 8];
-                for (size, place) in sizes.into_iter().zip(packed.chunks_exact_mut(4)) {
-                    let size = u32::try_from(size).map_err(std::io::Error::other)?;
-                    place.copy_from_slice(&size.to_be_bytes());
-                }
+                packed.resize(get_maximum_output_size(plain.len()), 0);
+                let length = compress_into(plain, packed).map_err(std::io::Error::other)?;
+                packed.truncate(length);
             }
-            Self::Lz4Raw => lz4(plain, packed)?,
             // The others have a compressor that is kept.
             Self::Zstd | Self::Snappy | Self::None => packed.extend_from_slice(plain),
         }
         Ok(())
     }
-}
-
-/// Appends a block of LZ4.
-fn lz4(plain: &[u8], packed: &mut Vec<u8>) -> std::io::Result<()> {
-    let begin = packed.len();
-    packed.resize(begin + get_maximum_output_size(plain.len()), 0);
-    let room = packed.get_mut(begin..).unwrap_or_default();
-    let length = compress_into(plain, room).map_err(std::io::Error::other)?;
-    packed.truncate(begin + length);
-    Ok(())
 }

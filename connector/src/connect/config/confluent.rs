@@ -113,7 +113,7 @@ fn codec(reader: &Reader<'_>) -> Result<(Codec, &'static str)> {
         ("gzip", (Codec::Gzip, ".gz.parquet")),
         ("brotli", (Codec::Brotli, ".br.parquet")),
         ("lz4", (Codec::Lz4, ".lz4.parquet")),
-        ("lz4_raw", (Codec::Lz4Raw, ".lz4raw.parquet")),
+        ("lz4_raw", (Codec::Lz4, ".lz4raw.parquet")),
         ("none", (Codec::None, ".parquet")),
     ];
     reader.choice("parquet.codec", &codecs, codecs[0].1)

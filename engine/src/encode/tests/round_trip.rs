@@ -213,9 +213,7 @@ proptest! {
     fn every_row_of_any_batches_comes_back(
         batches in prop::collection::vec((0_usize..1_000_000, 0_usize..400), 1..8),
         skip in 0_usize..500,
-        codec in prop::sample::select(vec![
-            Codec::Zstd, Codec::Snappy, Codec::Gzip, Codec::Brotli, Codec::Lz4, Codec::Lz4Raw, Codec::None,
-        ]),
+        codec in prop::sample::select(Codec::ALL.to_vec()),
     ) {
         let schema = everything();
         let batches: Vec<RecordBatch> =
