@@ -55,6 +55,20 @@ pub(super) struct Plan {
     pub(super) held: Held,
 }
 
+impl Plan {
+    /// What filters passed over, by partition and the epoch that it is in.
+    fn passed(&self) -> Vec<(i32, i64, Vec<(i64, i64)>)> {
+        let epoch = |partition: i32| {
+            let moved = self.moves.iter().find(|moved| moved.partition == partition);
+            moved.map_or(0, |moved| moved.target().epoch)
+        };
+        let filtered = self.filtered.iter();
+        filtered
+            .map(|(partition, ranges)| (*partition, epoch(*partition), ranges.clone()))
+            .collect()
+    }
+}
+
 /// A commit in flight, seen from the writer.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -161,14 +175,9 @@ impl Run {
         let files = self.write_files()?;
         if !self.plan.filtered.is_empty() {
             self.until_settled("record what was filtered", |run| {
-                let Plan {
-                    id,
-                    table,
-                    topic_id,
-                    filtered,
-                    ..
-                } = &run.plan;
-                filtered::record(&run.lake, table, *id, topic_id, filtered)
+                let plan = &run.plan;
+                let passed = plan.passed();
+                filtered::record(&run.lake, &plan.table, plan.id, &plan.topic_id, &passed)
             })?;
             fault::point("after_filtered");
         }
