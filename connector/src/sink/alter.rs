@@ -130,7 +130,7 @@ impl Altering<'_> {
     ///
     /// # Errors
     /// `Unavailable`: some tables may be altered, make the same request again. Else as
-    /// [`eddy_engine::maintain::alter`].
+    /// [`eddy_engine::maintain::alter()`].
     pub(crate) fn carry_out(&self, plan: &Plan) -> Result<()> {
         let topic = &plan.topic;
         let routes = Routes::new(self.lake, &self.config.topics_dir, &topic.name, &topic.id);

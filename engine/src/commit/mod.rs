@@ -39,7 +39,7 @@
 //!   progress too.
 //! - **P5** A position that is altered by hand takes the rows at or beyond it out in the same
 //!   commit, and the epoch rises; what was passed over is recorded before it, and the table points
-//!   at the record ([`crate::maintain::alter`],
+//!   at the record ([`crate::maintain::alter()`],
 //!   `p5_a_rewind_removes_the_rows_beyond_in_the_version_that_moves_the_position`).
 //! - **P6** A commit is a cut: every row below it, in every file, goes in together. *Else* one of
 //!   two files with offsets 0,2,4 and 1,3 is committed and the other lost or doubled. The writer
