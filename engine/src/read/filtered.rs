@@ -54,8 +54,16 @@ pub async fn filtered(
     Ok(found)
 }
 
-/// Records what the commit `id` is about to pass over: of each partition the epoch that it is in,
-/// and the ranges. Again with the same id is the same record.
+/// What a commit passes over in one partition.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    pub(crate) partition: i32,
+    /// That of the commit's position.
+    pub(crate) epoch: i64,
+    pub(crate) ranges: Vec<(i64, i64)>,
+}
+
+/// Records what the commit `id` is about to pass over. Again with the same id is the same record.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -64,11 +72,11 @@ pub(crate) fn record(
     table: &TablePath,
     id: Uuid,
     topic_id: &TopicId,
-    passed: &[(i32, i64, Vec<(i64, i64)>)],
+    passed: &[Passed],
 ) -> Result<()> {
-    let partitions = passed.iter().map(|(partition, epoch, ranges)| {
-        Partition::new(topic_id.as_str(), *partition, *epoch, ranges)
-    });
+    let partitions = passed
+        .iter()
+        .map(|one| Partition::new(topic_id.as_str(), one.partition, one.epoch, &one.ranges));
     let record = Record {
         at_us: lake.clock().now_us(),
         landed: false,

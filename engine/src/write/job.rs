@@ -27,7 +27,7 @@ use crate::lake::Lake;
 use crate::layout::Layout;
 use crate::partition::Placement;
 use crate::path::TablePath;
-use crate::read::filtered;
+use crate::read::filtered::{self, Passed};
 use crate::read::live::LiveBatch;
 use crate::record::TopicId;
 use crate::schema::Detect;
@@ -56,15 +56,19 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// What filters passed over, by partition and the epoch that it is in.
-    fn passed(&self) -> Vec<(i32, i64, Vec<(i64, i64)>)> {
+    /// What filters passed over, with the epochs that the partitions are in.
+    fn passed(&self) -> Vec<Passed> {
         let epoch = |partition: i32| {
             let moved = self.moves.iter().find(|moved| moved.partition == partition);
             moved.map_or(0, |moved| moved.target().epoch)
         };
         let filtered = self.filtered.iter();
         filtered
-            .map(|(partition, ranges)| (*partition, epoch(*partition), ranges.clone()))
+            .map(|(partition, ranges)| Passed {
+                partition: *partition,
+                epoch: epoch(*partition),
+                ranges: ranges.clone(),
+            })
             .collect()
     }
 }
