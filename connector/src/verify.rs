@@ -3,7 +3,8 @@
 //! The broker says where each partition begins and ends, the table what it holds and how far it is.
 //! Offsets below the position that are no rows are asked of the broker: control records, aborted
 //! transactions and what compaction removed explain a gap; a record that is there does not, unless
-//! a filter dropped it or transforms sent it to another table, which has it then. What
+//! a filter dropped it, transforms sent it to another table, which has it then, or somebody moved
+//! the position past it. What
 //! the broker has deleted since can't be asked for any more and isn't judged.
 
 mod others;
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use eddy_engine::commit::{TableLog, Version};
 use eddy_engine::read::{
-    Account, FilteredRanges, RetiredRanges, Snapshot, accounts, filtered, retired,
+    Account, FilteredRanges, RetiredRanges, Snapshot, accounts, alterations, filtered, retired,
 };
 use eddy_engine::{Clock, Lake, TablePath, TopicId};
 
@@ -45,6 +46,7 @@ pub async fn verify(
         rows: mut held,
         mut gone,
         mut passed,
+        mut skipped,
     } = held(lake, table, &asked).await?;
     let mut partitions = Vec::new();
     let mut gaps = Vec::new();
@@ -60,10 +62,13 @@ pub async fn verify(
             .flatten();
         let retired = gone.remove(&key).unwrap_or_default();
         let filtered = passed.remove(&key).unwrap_or_default();
-        let accounted = union(&account.ranges, &[&retired[..], &filtered].concat());
+        let skipped = skipped.remove(&key).unwrap_or_default();
+        let explained = [&retired[..], &filtered, &skipped].concat();
+        let accounted = union(&account.ranges, &explained);
         let mut report = judge(&key, position, account, marks);
         report.retired = lengths(&retired);
         report.filtered = lengths(&filtered);
+        report.skipped = lengths(&skipped);
         if let (Some(position), Some(marks)) = (position, marks) {
             let start = begins(&asked, &key, &accounted).max(marks.start);
             let reached = asked.reached.get(&partition).copied().unwrap_or(position);
@@ -114,13 +119,20 @@ struct Held {
     rows: BTreeMap<(TopicId, i32), Account>,
     gone: RetiredRanges,
     passed: FilteredRanges,
+    /// What somebody, or a policy, has moved the positions past.
+    skipped: BTreeMap<(TopicId, i32), Vec<(i64, i64)>>,
 }
 
 async fn held(lake: &Lake, table: &TablePath, asked: &Asked) -> Result<Held> {
+    let known = alterations(lake, table, &asked.snapshot).await?;
     let mut held = Held {
         rows: accounts(lake, table, &asked.snapshot).await?,
         gone: retired(lake, table, &asked.snapshot).await?,
-        passed: filtered(lake, table, &asked.history).await?,
+        passed: filtered(lake, table, &asked.history, &known).await?,
+        skipped: known
+            .into_iter()
+            .map(|(key, altered)| (key, altered.skipped))
+            .collect(),
     };
     for (other, snapshot) in &asked.others {
         let more = accounts(lake, other, snapshot).await?;
@@ -128,6 +140,11 @@ async fn held(lake: &Lake, table: &TablePath, asked: &Asked) -> Result<Held> {
         let retired = retired(lake, other, snapshot).await?.into_iter();
         for (key, ranges) in retired.filter(|(key, _)| key.0 == asked.topic_id) {
             held.gone.entry(key).or_default().extend(ranges);
+        }
+        let altered = alterations(lake, other, snapshot).await?.into_iter();
+        for (key, altered) in altered.filter(|(key, _)| key.0 == asked.topic_id) {
+            let known = held.skipped.entry(key).or_default();
+            *known = others::joined(std::mem::take(known), altered.skipped);
         }
     }
     Ok(held)
@@ -195,11 +212,23 @@ fn ask(lake: &Lake, table: &TablePath, kafka: &KafkaConfig, clock: Clock) -> Res
 }
 
 fn bases(history: &[Version]) -> BTreeMap<(TopicId, i32), i64> {
-    let moves = history.iter().flat_map(|version| &version.moves);
-    let bases = moves.filter(|moved| moved.from.is_none());
+    let mut bases: BTreeMap<(TopicId, i32), i64> = BTreeMap::new();
+    let oldest_first = history.iter().rev();
+    for moved in oldest_first.flat_map(|version| &version.moves) {
+        let key = (moved.topic_id.clone(), moved.partition);
+        match moved.from {
+            None => {
+                bases.insert(key, moved.to);
+            }
+            // A rewind may go below where the table once began.
+            Some(_) => {
+                bases
+                    .entry(key)
+                    .and_modify(|base| *base = moved.to.min(*base));
+            }
+        }
+    }
     bases
-        .map(|moved| ((moved.topic_id.clone(), moved.partition), moved.to))
-        .collect()
 }
 
 /// Where a partition's offsets begin to be the table's matter: its base, else its first row, be it
@@ -234,6 +263,7 @@ fn judge(
         dead_letters: account.dead_letters,
         retired: 0,
         filtered: 0,
+        skipped: 0,
         gaps_explained: 0,
         missing: Vec::new(),
         beyond: beyond

@@ -49,6 +49,7 @@ fn json(report: &VerifyReport) -> Value {
                 "dead_letters": part.dead_letters,
                 "retired": part.retired,
                 "filtered": part.filtered,
+                "skipped": part.skipped,
                 "gaps_explained": part.gaps_explained,
                 "missing": part.missing,
                 "doubled": part.doubled,

@@ -242,7 +242,7 @@ pub(crate) fn ask(eddy: &Eddy, method: &str, path: &str, body: Option<&Value>) -
     poll(PATIENCE, &mut answer).expect("an answer")
 }
 
-fn state(eddy: &Eddy, name: &str) -> String {
+pub(crate) fn state(eddy: &Eddy, name: &str) -> String {
     let status = ask(eddy, "GET", &format!("/connectors/{name}/status"), None).1;
     status["connector"]["state"]
         .as_str()
@@ -256,7 +256,8 @@ fn total(offsets: &Value) -> i64 {
     all.iter().map(one).sum()
 }
 
-fn request(
+/// The answer, if there is one.
+pub(crate) fn request(
     base: &str,
     method: &str,
     path: &str,

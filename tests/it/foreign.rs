@@ -41,13 +41,13 @@ const FLUSH: usize = 10;
 const LATE_MS: i64 = 1_795_473_000_000;
 
 /// A bucket that belongs to the connector alone.
-struct Bucket {
-    lake: TestLake,
+pub(crate) struct Bucket {
+    pub(crate) lake: TestLake,
     name: String,
 }
 
 impl Bucket {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut lake = TestLake::s3();
         let name = lake.url.trim_start_matches("s3://").replace("/lake", "");
         lake.url = format!("s3://{name}");
@@ -73,7 +73,7 @@ impl Bucket {
     }
 
     /// The configuration of [`CLAIMS`], adapted.
-    fn keys(&self, topic: &Topic, more: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pub(crate) fn keys(&self, topic: &Topic, more: &[(&str, &str)]) -> BTreeMap<String, String> {
         let document: Value = serde_json::from_str(CLAIMS).expect("JSON");
         let config = document["config"].as_object().expect("an object");
         let text = |value: &Value| {

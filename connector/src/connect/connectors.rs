@@ -254,6 +254,11 @@ impl Connectors {
         self.lakes.own()
     }
 
+    /// The worker's memory.
+    pub(super) fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
     /// The worker's Kafka cluster.
     pub(super) fn kafka(&self) -> &KafkaConfig {
         &self.kafka

@@ -11,6 +11,7 @@
 //! are made of, `here` what one connector does on this worker, `topics` which of its topics had
 //! records, `offsets` the positions of its tables.
 
+mod beside;
 mod carry;
 mod here;
 mod lanes;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use eddy_engine::{Clock, TopicId};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataBroker;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -188,14 +188,7 @@ impl Admin {
         topic: &str,
         partitions: &[i32],
     ) -> Result<BTreeMap<i32, i64>> {
-        let mut client = self.config.client()?;
-        client.remove("group.instance.id");
-        client.set("group.id", group);
-        client.set("enable.auto.commit", "false");
-        let log = ClientLog::new(self.clock.clone(), "group offsets");
-        let member: BaseConsumer<ClientLog> = client
-            .create_with_context(log)
-            .map_err(|error| Error::kafka("the Kafka client can't be made", error))?;
+        let member = self.member(group)?;
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
             list.add_partition(topic, *partition);
@@ -211,6 +204,46 @@ impl Admin {
                 _ => None,
             })
             .collect())
+    }
+
+    /// Commits offsets in the name of `group`, which must have no members. `false`: it has some.
+    ///
+    /// # Errors
+    /// `Unavailable` when the group's coordinator doesn't answer.
+    pub(crate) fn commit(&self, group: &str, offsets: &[(&str, i32, i64)]) -> Result<bool> {
+        if offsets.is_empty() {
+            return Ok(true);
+        }
+        let doing = || format!("the offsets of group `{group}` can't be committed");
+        let member = self.member(group)?;
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (topic, partition, offset) in offsets {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*offset))
+                .map_err(|error| Error::kafka(doing(), error))?;
+        }
+        match member.commit(&list, CommitMode::Sync) {
+            Ok(()) => Ok(true),
+            Err(error) => match error.rdkafka_error_code() {
+                Some(
+                    RDKafkaErrorCode::UnknownMemberId
+                    | RDKafkaErrorCode::IllegalGeneration
+                    | RDKafkaErrorCode::RebalanceInProgress,
+                ) => Ok(false),
+                _ => Err(self.failed(&doing(), error)),
+            },
+        }
+    }
+
+    /// A client in the name of `group` that never joins it.
+    fn member(&self, group: &str) -> Result<BaseConsumer<ClientLog>> {
+        let mut client = self.config.client()?;
+        client.remove("group.instance.id");
+        client.set("group.id", group);
+        client.set("enable.auto.commit", "false");
+        let log = ClientLog::new(self.clock.clone(), "group offsets");
+        client
+            .create_with_context(log)
+            .map_err(|error| Error::kafka("the Kafka client can't be made", error))
     }
 
     /// Who of `group` reads what; `None` while it rebalances or nobody can tell.

@@ -28,6 +28,7 @@
 //! | the group leaves partitions without a reader | one member joins again |
 //! | it fails | says why, starts over with a growing wait |
 
+mod alter;
 mod asked;
 mod cut;
 mod dead_letters;
@@ -35,7 +36,7 @@ mod decode;
 mod discovery;
 mod errant;
 mod errors;
-mod lost;
+mod open;
 mod orphans;
 mod rebalance;
 mod report;
@@ -52,6 +53,7 @@ mod tests;
 mod topic;
 mod way;
 
+pub(crate) use alter::{Altering, Plan as AlterPlan};
 pub(crate) use asked::Asked;
 pub(crate) use discovery::{Discovery, TopicBoard};
 pub(crate) use routes::{Noted, Routes};

@@ -3,17 +3,18 @@
 //! The table's position counts. Only where the table knows none do the old group's offsets or the
 //! configured start; and a position that the broker no longer has is never passed over in silence.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use eddy_engine::write::{CutPolicy, Start, WriterOptions};
-use eddy_engine::{Lake, Position, TopicId};
+use eddy_engine::Position;
+use eddy_engine::read::Snapshot;
+use eddy_engine::write::Start;
 
-use crate::connect::{Policies, PositionReset, StartAt, TopicRecreated};
+use crate::connect::{ConnectorConfig, Policies, PositionReset, StartAt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::{Admin, TopicDescription, Watermarks};
-use crate::sink::lost;
+use crate::sink::alter::Altering;
+use crate::sink::open::{check_incarnation, incarnations, writer_options};
 use crate::sink::tables::Tables;
 use crate::sink::task::TaskSettings;
 use crate::sink::topic::Slot;
@@ -111,7 +112,12 @@ pub(super) fn resolve(
 ) -> Result<BTreeMap<i32, Outcome>> {
     let topic = describe(admin, &slot.name)?;
     let (config, name) = (&settings.config, slot.name.clone());
-    open(settings, slot, &topic)?;
+    if let Some(why) = open(settings, slot, &topic)? {
+        let stopped = partitions
+            .iter()
+            .map(|partition| (*partition, Err(why.clone())));
+        return Ok(stopped.collect());
+    }
     let Some(writer) = slot.writer.as_mut() else {
         return Err(Error::new(ErrorKind::Internal, "a topic has no writer"));
     };
@@ -123,13 +129,9 @@ pub(super) fn resolve(
     // before it.
     let table_is_new = topic_is_new && slot.first_incarnation;
     let group = match table_is_new {
-        true => admin.committed(&config.group(), &name, &all)?,
+        true => before_eddy(config, admin, &name, &all)?,
         false => BTreeMap::new(),
     };
-    if !group.is_empty() {
-        tracing::info!(topic = %name, group = %config.group(), offsets = ?group,
-            "the table is new: it goes on where the group was");
-    }
     // The first task that meets a new topic stores the start of all its partitions, so that those
     // which another task takes over later begin at the same moment (P3).
     let mut plan = Plan::default();
@@ -159,7 +161,8 @@ pub(super) fn resolve(
         .map(|(partition, _)| *partition)
         .filter(|partition| !partitions.contains(partition))
         .collect();
-    let mut outcomes = plan.carry_out(&settings.lake, &topic, writer)?;
+    plan.skip(settings, admin, &topic)?;
+    let mut outcomes = plan.carry_out(writer)?;
     if !extra.is_empty() {
         writer.release(&extra, Duration::from_secs(1))?;
     }
@@ -170,6 +173,26 @@ pub(super) fn resolve(
             .or_insert_with(|| Err(format!("topic `{name}` has no partition `{partition}`")));
     }
     Ok(outcomes)
+}
+
+/// Where the connector's group was before the table.
+fn before_eddy(
+    config: &ConnectorConfig,
+    admin: &Admin,
+    topic: &str,
+    partitions: &[i32],
+) -> Result<BTreeMap<i32, i64>> {
+    let group = config.group();
+    let offsets = admin.committed(&group, topic, partitions)?;
+    if !offsets.is_empty() {
+        tracing::info!(
+            topic,
+            group,
+            ?offsets,
+            "the table is new: it goes on where the group was"
+        );
+    }
+    Ok(offsets)
 }
 
 /// The decisions for the partitions of a topic, sorted by what has to be done.
@@ -187,7 +210,7 @@ impl Plan {
             Decision::GoOn => self.starts.push((partition, Start::at(known.unwrap_or(0)))),
             Decision::Begin(offset) => self.starts.push((partition, Start::at(offset))),
             Decision::Skip { from, to } => {
-                self.starts.push((partition, Start::at(from)));
+                self.starts.push((partition, Start::at(to)));
                 self.skips.push((partition, from, to));
             }
             Decision::Stop(why) => {
@@ -196,24 +219,28 @@ impl Plan {
         }
     }
 
-    /// Takes the partitions over in their writer and records what has to be skipped.
-    fn carry_out(
-        self,
-        lake: &Lake,
-        topic: &TopicDescription,
-        writer: &mut Tables,
-    ) -> Result<BTreeMap<i32, Outcome>> {
+    /// Moves the tables past what the broker no longer has, by name (E1).
+    fn skip(&self, settings: &TaskSettings, admin: &Admin, topic: &TopicDescription) -> Result<()> {
+        for (partition, from, to) in &self.skips {
+            tracing::error!(topic = %topic.name, partition, from, to,
+                "offsets were deleted by the broker before they were recorded; skipped by policy");
+            let altering = Altering {
+                lake: &settings.lake,
+                config: &settings.config,
+                budget: &settings.budget,
+                admin,
+            };
+            let reason = "`position.reset`: the broker no longer had the position";
+            altering.skip(topic, *partition, *to, reason)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the partitions over in their writer.
+    fn carry_out(self, writer: &mut Tables) -> Result<BTreeMap<i32, Outcome>> {
         let mut outcomes = self.outcomes;
         for (partition, position) in writer.assign(&self.starts)? {
             outcomes.insert(partition, Ok(position));
-        }
-        for (partition, from, to) in self.skips {
-            lost::record(lake, &topic.name, &topic.id, partition, from..to)?;
-            writer.advance(partition, to, None)?;
-            let skipped = |position: &mut Position| position.offset = position.offset.max(to);
-            outcomes.entry(partition).and_modify(|outcome| {
-                let _ = outcome.as_mut().map(skipped);
-            });
         }
         Ok(outcomes)
     }
@@ -227,61 +254,36 @@ pub(super) fn describe(admin: &Admin, topic: &str) -> Result<TopicDescription> {
         .ok_or_else(|| Error::unavailable(format!("the broker says nothing of topic `{topic}`")))
 }
 
-/// Makes sure that the slot's writer writes this incarnation of the topic.
-fn open(settings: &TaskSettings, slot: &mut Slot, topic: &TopicDescription) -> Result<()> {
+/// Makes sure that the slot's writer writes this incarnation of the topic; or says why none may.
+fn open(
+    settings: &TaskSettings,
+    slot: &mut Slot,
+    topic: &TopicDescription,
+) -> Result<Option<String>> {
     if slot.writer.is_some() && slot.id.as_ref() == Some(&topic.id) {
-        return Ok(());
+        return Ok(None);
     }
     slot.forget_writer("the topic was made again");
     let config = &settings.config;
     let table = settings.lake.table(&config.topics_dir, &slot.name);
-    let snapshot = eddy_engine::read::Snapshot::load(&settings.lake, &table, None)?;
-    let ids: BTreeSet<TopicId> = snapshot
-        .iter()
-        .flat_map(|snapshot| snapshot.positions.keys().map(|(id, _)| id.clone()))
-        .collect();
-    if !ids.is_empty() && !ids.contains(&topic.id) {
-        let known: Vec<&str> = ids.iter().map(TopicId::as_str).collect();
-        if config.policies.topic_recreated == TopicRecreated::Fail {
-            return Err(Error::new(
-                ErrorKind::Data,
-                format!(
-                    "topic `{}` was deleted and made again: its id is `{}`, the table holds `{}`; \
-                     set `topic.recreated` to `new` to go on with the new one in the same table",
-                    slot.name,
-                    topic.id,
-                    known.join("`, `")
-                ),
-            ));
-        }
-        tracing::warn!(topic = %slot.name, id = %topic.id, before = %known.join(","),
-            "the topic was made again: the table goes on with the new one");
+    let snapshot = Snapshot::load(&settings.lake, &table, None)?;
+    let ids = incarnations(snapshot.as_ref());
+    if let Err(why) = check_incarnation(config, topic, &ids) {
+        return Ok(Some(why.to_string()));
     }
-    let mut options = WriterOptions::new(table, &slot.name, topic.id.clone(), config.name.as_str());
-    options.converter = config.converter;
-    options.raw = config.raw;
-    options.redaction = config.redaction.clone();
-    options.detect = config.detect;
-    options.limits = config.limits;
-    options.partitioning = Arc::clone(&config.partitioning);
-    options.layout = config.layout.clone();
-    options.cut = CutPolicy {
-        // One cut is on its way while the next fills, so neither may take the whole budget.
-        bytes: config.cut.bytes.min(settings.budget.limit_bytes() / 4),
-        ..config.cut
-    };
-    options.budget = settings.budget.clone();
+    let options = writer_options(&settings.lake, config, &settings.budget, topic);
     let transforms = config.transforms.as_deref().map(Chain::fingerprint);
     let opened = Tables::open(&settings.lake, options, &config.topics_dir, transforms)?;
     slot.writer = Some(opened);
     slot.id = Some(topic.id.clone());
     slot.first_incarnation = ids.iter().all(|id| *id == topic.id);
-    Ok(())
+    Ok(None)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connect::TopicRecreated;
 
     const FAIL: Policies = Policies {
         position_reset: PositionReset::Fail,

@@ -37,6 +37,20 @@ pub(super) fn load(
     Ok((others, reached))
 }
 
+/// Two lists of half-open ranges as one, in order.
+pub(super) fn joined(one: Vec<(i64, i64)>, other: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
+    let mut all = [one, other].concat();
+    all.sort_unstable();
+    let mut joined: Vec<(i64, i64)> = Vec::with_capacity(all.len());
+    for (from, to) in all {
+        match joined.last_mut() {
+            Some((_, end)) if from <= *end => *end = to.max(*end),
+            _ => joined.push((from, to)),
+        }
+    }
+    joined
+}
+
 /// Adds what another table holds of the topic. An offset that two tables have is doubled.
 pub(super) fn add(
     held: &mut BTreeMap<(TopicId, i32), Account>,

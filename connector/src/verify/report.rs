@@ -34,6 +34,8 @@ pub struct PartitionReport {
     pub retired: u64,
     /// Offsets whose records a transform dropped.
     pub filtered: u64,
+    /// Offsets that somebody, or a policy, moved the position past.
+    pub skipped: u64,
     /// Offsets that are no rows and that the broker explains: control records, aborted
     /// transactions, compacted records.
     pub gaps_explained: u64,
@@ -92,8 +94,17 @@ impl fmt::Display for VerifyReport {
         )?;
         writeln!(
             f,
-            "{:>9} {:>12} {:>12} {:>12} {:>12} {:>6} {:>7} {:>8} {:>6}  topic id",
-            "partition", "start", "position", "end", "rows", "dead", "retired", "filtered", "gaps"
+            "{:>9} {:>12} {:>12} {:>12} {:>12} {:>6} {:>7} {:>8} {:>7} {:>6}  topic id",
+            "partition",
+            "start",
+            "position",
+            "end",
+            "rows",
+            "dead",
+            "retired",
+            "filtered",
+            "skipped",
+            "gaps"
         )?;
         for partition in &self.partitions {
             write_row(f, partition)?;
@@ -106,7 +117,7 @@ fn write_row(f: &mut fmt::Formatter<'_>, row: &PartitionReport) -> fmt::Result {
     let number = |value: Option<i64>| value.map_or("-".to_owned(), |value| value.to_string());
     writeln!(
         f,
-        "{:>9} {:>12} {:>12} {:>12} {:>12} {:>6} {:>7} {:>8} {:>6}  {}",
+        "{:>9} {:>12} {:>12} {:>12} {:>12} {:>6} {:>7} {:>8} {:>7} {:>6}  {}",
         row.partition,
         number(row.start),
         number(row.position),
@@ -115,6 +126,7 @@ fn write_row(f: &mut fmt::Formatter<'_>, row: &PartitionReport) -> fmt::Result {
         row.dead_letters,
         row.retired,
         row.filtered,
+        row.skipped,
         row.gaps_explained,
         row.topic_id
     )?;

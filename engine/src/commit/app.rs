@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::record::{Position, TopicId};
 
 const OWNER: &str = "eddy/owner";
@@ -23,6 +25,18 @@ pub(crate) fn epoch(topic_id: &TopicId, partition: i32) -> String {
 /// The application id of a partition's leader epoch.
 pub(crate) fn leader(topic_id: &TopicId, partition: i32) -> String {
     format!("eddy/{topic_id}/{partition}/leader")
+}
+
+/// The application id of the record of what last altered a partition's position by hand (P5).
+pub(crate) fn altered(topic_id: &TopicId, partition: i32) -> String {
+    format!("eddy/{topic_id}/{partition}/altered")
+}
+
+/// The number by which the table points at a record: as much of the commit's id as is a positive
+/// number.
+pub(crate) fn record_number(id: Uuid) -> i64 {
+    let (high, low) = id.as_u64_pair();
+    i64::try_from((high ^ low) >> 1).unwrap_or(i64::MAX)
 }
 
 /// The application id of the table's owner.
@@ -53,6 +67,7 @@ struct Marks {
     offset: Option<i64>,
     epoch: Option<i64>,
     leader: Option<i64>,
+    altered: Option<i64>,
 }
 
 impl Ledger {
@@ -70,6 +85,7 @@ impl Ledger {
             Mark::Offset => marks.offset = Some(version),
             Mark::Epoch => marks.epoch = Some(version),
             Mark::Leader => marks.leader = Some(version),
+            Mark::Altered => marks.altered = Some(version),
         }
         Some(key)
     }
@@ -77,6 +93,11 @@ impl Ledger {
     /// The position of one partition.
     pub(crate) fn position(&self, key: &(TopicId, i32)) -> Option<Position> {
         self.marks.get(key)?.position()
+    }
+
+    /// The number of the record of what last altered a partition's position by hand.
+    pub(crate) fn altered(&self, key: &(TopicId, i32)) -> Option<i64> {
+        self.marks.get(key)?.altered
     }
 
     /// The positions of all partitions.
@@ -102,6 +123,7 @@ enum Mark {
     Offset,
     Epoch,
     Leader,
+    Altered,
 }
 
 fn parse(app_id: &str) -> Option<((TopicId, i32), Mark)> {
@@ -110,6 +132,8 @@ fn parse(app_id: &str) -> Option<((TopicId, i32), Mark)> {
         (rest, Mark::Epoch)
     } else if let Some(rest) = rest.strip_suffix("/leader") {
         (rest, Mark::Leader)
+    } else if let Some(rest) = rest.strip_suffix("/altered") {
+        (rest, Mark::Altered)
     } else {
         (rest, Mark::Offset)
     };
@@ -131,6 +155,7 @@ mod tests {
         ledger.set(&offset(&id, 3), 17);
         ledger.set(&epoch(&id, 3), 2);
         ledger.set(&leader(&id, 3), 5);
+        ledger.set(&altered(&id, 3), 77);
         ledger.set(owner(), owner_number("orders"));
         ledger.set("someone-elses-stream", 9);
         let position = Position {

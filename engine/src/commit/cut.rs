@@ -42,7 +42,7 @@ pub struct Rewrite {
     pub data_change: bool,
 }
 
-/// A position moving forward, or being made.
+/// A position moving forward or being made; backwards only by hand (P5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
     /// The topic's id (P1).
@@ -56,6 +56,9 @@ pub struct Move {
     pub to: i64,
     /// Whether the epoch is raised, so that whoever saw the one before can't commit any more.
     pub raise: bool,
+    /// The position is altered by hand: the table points at the record of it, which is named by the
+    /// cut's id and was written before (P5, [`crate::read::altered`]).
+    pub altered: bool,
     /// The broker's leader epoch of the last record, where it is known.
     pub leader_epoch: Option<i32>,
 }
@@ -116,7 +119,8 @@ impl Cut {
                     moved.partition, moved.topic_id
                 )));
             }
-            if moved.to < 0 || moved.from.is_some_and(|from| moved.to < from.offset) {
+            let back = moved.from.is_some_and(|from| moved.to < from.offset);
+            if moved.to < 0 || back && !(moved.raise && moved.altered) {
                 return Err(Error::internal(format!(
                     "the cut moves partition `{}` of topic `{}` backwards, to `{}` (E3)",
                     moved.partition, moved.topic_id, moved.to

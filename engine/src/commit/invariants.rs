@@ -133,6 +133,7 @@ impl Walk {
             return Err(format!("payload `{id}` is there twice (P9)"));
         }
         self.moves(&actions)?;
+        self.rewinds(version, &actions);
         self.rewrites(version, &actions)?;
         self.files(actions.removes, actions.adds)?;
         match actions.metadata {
@@ -152,7 +153,13 @@ impl Walk {
                 }
                 (Some((epoch, offset)), Some(from))
                     if (moved.epoch > epoch || from == offset)
-                        && (moved.epoch, moved.to) >= (epoch, offset) => {}
+                        && (moved.epoch, moved.to) >= (epoch, offset) =>
+                {
+                    // A rewind may go below where the table once began.
+                    self.bases
+                        .entry(key)
+                        .and_modify(|base| *base = moved.to.min(*base));
+                }
                 // The log before was cleaned away.
                 (None, Some(_)) if self.first != Some(0) => {}
                 (before, from) => {
@@ -165,6 +172,20 @@ impl Walk {
             }
         }
         Ok(())
+    }
+
+    /// 1, after a rewind: of the files that it took out, all rows below its targets are in those
+    /// that it brought, and no others (P5).
+    fn rewinds(&mut self, version: u64, actions: &Actions) {
+        let back = actions.moved.iter().filter_map(|moved| {
+            let key = (moved.topic_id.clone(), moved.partition);
+            let goes_back = moved.from.is_some_and(|from| moved.to < from);
+            goes_back.then_some((key, moved.to))
+        });
+        let targets: BTreeMap<(TopicId, i32), i64> = back.collect();
+        if !targets.is_empty() {
+            self.rewrites.push(Rewritten::of(version, actions, targets));
+        }
     }
 
     /// 4: what only stores rows otherwise keeps their number.
@@ -180,19 +201,8 @@ impl Walk {
                 "invariant 4: a rewrite of {before:?} rows has `{after}`"
             ));
         }
-        self.rewrites.push(Rewritten {
-            version,
-            before: actions
-                .removes
-                .iter()
-                .map(|gone| gone.path.clone())
-                .collect(),
-            after: actions
-                .adds
-                .iter()
-                .map(|added| added.path.clone())
-                .collect(),
-        });
+        let nothing = BTreeMap::new();
+        self.rewrites.push(Rewritten::of(version, actions, nothing));
         Ok(())
     }
 

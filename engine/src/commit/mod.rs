@@ -31,11 +31,16 @@
 //!   offset, `.../epoch` rises whenever it moves other than forward by a commit, `.../leader` is
 //!   the leader epoch; `eddy/owner` is the connector. *Else* a connector under a new name doubles
 //!   the topic, and an offset that goes 1000, 500, 1000 passes a zombie's fence
-//!   (`a_position_that_went_away_and_came_back_still_fences`).
+//!   (`a_position_that_went_away_and_came_back_still_fences`,
+//!   `p2_a_zombie_can_not_commit_though_the_position_comes_back_to_where_it_was`).
 //! - **P3** The start is stored before the first record: a [`Move`] without `from` and a [`Cut`]
 //!   without files. *Else* a crash before the first commit starts somewhere else.
 //! - **P4** A cut may move positions without rows: control records and aborted transactions are
 //!   progress too.
+//! - **P5** A position that is altered by hand takes the rows at or beyond it out in the same
+//!   commit, and the epoch rises; what was passed over is recorded before it, and the table points
+//!   at the record ([`crate::maintain::alter()`],
+//!   `p5_a_rewind_removes_the_rows_beyond_in_the_version_that_moves_the_position`).
 //! - **P6** A commit is a cut: every row below it, in every file, goes in together. *Else* one of
 //!   two files with offsets 0,2,4 and 1,3 is committed and the other lost or doubled. The writer
 //!   owns it; here, a cut is one version.
@@ -100,6 +105,8 @@
 //! | `before_checkpoint` | nothing | the next commit finds it due |
 //! | (a checkpoint is under way) | part of one, or all but its hint | the log is read instead |
 //! | `after_checkpoint` | a checkpoint | used |
+//! | `before_altered` | rewritten files that no version names | as above; asked again |
+//! | `after_altered` | as above, and a record that nothing points at | as above |
 //! | (version 0 is under way) | an owner's name, perhaps a table | opened or made |
 //!
 //! A commit that was under way when its process died may land minutes later. It finds its version
@@ -134,6 +141,7 @@ pub use log::TableLog;
 pub use since::Since;
 
 pub(crate) use actions::{Actions, Metadata, data_file, read as read_commit};
+pub(crate) use app::record_number;
 pub(crate) use table_state::{TableState, check_positions, record_batch, strings};
 
 /// How Eddy names itself in a table's history.

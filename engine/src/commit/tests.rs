@@ -75,6 +75,7 @@ fn cut(clock: &Clock, partition: i32, from: Option<Position>, to: i64) -> Cut {
             from,
             to,
             raise: false,
+            altered: false,
             leader_epoch: None,
         }],
         rewrite: None,

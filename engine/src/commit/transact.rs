@@ -190,7 +190,7 @@ impl TableLog {
             .build(&self.engine, Box::new(committer))
             .map_err(|error| translate(error, &self.table))?
             .with_commit_info(info, info_schema);
-        for (app_id, version) in txns(moves) {
+        for (app_id, version) in txns(moves, id) {
             transaction = transaction.with_transaction_id(app_id, version);
         }
         let result = transaction.commit(&self.engine);
@@ -247,13 +247,17 @@ fn describe(position: Option<Position>) -> String {
     )
 }
 
-fn txns(moves: &[Move]) -> Vec<(String, i64)> {
+fn txns(moves: &[Move], id: Uuid) -> Vec<(String, i64)> {
     let mut txns = Vec::new();
     for moved in moves {
         let (topic_id, partition, target) = (&moved.topic_id, moved.partition, moved.target());
         txns.push((app::offset(topic_id, partition), target.offset));
         if moved.from.is_none() || moved.raise {
             txns.push((app::epoch(topic_id, partition), target.epoch));
+        }
+        if moved.altered {
+            let record = app::record_number(id);
+            txns.push((app::altered(topic_id, partition), record));
         }
         if let Some(leader) = target.leader_epoch
             && moved

@@ -16,10 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use object_store::ObjectMeta;
 use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectMeta, ObjectStoreExt};
 
-use crate::commit::{Actions, read_commit};
+use crate::commit::{Actions, GRACE, read_commit};
 use crate::error::Result;
 use crate::lake::Lake;
 use crate::maintain::packs::Packs;
@@ -74,6 +74,8 @@ pub(super) fn clean(
     };
     let files = first.files.iter().chain(newest.files.iter());
     let live: BTreeSet<&str> = files.map(|file| file.path.as_str()).collect();
+    // Another sink's names come again when records do: what lies there may be younger (P5, P13).
+    let again = newest.is_foreign();
     let mut done = Cleaned::default();
     let paths = |found: &BTreeMap<u64, ObjectMeta>| -> Vec<Path> {
         let below = found.range(..oldest);
@@ -83,32 +85,63 @@ pub(super) fn clean(
     let versions: Vec<u64> = listed.commits.range(..oldest).map(|(at, _)| *at).collect();
     let commits = paths(&listed.commits);
     for (versions, commits) in versions.chunks(STRETCH).zip(commits.chunks(STRETCH)) {
-        done.objects += remove_objects(lake, table, versions, &live)?;
+        done.objects += remove_objects(lake, table, versions, &live, again)?;
         done.log_files += remove(lake, commits.to_vec())?;
     }
     // The checkpoint's own commit stays, but what it removed is in no version from it on.
-    done.objects += remove_objects(lake, table, &[oldest], &live)?;
+    done.objects += remove_objects(lake, table, &[oldest], &live, again)?;
     done.objects += Packs::read(lake, table)?.remove_dead(lake, &live)?;
     note(table, oldest, &done);
     Ok(done)
 }
 
-/// Removes the data objects that `versions` removed from the table, unless they are `live`.
+/// Removes the data objects that `versions` removed from the table, unless they are `live`. Names
+/// may come `again`: then an object goes only if it is old enough to be the one that was removed.
 fn remove_objects(
     lake: &Lake,
     table: &TablePath,
     versions: &[u64],
     live: &BTreeSet<&str>,
+    again: bool,
 ) -> Result<u64> {
     let mut objects = Vec::new();
     for version in versions {
         if let Some(bytes) = read_commit(lake, table, *version)? {
-            let removes = Actions::parse(&bytes)?.removes.into_iter();
-            let gone = removes.filter(|gone| !live.contains(gone.path.as_str()));
-            objects.extend(gone.map(|gone| table.object(&gone.path)));
+            let actions = Actions::parse(&bytes)?;
+            let gone = actions.removes.iter();
+            let gone = gone.filter(|gone| !live.contains(gone.path.as_str()));
+            let gone = gone.map(|gone| table.object(&gone.path)).collect();
+            objects.extend(match again {
+                true => old_ones(lake, gone, actions.timestamp_ms)?,
+                false => gone,
+            });
         }
     }
     remove(lake, objects)
+}
+
+/// Those of `objects` that were there when a commit removed them.
+fn old_ones(lake: &Lake, objects: Vec<Path>, removed_ms: Option<i64>) -> Result<Vec<Path>> {
+    let store = Arc::clone(lake.store());
+    lake.wait(async move {
+        let mut old = Vec::new();
+        for object in objects {
+            match store.head(&object).await {
+                Ok(meta) if is_younger(meta.last_modified.timestamp_millis(), removed_ms) => {}
+                Ok(_) => old.push(object),
+                Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(old)
+    })?
+}
+
+/// Whether an object was made after a commit had removed one of its name. A name is free again
+/// once the grace time is over, so clocks may differ by half of it.
+fn is_younger(modified_ms: i64, removed_ms: Option<i64>) -> bool {
+    let half_ms = i64::try_from(GRACE.as_millis() / 2).unwrap_or(i64::MAX);
+    removed_ms.is_none_or(|removed_ms| modified_ms - removed_ms > half_ms)
 }
 
 /// The newest checkpoint below which everything may go.
@@ -170,4 +203,30 @@ fn note(table: &TablePath, oldest: u64, done: &Cleaned) {
         objects = done.objects,
         "removed what only older versions needed"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p13_an_object_made_after_one_of_its_name_was_removed_is_another() {
+        const HOUR_MS: i64 = 3_600_000;
+        let removed_ms = 1_795_521_600_000;
+        for (hours, younger) in [
+            (-300, false),
+            (-1, false),
+            (11, false),
+            (13, true),
+            (24, true),
+        ] {
+            let modified_ms = removed_ms + hours * HOUR_MS;
+            assert_eq!(
+                is_younger(modified_ms, Some(removed_ms)),
+                younger,
+                "{hours}"
+            );
+        }
+        assert!(is_younger(removed_ms, None), "when in doubt it stays");
+    }
 }

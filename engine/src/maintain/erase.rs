@@ -15,27 +15,21 @@
 //! values.
 
 use std::collections::BTreeSet;
-use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
 use uuid::Uuid;
 
 use crate::commit::{Cut, DataFile, Rewrite, TableLog};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::FileFilters;
 use crate::lake::Lake;
-use crate::maintain::output::{FileLimits, Made, Output};
-use crate::maintain::packs;
 use crate::maintain::receipt::{self, Receipt};
 use crate::maintain::retain::commit_leaving;
-use crate::maintain::scan::{self, Scan};
-use crate::maintain::uploads::Journals;
+use crate::maintain::scan::Scan;
+use crate::maintain::without::{Without, check_journals, without};
 use crate::path::TablePath;
 use crate::read::Snapshot;
-use crate::read::retired::Gone;
 use crate::write::forget_journals;
 
 /// Files that one commit rewrites.
@@ -129,7 +123,10 @@ fn round(
             ));
         }
         let matching = match (erasure.may_match)(file) {
-            true => Scan::open(lake, table, snapshot, file)?.matching(erasure)?,
+            true => {
+                let scan = Scan::open(lake, table, snapshot, file)?;
+                scan.matching(&erasure.columns, erasure.matches)?
+            }
             false => None,
         };
         match matching {
@@ -145,29 +142,9 @@ fn round(
     if found.is_empty() {
         return Ok(());
     }
-    check_journals(lake, table, snapshot, &found)?;
+    let leaving = found.iter().map(|(file, _)| file.path.as_str());
+    check_journals(lake, table, snapshot, leaving)?;
     rewrite(lake, table, erasure, snapshot, found)
-}
-
-/// A file leaves the table only once no upload journal names it ([`Journals`]).
-fn check_journals(
-    lake: &Lake,
-    table: &TablePath,
-    snapshot: &Snapshot,
-    found: &[(Arc<DataFile>, BooleanArray)],
-) -> Result<()> {
-    let mut journals = Journals::read(lake)?;
-    journals.sweep(lake, table, Some(snapshot))?;
-    let named = journals.names(table);
-    if found
-        .iter()
-        .any(|(file, _)| named.contains(file.path.as_str()))
-    {
-        return Err(Error::unavailable(
-            "a file with matches is still named by an upload journal; call again later",
-        ));
-    }
-    Ok(())
 }
 
 /// One version without the rows of `found` that are true.
@@ -178,48 +155,10 @@ fn rewrite(
     snapshot: &Snapshot,
     found: Vec<(Arc<DataFile>, BooleanArray)>,
 ) -> Result<()> {
-    let id = lake.clock().new_id();
-    let (mut gone, mut made) = (Vec::new(), Made::default());
-    for (file, rows) in &found {
-        let scan = Scan::open(lake, table, snapshot, file)?;
-        let mut output: Option<Output> = None;
-        let (mut erased, mut at) = (Gone::new(&file.path), 0);
-        for batch in scan.batches(None)? {
-            let batch = batch?;
-            let matching = rows.slice(at, batch.num_rows());
-            at += batch.num_rows();
-            scan::note(&filter_record_batch(&batch, &matching)?, &mut erased)?;
-            let kept = filter_record_batch(&batch, &arrow::compute::not(&matching)?)?;
-            if kept.num_rows() == 0 {
-                continue;
-            }
-            let target = batch.schema();
-            let into = match output.take() {
-                Some(output) => output,
-                None => {
-                    let limits = FileLimits::of(u64::MAX);
-                    Output::new(lake, table, &target, file, limits, scan.is_sorted())
-                }
-            };
-            output.insert(into).write(&kept)?;
-        }
-        gone.push(erased);
-        if let Some(output) = output {
-            let more = output.finish()?;
-            made.files.extend(more.files);
-            made.filters.extend(more.filters);
-            made.journals.extend(more.journals);
-        }
-        let held: usize = made.filters.iter().map(FileFilters::bytes).sum();
-        if held >= packs::HELD_BYTES {
-            let filters = mem::take(&mut made.filters);
-            made.journals.extend(packs::put(lake, table, &filters));
-        }
-    }
-    made.journals.extend(packs::put(lake, table, &made.filters));
+    let Without { made, gone } = without(lake, table, snapshot, &found)?;
     let removes = found.into_iter().map(|(file, _)| file).collect();
     let cut = Cut {
-        id,
+        id: lake.clock().new_id(),
         files: made.files,
         moves: Vec::new(),
         rewrite: Some(Rewrite {
@@ -229,7 +168,8 @@ fn rewrite(
         }),
         operation: "DELETE",
     };
-    let version = commit_leaving(lake, table, &cut, &receipt::reason(erasure.id), gone)?;
+    let reason = receipt::reason(erasure.id);
+    let version = commit_leaving(lake, table, &cut, &reason, gone, snapshot)?;
     forget_journals(lake, &made.journals);
     tracing::info!(
         topic = table.topic(),

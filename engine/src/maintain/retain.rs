@@ -90,7 +90,7 @@ pub(super) fn retire(
         }),
         operation: "RETENTION",
     };
-    let version = commit_leaving(lake, table, &cut, "retention", gone)?;
+    let version = commit_leaving(lake, table, &cut, "retention", gone, snapshot)?;
     metrics::counter!("eddy_retention_rows_total", "topic" => table.topic().to_owned())
         .increment(done.rows);
     tracing::info!(
@@ -104,9 +104,9 @@ pub(super) fn retire(
     Ok(done)
 }
 
-/// Records what `cut` makes leave the table, and why; then commits it. Whether a recorded commit
-/// landed is seen by its files, so a record is taken back when it is known that it did not: the
-/// files stay, and a compaction may put their rows elsewhere.
+/// Records what `cut` makes leave the table of `snapshot`, and why; then commits it. Whether a
+/// recorded commit landed is seen by its files, so a record is taken back when it is known that it
+/// did not: the files stay, and a compaction may put their rows elsewhere.
 ///
 /// # Errors
 /// As [`commit`].
@@ -116,8 +116,9 @@ pub(super) fn commit_leaving(
     cut: &Cut,
     reason: &str,
     gone: Vec<Gone>,
+    snapshot: &Snapshot,
 ) -> Result<u64> {
-    retired::record(lake, table, cut.id, reason, gone)?;
+    retired::record(lake, table, cut.id, reason, gone, snapshot)?;
     let committed = commit(lake, table, cut);
     if let Err(error) = &committed
         && error.kind() == ErrorKind::Fenced

@@ -1,4 +1,5 @@
-//! One file, read as an erasure needs it: the columns that a condition looks at, then all of them.
+//! One file, read as an erasure or a rewind needs it: the columns that a condition looks at, then
+//! all of them.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::commit::DataFile;
 use crate::elide::Values;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
-use crate::maintain::erase::Erasure;
+use crate::maintain::erase::Matches;
 use crate::maintain::input::{Input, fetch, look};
 use crate::path::TablePath;
 use crate::read::Snapshot;
@@ -63,11 +64,15 @@ impl Scan {
     ///
     /// # Errors
     /// As [`Scan::batches`], and what the condition says.
-    pub(super) fn matching(&self, erasure: &Erasure<'_>) -> Result<Option<BooleanArray>> {
+    pub(super) fn matching(
+        &self,
+        columns: &[String],
+        matches: &Matches<'_>,
+    ) -> Result<Option<BooleanArray>> {
         let mut found: Vec<ArrayRef> = Vec::new();
-        for batch in self.batches(Some(&erasure.columns))? {
-            let seen = self.as_table_has(&batch?, &erasure.columns)?;
-            let rows = (erasure.matches)(&seen)?;
+        for batch in self.batches(Some(columns))? {
+            let seen = self.as_table_has(&batch?, columns)?;
+            let rows = matches(&seen)?;
             if rows.len() != seen.num_rows() {
                 return Err(Error::internal("a condition answered for other rows"));
             }

@@ -6,6 +6,7 @@
     clippy::indexing_slicing
 )]
 
+mod alter;
 mod compaction;
 mod elision;
 mod end_of_rows;

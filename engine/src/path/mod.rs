@@ -7,6 +7,7 @@
 //! <lake>/_eddy/delta/<topic>/_delta_log/...      (of a topic whose files have no folder of theirs)
 //! <lake>/_eddy/uploads/<commit id>.json
 //! <lake>/_eddy/retired/<topics.dir>/<topic>/<commit id>.json
+//! <lake>/_eddy/altered/<topics.dir>/<topic>/<commit id>.json
 //! <lake>/_eddy/filtered/<topics.dir>/<topic>/<commit id>.json
 //! <lake>/_eddy/filters/<topics.dir>/<topic>/<pack id>.filters
 //! <lake>/_eddy/pins/<topics.dir>/<topic>/<pin id>.json
@@ -25,6 +26,7 @@ pub use foreign::{ConfluentNames, ForeignFile, Names};
 pub(crate) use foreign::{START, START_PADDED, foreign_value, suffixed};
 pub use partition::data_file;
 pub(crate) use partition::{partition_folder, partition_value};
+pub(crate) use state::{altered_object, altered_objects};
 pub(crate) use state::{filter_pack, filter_pack_id, filter_packs};
 pub(crate) use state::{filtered_object, filtered_objects};
 pub(crate) use state::{pin, pins, retired_object, retired_objects};

@@ -25,6 +25,16 @@ pub(crate) fn filtered_object(lake: &Path, table: &TablePath, id: Uuid) -> Path 
     filtered_objects(lake, table).join(format!("{id}.json"))
 }
 
+/// The folder of the records of positions of `table` that were altered by hand.
+pub(crate) fn altered_objects(lake: &Path, table: &TablePath) -> Path {
+    of_table(lake, "altered", table)
+}
+
+/// What the commit `id` altered.
+pub(crate) fn altered_object(lake: &Path, table: &TablePath, id: Uuid) -> Path {
+    altered_objects(lake, table).join(format!("{id}.json"))
+}
+
 /// The folder of the pins of `table`'s versions.
 pub(crate) fn pins(lake: &Path, table: &TablePath) -> Path {
     of_table(lake, "pins", table)

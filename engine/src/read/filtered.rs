@@ -6,9 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use futures::TryStreamExt;
-use object_store::{Error as StoreError, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{Error as StoreError, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,6 +15,8 @@ use crate::commit::Version;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::path::{TablePath, filtered_object, filtered_objects};
+use crate::read::altered::{self, Alterations};
+use crate::read::once;
 use crate::read::retired::join;
 use crate::record::TopicId;
 
@@ -23,7 +24,7 @@ use crate::record::TopicId;
 pub type FilteredRanges = BTreeMap<(TopicId, i32), Vec<(i64, i64)>>;
 
 /// What filters passed over, by the commits that `history` has. Commits that are older than it are
-/// taken to have landed.
+/// taken to have landed. What a rewind took back since is left out.
 ///
 /// # Errors
 /// `Unavailable`; `Data` for a record that can't be read.
@@ -31,6 +32,7 @@ pub async fn filtered(
     lake: &Lake,
     table: &TablePath,
     history: &[Version],
+    alterations: &Alterations,
 ) -> Result<FilteredRanges> {
     let landed: BTreeSet<Uuid> = history.iter().filter_map(|version| version.id).collect();
     let complete = history.last().is_none_or(|oldest| oldest.version == 0);
@@ -42,13 +44,23 @@ pub async fn filtered(
     for one in kept(lake, table).await? {
         let before = !complete && oldest_ms.is_some_and(|oldest| one.at_us / 1_000 < oldest);
         if one.landed || before || landed.contains(&one.id) {
-            for (key, ranges) in one.ranges {
-                found.entry(key).or_default().extend(ranges);
+            for ((key, epoch), ranges) in one.ranges {
+                let kept = altered::keep(alterations, &key, epoch, ranges);
+                found.entry(key).or_default().extend(kept);
             }
         }
     }
     found.values_mut().for_each(join);
     Ok(found)
+}
+
+/// What a commit passes over in one partition.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    pub(crate) partition: i32,
+    /// That of the commit's position.
+    pub(crate) epoch: i64,
+    pub(crate) ranges: Vec<(i64, i64)>,
 }
 
 /// Records what the commit `id` is about to pass over. Again with the same id is the same record.
@@ -60,11 +72,11 @@ pub(crate) fn record(
     table: &TablePath,
     id: Uuid,
     topic_id: &TopicId,
-    passed: &[(i32, Vec<(i64, i64)>)],
+    passed: &[Passed],
 ) -> Result<()> {
     let partitions = passed
         .iter()
-        .map(|(partition, ranges)| Partition::new(topic_id.as_str(), *partition, ranges));
+        .map(|one| Partition::new(topic_id.as_str(), one.partition, one.epoch, &one.ranges));
     let record = Record {
         at_us: lake.clock().now_us(),
         landed: false,
@@ -78,13 +90,13 @@ pub(crate) fn record(
 /// # Errors
 /// `Unavailable`.
 pub(crate) fn record_landed(lake: &Lake, table: &TablePath, settled: &[Kept]) -> Result<()> {
-    let mut all = FilteredRanges::new();
+    let mut all = ByEpoch::new();
     for (key, ranges) in settled.iter().flat_map(|one| &one.ranges) {
         all.entry(key.clone()).or_default().extend(ranges);
     }
     all.values_mut().for_each(join);
-    let partitions = all.iter().map(|((topic_id, partition), ranges)| {
-        Partition::new(topic_id.as_str(), *partition, ranges)
+    let partitions = all.iter().map(|(((topic_id, partition), epoch), ranges)| {
+        Partition::new(topic_id.as_str(), *partition, *epoch, ranges)
     });
     let record = Record {
         at_us: lake.clock().now_us(),
@@ -114,16 +126,7 @@ pub(crate) fn remove(lake: &Lake, table: &TablePath, ids: &[Uuid]) -> Result<()>
 fn put(lake: &Lake, table: &TablePath, id: Uuid, record: &Record) -> Result<()> {
     let text = serde_json::to_vec(record)
         .map_err(|error| Error::internal("a record can't be written").with_source(error))?;
-    let store = lake.store().clone();
-    let path = filtered_object(lake.root(), table, id);
-    let body = PutPayload::from_bytes(Bytes::from(text));
-    let put =
-        lake.wait(async move { store.put_opts(&path, body, PutMode::Create.into()).await })?;
-    match put {
-        // The attempt before this one got through after all.
-        Ok(_) | Err(StoreError::AlreadyExists { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    once::put(lake, filtered_object(lake.root(), table, id), text)
 }
 
 /// One record, as it is kept.
@@ -134,8 +137,11 @@ pub(crate) struct Kept {
     pub(crate) at_us: i64,
     /// It stands for commits that have landed.
     pub(crate) landed: bool,
-    ranges: FilteredRanges,
+    ranges: ByEpoch,
 }
+
+/// The offsets of each partition that were filtered in each of its epochs.
+type ByEpoch = BTreeMap<((TopicId, i32), i64), Vec<(i64, i64)>>;
 
 /// How often the records are listed anew because one went before it was read.
 const LOOKS: u32 = 5;
@@ -175,7 +181,7 @@ async fn look(lake: &Lake, table: &TablePath) -> Result<Option<Vec<Kept>>> {
         let ranges = record.partitions.into_iter().map(|partition| {
             let ranges = partition.ranges();
             let key = (TopicId::new(partition.topic_id), partition.partition);
-            (key, ranges)
+            ((key, partition.epoch), ranges)
         });
         kept.push(Kept {
             id,
@@ -202,13 +208,16 @@ struct Record {
 struct Partition {
     topic_id: String,
     partition: i32,
+    /// That of the commit: what is filtered may be taken back (P5).
+    #[serde(default)]
+    epoch: i64,
     start: i64,
     /// From the start on, in turns: how many offsets were filtered, how many weren't.
     runs: Vec<i64>,
 }
 
 impl Partition {
-    fn new(topic_id: &str, partition: i32, ranges: &[(i64, i64)]) -> Self {
+    fn new(topic_id: &str, partition: i32, epoch: i64, ranges: &[(i64, i64)]) -> Self {
         let start = ranges.first().map_or(0, |(from, _)| *from);
         let mut runs = Vec::with_capacity(ranges.len() * 2);
         let mut end = start;
@@ -222,6 +231,7 @@ impl Partition {
         Self {
             topic_id: topic_id.to_owned(),
             partition,
+            epoch,
             start,
             runs,
         }
@@ -253,7 +263,7 @@ mod tests {
             &[(0, 1), (2, 3), (4, 9)],
             &[(7, 9), (100, 101)],
         ] {
-            assert_eq!(Partition::new("t", 0, ranges).ranges(), ranges);
+            assert_eq!(Partition::new("t", 0, 0, ranges).ranges(), ranges);
         }
     }
 }

@@ -188,6 +188,25 @@ impl LiveRows {
         rows.remove(table, batches);
     }
 
+    /// Positions go back to `targets`: what is at or beyond them is not readable any more. The
+    /// other rows of such a batch are in the lake, or their writer's to offer again.
+    pub(crate) fn forget(
+        &self,
+        table: &TablePath,
+        topic_id: &TopicId,
+        targets: &BTreeMap<i32, i64>,
+    ) {
+        let beyond = |range: &LiveRange| {
+            let target = targets.get(&range.partition);
+            range.topic_id == *topic_id && target.is_some_and(|target| range.hi > *target)
+        };
+        let mut rows = self.0.rows.write().unwrap_or_else(PoisonError::into_inner);
+        let entries = rows.tables.get(table).into_iter().flatten();
+        let gone = entries.filter(|entry| entry.live.ranges.iter().any(beyond));
+        let gone: Vec<Arc<LiveBatch>> = gone.map(|entry| Arc::clone(&entry.live)).collect();
+        rows.remove(table, &gone);
+    }
+
     /// Forgets what is past its grace time.
     pub(crate) fn sweep(&self) {
         let rows = self.0.rows.read().unwrap_or_else(PoisonError::into_inner);

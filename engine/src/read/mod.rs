@@ -1,6 +1,7 @@
 //! What a query may see: a version of a table, and the rows that are not committed yet.
 
 pub mod accounts;
+pub mod altered;
 pub mod answer;
 mod bytes;
 pub mod clip;
@@ -8,11 +9,13 @@ mod counting;
 mod fetch;
 pub mod filtered;
 pub mod live;
+mod once;
 pub mod retired;
 mod snapshot;
 mod tables;
 
 pub use accounts::{Account, accounts};
+pub use altered::{Alterations, Altered, alterations};
 pub use answer::{Answer, consistent};
 pub use counting::{CountingStore, ReadCount};
 pub use filtered::{FilteredRanges, filtered};

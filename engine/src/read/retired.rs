@@ -20,12 +20,13 @@ use crate::lake::Lake;
 use crate::path::{TablePath, retired_object, retired_objects};
 use crate::read::Snapshot;
 use crate::read::accounts::accounts_of;
+use crate::read::altered::{alterations, keep};
 use crate::record::TopicId;
 
 /// The offsets of each partition that are retired, as half-open ranges in order.
 pub type RetiredRanges = BTreeMap<(TopicId, i32), Vec<(i64, i64)>>;
 
-/// What left the table, as of `snapshot`.
+/// What left the table, as of `snapshot`, and was not taken back by a rewind since.
 ///
 /// # Errors
 /// `Unavailable`; `Data` for a record that can't be read.
@@ -35,13 +36,15 @@ pub async fn retired(lake: &Lake, table: &TablePath, snapshot: &Snapshot) -> Res
         .iter()
         .map(|file| file.path.as_str())
         .collect();
+    let alterations = alterations(lake, table, snapshot).await?;
     let mut found = RetiredRanges::new();
     for (_, record) in records(lake, table).await? {
         let gone = record.files.into_iter();
         for file in gone.filter(|file| !live.contains(file.path.as_str())) {
             for partition in file.partitions {
                 let key = (TopicId::new(partition.topic_id), partition.partition);
-                found.entry(key).or_default().extend(partition.ranges);
+                let kept = keep(&alterations, &key, partition.epoch, partition.ranges);
+                found.entry(key).or_default().extend(kept);
             }
         }
     }
@@ -95,7 +98,8 @@ pub(crate) fn rows_of(
     Ok(gone)
 }
 
-/// Records that rows are about to leave the table with the commit `id`, and why.
+/// Records that rows are about to leave the table with the commit `id`, and why. They were read in
+/// `snapshot`.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -105,11 +109,13 @@ pub(crate) fn record(
     id: Uuid,
     reason: &str,
     gone: Vec<Gone>,
+    snapshot: &Snapshot,
 ) -> Result<()> {
+    let files = gone.into_iter().map(|gone| File::of(gone, snapshot));
     let record = Record {
         at_us: lake.clock().now_us(),
         reason: reason.to_owned(),
-        files: gone.into_iter().map(File::from).collect(),
+        files: files.collect(),
     };
     let text = serde_json::to_vec(&record)
         .map_err(|error| Error::internal("a record can't be written").with_source(error))?;
@@ -208,17 +214,22 @@ struct File {
 struct Partition {
     topic_id: String,
     partition: i32,
+    /// That of the position when the rows were read: what left may be taken back (P5).
+    #[serde(default)]
+    epoch: i64,
     ranges: Vec<(i64, i64)>,
 }
 
-impl From<Gone> for File {
-    fn from(gone: Gone) -> Self {
+impl File {
+    fn of(gone: Gone, snapshot: &Snapshot) -> Self {
         let partitions = gone.ranges.into_iter();
         let partitions = partitions.map(|((topic_id, partition), mut ranges)| {
             join(&mut ranges);
+            let position = snapshot.position(&topic_id, partition);
             Partition {
                 topic_id: topic_id.to_string(),
                 partition,
+                epoch: position.map_or(0, |position| position.epoch),
                 ranges,
             }
         });

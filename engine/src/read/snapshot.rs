@@ -17,6 +17,7 @@ use crate::commit::{
 };
 use crate::error::{Error, Result};
 use crate::lake::Lake;
+use crate::layout;
 use crate::partition::Partitioning;
 use crate::path::TablePath;
 use crate::record::{Position, TopicId};
@@ -103,6 +104,17 @@ impl Snapshot {
     /// The position of one partition.
     pub fn position(&self, topic_id: &TopicId, partition: i32) -> Option<Position> {
         self.positions.get(&(topic_id.clone(), partition)).copied()
+    }
+
+    /// Whether the table's files are called as another sink would call them.
+    pub(crate) fn is_foreign(&self) -> bool {
+        let property = self.state.metadata.configuration.get(layout::PROPERTY);
+        property.is_some_and(|layout| layout == layout::FOREIGN)
+    }
+
+    /// The number of the record of what last altered a partition's position by hand (P5).
+    pub(crate) fn altered_by(&self, key: &(TopicId, i32)) -> Option<i64> {
+        self.state.ledger.altered(key)
     }
 
     /// Since when the table has its columns.

@@ -158,6 +158,7 @@ impl TableWriter {
                         from: None,
                         to: start.offset,
                         raise: false,
+                        altered: false,
                         leader_epoch: start.leader_epoch,
                     }),
                 }

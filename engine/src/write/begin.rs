@@ -191,6 +191,7 @@ impl TableWriter {
                     from: Some(owned.settled),
                     to: end,
                     raise: false,
+                    altered: false,
                     leader_epoch: owned.leader_epoch,
                 };
                 let moved = FlightMove {

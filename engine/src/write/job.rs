@@ -27,7 +27,7 @@ use crate::lake::Lake;
 use crate::layout::Layout;
 use crate::partition::Placement;
 use crate::path::TablePath;
-use crate::read::filtered;
+use crate::read::filtered::{self, Passed};
 use crate::read::live::LiveBatch;
 use crate::record::TopicId;
 use crate::schema::Detect;
@@ -53,6 +53,24 @@ pub(super) struct Plan {
     /// What the cut holds of the worker's memory, given back when the job ends, even when nobody
     /// waits for it any more.
     pub(super) held: Held,
+}
+
+impl Plan {
+    /// What filters passed over, with the epochs that the partitions are in.
+    fn passed(&self) -> Vec<Passed> {
+        let epoch = |partition: i32| {
+            let moved = self.moves.iter().find(|moved| moved.partition == partition);
+            moved.map_or(0, |moved| moved.target().epoch)
+        };
+        let filtered = self.filtered.iter();
+        filtered
+            .map(|(partition, ranges)| Passed {
+                partition: *partition,
+                epoch: epoch(*partition),
+                ranges: ranges.clone(),
+            })
+            .collect()
+    }
 }
 
 /// A commit in flight, seen from the writer.
@@ -161,14 +179,9 @@ impl Run {
         let files = self.write_files()?;
         if !self.plan.filtered.is_empty() {
             self.until_settled("record what was filtered", |run| {
-                let Plan {
-                    id,
-                    table,
-                    topic_id,
-                    filtered,
-                    ..
-                } = &run.plan;
-                filtered::record(&run.lake, table, *id, topic_id, filtered)
+                let plan = &run.plan;
+                let passed = plan.passed();
+                filtered::record(&run.lake, &plan.table, plan.id, &plan.topic_id, &passed)
             })?;
             fault::point("after_filtered");
         }

@@ -103,6 +103,7 @@ impl TableWriter {
                     from: Some(from),
                     to: from.offset,
                     raise: true,
+                    altered: false,
                     leader_epoch: None,
                 })
             });

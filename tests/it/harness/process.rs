@@ -272,6 +272,18 @@ impl Eddy {
         self.wait_ready(PATIENCE);
     }
 
+    /// As [`Eddy::restart`], with these environment variables.
+    #[track_caller]
+    pub fn restart_with(&mut self, variables: &[(&str, &str)]) {
+        self.kill();
+        let variables = variables.iter();
+        self.environment = variables
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        self.start();
+        self.wait_ready(PATIENCE);
+    }
+
     /// Runs `eddy verify` on the topic; panics with its report if that isn't clean.
     #[track_caller]
     pub fn verify(&self, topic: &str) {

@@ -8,7 +8,7 @@ use super::body::{self, Object};
 use super::connectors::{not_found, nothing};
 use super::{Api, Call};
 use crate::connect::worker::Alteration;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 
 impl Api {
     pub(super) fn offsets(&self, name: &str) -> Handled {
@@ -51,20 +51,16 @@ impl Api {
         }
         self.worker
             .alter(name, &alterations)
-            .map_err(|error| match error.kind() {
-                ErrorKind::NotFound => Answer::error(
-                    500,
-                    format!("Failed to alter consumer group offsets for connector {name}"),
-                ),
-                _ => error.into(),
-            })?;
+            .map_err(|error| refused(name, error))?;
         let message = "The offsets for this connector have been altered successfully";
         Ok(Answer::ok(json!({"message": message})))
     }
 
     pub(super) fn reset_offsets(&self, name: &str) -> Handled {
         self.stopped(name)?;
-        self.worker.alter(name, &[])?;
+        self.worker
+            .alter(name, &[])
+            .map_err(|error| refused(name, error))?;
         let message = "The offsets for this connector have been reset successfully";
         Ok(Answer::ok(json!({"message": message})))
     }
@@ -86,6 +82,25 @@ impl Api {
                  '/connectors/{name}/stop' endpoint"
             ),
         ))
+    }
+}
+
+/// Connect's answers where it has any. What it doesn't know is the table's to refuse, with 400.
+fn refused(name: &str, error: Error) -> Answer {
+    let failed = format!("Failed to alter consumer group offsets for connector {name}");
+    match error.kind() {
+        ErrorKind::NotFound => Answer::error(500, failed),
+        ErrorKind::Fenced => Answer::error(
+            500,
+            format!(
+                "{failed} either because its tasks haven't stopped completely yet or the \
+                 connector was resumed before the request to alter its offsets could be \
+                 successfully completed. If the connector is in a stopped state, this operation \
+                 can be safely retried. If it doesn't eventually succeed, the Connect cluster may \
+                 need to be restarted to get rid of the zombie sink tasks."
+            ),
+        ),
+        _ => error.into(),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::here::{Here, State, TaskHere};
 use super::{Worker, lock};
 use crate::connect::state::Target;
-use crate::sink::{TaskState, TaskStatus};
+use crate::sink::{PartitionState, TaskState, TaskStatus};
 
 /// A connector as it is seen now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +82,16 @@ impl Worker {
     }
 }
 
+/// Which partitions of a task need somebody, and why.
+fn stopped(status: &TaskStatus) -> impl Iterator<Item = String> {
+    let partitions = status.partitions.iter();
+    let stopped = partitions.filter(|partition| partition.state == PartitionState::Stopped);
+    stopped.map(|partition| {
+        let why = partition.error.as_deref().unwrap_or_default();
+        format!("{}-{}: {why}", partition.topic, partition.partition)
+    })
+}
+
 fn unassigned() -> TaskView {
     TaskView {
         state: "UNASSIGNED",
@@ -89,9 +99,17 @@ fn unassigned() -> TaskView {
     }
 }
 
-/// A task that waits for a lake that doesn't answer runs, as Connect sees it: it needs nobody.
+/// A task that waits for a lake that doesn't answer runs, as Connect sees it: it needs nobody. One
+/// that has only partitions which need somebody failed; where others go on, it says so as it runs.
 fn of_task(status: &TaskStatus) -> TaskView {
     match status.state {
+        TaskState::Running | TaskState::Held if stopped(status).next().is_some() => TaskView {
+            state: match stopped(status).count() == status.partitions.len() {
+                true => "FAILED",
+                false => "RUNNING",
+            },
+            trace: Some(stopped(status).collect::<Vec<_>>().join("\n")),
+        },
         TaskState::Running | TaskState::Held => TaskView {
             state: "RUNNING",
             trace: None,

@@ -12,6 +12,7 @@ use object_store::{Error as StoreError, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use crate::commit::actions::Actions;
 use crate::commit::cut::DataFile;
 use crate::elide::Values;
 use crate::error::{Error, Result};
@@ -24,11 +25,35 @@ use crate::schema::{VALUE, VALUE_SHAPE};
 /// The offsets of each partition's rows.
 pub(super) type Offsets = BTreeMap<(TopicId, i32), Vec<i64>>;
 
-/// A version that only stored rows otherwise.
+/// A version that only stored rows otherwise, but for those that a rewind took back.
 pub(super) struct Rewritten {
-    pub(super) version: u64,
-    pub(super) before: Vec<String>,
-    pub(super) after: Vec<String>,
+    version: u64,
+    before: Vec<String>,
+    after: Vec<String>,
+    /// Where a rewind's partitions went back to.
+    targets: BTreeMap<(TopicId, i32), i64>,
+}
+
+impl Rewritten {
+    pub(super) fn of(
+        version: u64,
+        actions: &Actions,
+        targets: BTreeMap<(TopicId, i32), i64>,
+    ) -> Self {
+        let removes = actions.removes.iter().map(|gone| gone.path.clone());
+        let adds = actions.adds.iter().map(|added| added.path.clone());
+        Self {
+            version,
+            before: removes.collect(),
+            after: adds.collect(),
+            targets,
+        }
+    }
+
+    fn stays(&self, row: &Envelope) -> bool {
+        let target = self.targets.get(&row.key);
+        target.is_none_or(|target| row.offset < *target)
+    }
 }
 
 /// Every row's identity; and 7: what a file calls a column is one of the table's, of its type.
@@ -53,7 +78,7 @@ pub(super) fn read_offsets(lake: &Lake, table: &TablePath, snapshot: &Snapshot) 
 }
 
 /// 4: a rewrite keeps the multiset of rows, keys and values included. What was removed for good
-/// since can't be compared any more.
+/// since can't be compared any more. A rewind keeps those below its targets.
 pub(super) fn check_rewrite(
     lake: &Lake,
     table: &TablePath,
@@ -72,7 +97,10 @@ pub(super) fn check_rewrite(
         rows.sort_unstable();
         Ok(Some(rows))
     };
-    let (before, after) = (gather(&rewritten.before)?, gather(&rewritten.after)?);
+    let (mut before, after) = (gather(&rewritten.before)?, gather(&rewritten.after)?);
+    if let Some(before) = &mut before {
+        before.retain(|row| rewritten.stays(row));
+    }
     match (before, after) {
         (Some(before), Some(after)) if before != after => Err(Error::data(format!(
             "invariant 4: version `{}` of table `{}` rewrites `{}` rows to `{}` others",

@@ -107,7 +107,15 @@ fn a_record_of_retirement_whose_commit_never_came_explains_nothing() {
     let snapshot = world.snapshot();
     let id = world.lake.clock().new_id();
     let gone = rows_of(&world.lake, &world.table(), &snapshot.files).unwrap();
-    record(&world.lake, &world.table(), id, "retention", gone).unwrap();
+    record(
+        &world.lake,
+        &world.table(),
+        id,
+        "retention",
+        gone,
+        &snapshot,
+    )
+    .unwrap();
     let (lake, table) = (world.lake.clone(), world.table());
     let gone = world
         .lake

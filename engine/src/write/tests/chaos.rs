@@ -1,11 +1,14 @@
 //! Two writers, four partitions and a store that misbehaves, in random order: whatever happens,
 //! every answer is a contiguous prefix (E8), and in the end each offset is there once (E1).
 
+use std::sync::atomic::AtomicBool;
+
 use super::live::answer;
 use super::*;
 use crate::commit::invariants;
 use crate::error::{ErrorKind, Result};
 use crate::layout::Layout;
+use crate::maintain::{Alteration, Target, alter};
 use crate::read::SnapshotCache;
 use crate::testing::Step;
 
@@ -34,12 +37,14 @@ struct Chaos<'a> {
     world: &'a World,
     writers: [TableWriter; 2],
     random: Random,
+    /// Positions go back now and then.
+    rewinds: bool,
 }
 
 impl Chaos<'_> {
     fn step(&mut self) {
         let at = usize::try_from(self.random.below(2)).unwrap();
-        match self.random.below(12) {
+        match self.random.below(12 + u64::from(self.rewinds)) {
             0..=3 => self.append(at),
             4 => drop(self.writers[at].publish()),
             5 | 6 => self.cut(at),
@@ -47,6 +52,7 @@ impl Chaos<'_> {
             8 => self.release(at),
             9 => self.assign(at),
             10 => self.misbehave(),
+            12 => self.rewind(),
             _ => match self.random.below(4) {
                 0 => self.writers[at] = self.world.writer_when_it_answers(),
                 _ => self.deliver(),
@@ -128,6 +134,27 @@ impl Chaos<'_> {
         }
     }
 
+    /// To anywhere below the position, whoever is writing.
+    fn rewind(&mut self) {
+        let partition = self.random.partition();
+        let position = self.world.snapshot().position(&topic(), partition);
+        let end = position.map_or(0, |position| position.offset);
+        let offset = i64::try_from(self.random.below(end.unsigned_abs() + 1)).unwrap();
+        let target = Target {
+            offset,
+            reset: false,
+        };
+        let alteration = Alteration {
+            topic_id: topic(),
+            targets: BTreeMap::from([(partition, target)]),
+            reason: "chaos".to_owned(),
+        };
+        let (world, halt) = (self.world, AtomicBool::new(false));
+        if let Err(error) = alter(&world.lake, &world.table(), &alteration, &halt) {
+            assert!(error.is_unavailable(), "{error}");
+        }
+    }
+
     fn misbehave(&mut self) {
         let matching =
             ["_delta_log", "t=", "n=", "_eddy/uploads", ""][self.random.below(5) as usize];
@@ -189,13 +216,14 @@ fn until_it_answers<T>(mut attempt: impl FnMut() -> Result<T>) -> T {
     panic!("the store never answered");
 }
 
-fn run(seed: u64, world: &World) {
+fn run(seed: u64, world: &World, rewinds: bool) {
     let cache = SnapshotCache::new();
     let writers = [world.writer(), world.writer()];
     let mut chaos = Chaos {
         world,
         writers,
         random: Random(seed),
+        rewinds,
     };
     assign(&mut chaos.writers[0], &[0, 1]);
     assign(&mut chaos.writers[1], &[2, 3]);
@@ -212,7 +240,19 @@ fn run(seed: u64, world: &World) {
 
 #[test]
 fn e1_e8_random_faults_kills_revokes_and_zombies_lose_and_double_nothing() {
-    each_seed(|seed| run(seed, &World::faulty()));
+    each_seed(|seed| run(seed, &World::faulty(), false));
+}
+
+#[test]
+fn p5_e1_e8_random_rewinds_beside_faults_kills_and_zombies_lose_and_double_nothing() {
+    each_seed(|seed| {
+        run(seed, &World::faulty(), true);
+        let foreign = World {
+            layout: foreign::confluent(3),
+            ..World::faulty()
+        };
+        run(seed, &foreign, true);
+    });
 }
 
 #[test]
@@ -223,7 +263,7 @@ fn p13_p14_random_faults_in_a_foreign_layout_lose_double_and_overwrite_nothing()
             ..World::faulty()
         };
         let strangers = foreign::strangers(&world);
-        run(seed, &world);
+        run(seed, &world, false);
         foreign::untouched(&world, &strangers);
         foreign::each_row_once_by_name(&world, &strangers);
     });

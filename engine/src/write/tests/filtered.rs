@@ -6,7 +6,7 @@ use super::*;
 use crate::budget::Budget;
 use crate::commit::TableLog;
 use crate::maintain::{Keeper, Policy};
-use crate::read::filtered;
+use crate::read::{Alterations, filtered};
 
 fn passed(world: &World) -> Vec<(i64, i64)> {
     let log = TableLog::open(&world.lake, &world.table())
@@ -16,7 +16,7 @@ fn passed(world: &World) -> Vec<(i64, i64)> {
     let (lake, table) = (world.lake.clone(), world.table());
     let found = world
         .lake
-        .wait(async move { filtered(&lake, &table, &history).await });
+        .wait(async move { filtered(&lake, &table, &history, &Alterations::new()).await });
     found
         .unwrap()
         .unwrap()
@@ -126,7 +126,7 @@ fn many_records_of_what_was_filtered_become_one_that_says_the_same() {
     let (lake, table) = (world.lake.clone(), world.table());
     let alone = world
         .lake
-        .wait(async move { filtered(&lake, &table, &[]).await });
+        .wait(async move { filtered(&lake, &table, &[], &Alterations::new()).await });
     assert_eq!(
         alone.unwrap().unwrap().remove(&(topic(), 0)),
         Some(expected)

@@ -1,6 +1,7 @@
 //! A foreign layout: names, whole rotations, names that are taken, and what a dead writer leaves.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -9,6 +10,7 @@ use super::*;
 use crate::commit::invariants;
 use crate::layout::{Codec, ConfluentNames, Folders, Foreign, Names, Rotation};
 use crate::layout::{Template, TemplateTime, TimeSource};
+use crate::maintain::{Alteration, Target, alter};
 use crate::partition::{FieldPath, Zone};
 use crate::testing::Step;
 
@@ -298,4 +300,36 @@ fn p13_what_a_dead_writer_left_is_removed_by_its_successor_and_its_name_used_aga
     assert_eq!(fenced.kind(), crate::error::ErrorKind::Fenced, "P8");
     assert_eq!(after.each_offset_once(), BTreeMap::from([(0, 9), (1, 0)]));
     invariants::check(&after.lake, &after.table()).unwrap();
+}
+
+#[test]
+fn p5_p13_a_rewind_cuts_a_file_of_a_foreign_name_and_what_comes_again_has_a_name_of_its_own() {
+    let world = world(confluent(3));
+    let (mut writer, _) = world.assigned(&[0]);
+    append(&mut writer, 0, 0, 9);
+    due(&mut writer);
+    drop(writer);
+    let target = |offset| Target {
+        offset,
+        reset: false,
+    };
+    // Within a file, at the beginning of one, everything.
+    for offset in [4, 6, 0] {
+        let alteration = Alteration {
+            topic_id: topic(),
+            targets: BTreeMap::from([(0, target(offset))]),
+            reason: String::new(),
+        };
+        let halt = AtomicBool::new(false);
+        alter(&world.lake, &world.table(), &alteration, &halt).unwrap();
+        assert_eq!(world.each_offset_once(), BTreeMap::from([(0, offset)]));
+        let (mut writer, next) = world.assigned(&[0]);
+        assert_eq!(next[&0], offset);
+        append(&mut writer, 0, offset, 9);
+        commit(&mut writer);
+        assert_eq!(world.each_offset_once(), BTreeMap::from([(0, 9)]));
+        invariants::check(&world.lake, &world.table()).unwrap();
+    }
+    let files = world.snapshot().files.len();
+    assert_eq!(files, 3, "three rotations of three");
 }

@@ -1,0 +1,86 @@
+//! What becomes of positions that the broker can't serve, and of partitions that come later (P3).
+
+use std::collections::BTreeMap;
+
+use eddy_engine::read::Snapshot;
+use serde_json::json;
+
+use crate::harness::kafka::Topic;
+use crate::harness::lake::TestLake;
+use crate::harness::process::Start;
+use crate::harness::wait::{PATIENCE, wait_equal, wait_until};
+use crate::offsets::{Connector, count, sink, skipped};
+use crate::proof::{every_record_is_there_once, orders, verified, wait_committed};
+
+#[test]
+fn p3_a_new_partition_is_recorded_from_its_beginning_whatever_the_start() {
+    let lake = TestLake::local();
+    let mut topic = Topic::create("grown", 1);
+    topic.produce_values(&orders(0..10));
+    let eddy = Start::on(&lake).connect().ready();
+    let mut config = sink(&topic);
+    config["consumer.override.auto.offset.reset"] = json!("latest");
+    config["consumer.override.topic.metadata.refresh.interval.ms"] = json!("500");
+    config["consumer.override.metadata.max.age.ms"] = json!("500");
+    Connector::make(&eddy, &config);
+    let begun = || lake_positions(&lake, &topic.name);
+    wait_equal(
+        PATIENCE,
+        "its start",
+        Some(BTreeMap::from([(0, 10)])),
+        || Some(begun()),
+    );
+    topic.grow(3);
+    topic.produce_values(&orders(10..40));
+    wait_committed(&lake, &topic);
+    wait_equal(PATIENCE, "the rows", Some(30), || {
+        Some(count(&eddy, &topic))
+    });
+    verified(&eddy, &topic);
+}
+
+fn lake_positions(lake: &TestLake, topic: &str) -> BTreeMap<i32, i64> {
+    let lake = lake.open();
+    let snapshot = Snapshot::load(&lake, &lake.table("topics", topic), None);
+    let positions = snapshot.ok().flatten();
+    let positions = positions
+        .iter()
+        .flat_map(|snapshot| snapshot.positions.iter());
+    positions
+        .map(|((_, partition), position)| (*partition, position.offset))
+        .collect()
+}
+
+#[test]
+fn p3_a_position_that_the_broker_no_longer_has_stops_or_skips_by_name_as_configured() {
+    let lake = TestLake::local();
+    let topic = Topic::create("expired", 1);
+    topic.produce_values(&orders(0..50));
+    let eddy = Start::on(&lake).connect().ready();
+    let mut config = sink(&topic);
+    config["tasks.max"] = json!("1");
+    let connector = Connector::make(&eddy, &config);
+    every_record_is_there_once(&eddy, &lake, &topic, 50);
+    connector.stop();
+    topic.produce_values(&orders(50..150));
+    topic.delete_below(&[(0, 80)]);
+    connector.resume();
+    let task = || {
+        let status = connector.ask("GET", "status", None).1;
+        status["tasks"][0].clone()
+    };
+    wait_until(PATIENCE, "the task says that it can't go on", || {
+        task()["state"] == "FAILED"
+    });
+    let trace = task()["trace"].as_str().unwrap_or_default().to_owned();
+    assert!(trace.contains("`50`") && trace.contains("`80`"), "{trace}");
+    assert!(trace.contains("position.reset"), "{trace}");
+    config["position.reset"] = json!("earliest");
+    assert_eq!(connector.ask("PUT", "config", Some(&config)).0, 200);
+    wait_committed(&lake, &topic);
+    wait_equal(PATIENCE, "the rows", Some(120), || {
+        Some(count(&eddy, &topic))
+    });
+    assert_eq!(skipped(&verified(&eddy, &topic)), [30]);
+    assert_eq!(task()["state"], "RUNNING");
+}
