@@ -2,15 +2,12 @@
 //! protocol, every worker answers for all of them, and whatever dies or is restarted, every record
 //! is in its table once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use eddy_engine::Clock;
 use eddy_engine::commit::invariants;
-use eddy_engine::read::Snapshot;
 use serde_json::{Value, json};
 
 use crate::connect_rest::{ask, ask_once};
@@ -19,8 +16,12 @@ use crate::harness::lake::TestLake;
 use crate::harness::process::{Eddy, Start};
 use crate::harness::services::services;
 use crate::harness::unique;
-use crate::harness::wait::{PATIENCE, wait_equal, wait_until};
+use crate::harness::wait::{PATIENCE, wait_equal, wait_for, wait_until};
 use crate::proof::{orders, verified, wait_committed};
+
+mod load;
+
+use load::{Gaps, Load};
 
 /// How much there is: a share of it unless everything is asked for.
 struct Size {
@@ -44,10 +45,15 @@ fn size() -> Size {
     }
 }
 
+/// Kafka's group protocol of old; with it the members say after which time they are dead.
+const CLASSIC: &str = "session.timeout.ms=10000\nheartbeat.interval.ms=1000";
+/// That of KIP-848; with it the broker says so.
+const NEWER: &str = "group.protocol=consumer";
+
 /// A worker of the group, on the lake.
-fn worker(lake: &TestLake, group: &str) -> Start {
+fn worker(lake: &TestLake, group: &str, protocol: &str) -> Start {
     let lines = format!(
-        "bootstrap.servers={}\nsession.timeout.ms=10000\nheartbeat.interval.ms=1000\n\
+        "bootstrap.servers={}\n{protocol}\n\
          config.storage.topic={group}-c\nconfig.storage.replication.factor=1\n\
          offset.storage.topic={group}-o\nstatus.storage.topic={group}-s\n\
          key.converter=org.apache.kafka.connect.storage.StringConverter\n\
@@ -133,83 +139,6 @@ fn answers(eddy: &Eddy, names: &[String], tasks: usize) {
     }
 }
 
-/// Produces into all topics until it is told to end; knows how much it was.
-struct Load {
-    end: Arc<AtomicBool>,
-    thread: JoinHandle<usize>,
-}
-
-impl Load {
-    fn start(topics: &Arc<Vec<Topic>>) -> Self {
-        let end = Arc::<AtomicBool>::default();
-        let (halt, topics) = (Arc::clone(&end), Arc::clone(topics));
-        let thread = std::thread::spawn(move || {
-            let mut sent = 0;
-            while !halt.load(Ordering::SeqCst) {
-                for topic in topics.iter() {
-                    topic.produce_values(&orders(sent..sent + 60));
-                    sent += 60;
-                }
-                Clock::system().block(Duration::from_millis(50));
-            }
-            sent
-        });
-        Self { end, thread }
-    }
-
-    fn stop(self) -> usize {
-        self.end.store(true, Ordering::SeqCst);
-        self.thread.join().expect("the load")
-    }
-}
-
-/// Looks at how long each partition's position stands still.
-struct Gaps {
-    end: Arc<AtomicBool>,
-    thread: JoinHandle<BTreeMap<(String, i32), Duration>>,
-}
-
-impl Gaps {
-    fn watch(lake: &TestLake, topics: &[Topic]) -> Self {
-        let end = Arc::<AtomicBool>::default();
-        let (halt, lake) = (Arc::clone(&end), lake.open());
-        let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
-        let thread = std::thread::spawn(move || {
-            let clock = Clock::system();
-            let mut seen: BTreeMap<(String, i32), (i64, Duration)> = BTreeMap::new();
-            let mut longest: BTreeMap<(String, i32), Duration> = BTreeMap::new();
-            while !halt.load(Ordering::SeqCst) {
-                for name in &names {
-                    let table = lake.table("topics", name);
-                    let Ok(Some(snapshot)) = Snapshot::load(&lake, &table, None) else {
-                        continue;
-                    };
-                    let now = clock.monotonic();
-                    for ((_, partition), position) in snapshot.positions.iter() {
-                        let place = (name.clone(), *partition);
-                        let last = seen.entry(place.clone()).or_insert((position.offset, now));
-                        let still = now.saturating_sub(last.1);
-                        let most = longest.entry(place).or_default();
-                        *most = still.max(*most);
-                        if last.0 != position.offset {
-                            *last = (position.offset, now);
-                        }
-                    }
-                }
-                clock.block(Duration::from_millis(100));
-            }
-            longest
-        });
-        Self { end, thread }
-    }
-
-    /// The longest for each partition.
-    fn stop(self) -> BTreeMap<(String, i32), Duration> {
-        self.end.store(true, Ordering::SeqCst);
-        self.thread.join().expect("the watch")
-    }
-}
-
 /// Every record of the topics is in its table once.
 fn proven(eddy: &Eddy, lake: &TestLake, topics: &[Topic]) {
     for topic in topics {
@@ -232,7 +161,9 @@ impl Trio {
     /// Each connector is made by another worker, and known to the next one by then.
     fn start(lake: &TestLake, size: &Size) -> Self {
         let group = unique("group");
-        let mut workers: Vec<Eddy> = (0..3).map(|_| worker(lake, &group).spawn()).collect();
+        let mut workers: Vec<Eddy> = (0..3)
+            .map(|_| worker(lake, &group, CLASSIC).spawn())
+            .collect();
         let partitions = i32::try_from(size.tasks).expect("a few");
         let made = (0..size.connectors).map(|_| Topic::create("group", partitions));
         let topics: Arc<Vec<Topic>> = Arc::new(made.collect());
@@ -363,7 +294,9 @@ fn three_workers_share_connectors_through_kills_restarts_and_changes() {
 #[test]
 fn of_two_workers_that_make_one_connector_at_once_one_is_refused() {
     let (lake, group) = (TestLake::local(), unique("group"));
-    let mut workers: Vec<Eddy> = (0..2).map(|_| worker(&lake, &group).spawn()).collect();
+    let mut workers: Vec<Eddy> = (0..2)
+        .map(|_| worker(&lake, &group, CLASSIC).spawn())
+        .collect();
     workers
         .iter_mut()
         .for_each(|worker| worker.wait_ready(PATIENCE));
@@ -397,4 +330,33 @@ fn of_two_workers_that_make_one_connector_at_once_one_is_refused() {
             });
         }
     }
+}
+
+#[test]
+fn the_newer_group_protocol_spreads_tasks_and_keeps_them_through_a_restart() {
+    let (lake, group) = (TestLake::local(), unique("group"));
+    let started = (0..2).map(|_| worker(&lake, &group, NEWER).spawn());
+    let mut workers: Vec<Eddy> = started.collect();
+    workers
+        .iter_mut()
+        .for_each(|worker| worker.wait_ready(PATIENCE));
+    let topics = [Topic::create("group", 4)];
+    let names = [unique("c")];
+    let request = json!({"name": names[0], "config": config(&topics[0].name, 4, 300)});
+    let made = ask(&workers[0], "POST", "/connectors", Some(&request));
+    assert_eq!(made.0, 201, "{}", made.1);
+    topics[0].produce_values(&orders(0..200));
+    let spread = |workers: &[Eddy]| {
+        let all: Vec<&Eddy> = workers.iter().collect();
+        let now = places(&all, &all, &names, 4);
+        let used: BTreeSet<String> = now.iter().flatten().cloned().collect();
+        (used.len() == 2).then_some(now)
+    };
+    let before = wait_for(PATIENCE, "the tasks are spread", || spread(&workers));
+    workers[1].terminate();
+    topics[0].produce_values(&orders(200..400));
+    workers[1].restart();
+    let after = wait_for(PATIENCE, "the tasks run again", || spread(&workers));
+    assert_eq!(before, after);
+    proven(&workers[0], &lake, &topics);
 }

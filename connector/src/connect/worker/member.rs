@@ -62,7 +62,7 @@ impl<'a> Member<'a> {
             queue_bytes: 1 << 20,
         };
         let consumer = Consumer::new(&group.kafka, &settings, clock.clone())?;
-        consumer.subscribe(&[group.work.clone()])?;
+        consumer.subscribe(std::slice::from_ref(&group.work))?;
         let admin = Admin::new(&group.kafka, clock)?;
         Ok(Self {
             inner,
@@ -157,7 +157,8 @@ impl<'a> Member<'a> {
         };
         if member.as_ref().is_some_and(is_mine) {
             self.consumer.subscribe(&[])?;
-            self.consumer.subscribe(&[self.group.work.clone()])?;
+            self.consumer
+                .subscribe(std::slice::from_ref(&self.group.work))?;
         }
         Ok(())
     }
