@@ -273,9 +273,11 @@ impl Trio {
 fn three_workers_share_connectors_through_kills_restarts_and_changes() {
     let (size, lake) = (size(), TestLake::local());
     let mut trio = Trio::start(&lake, &size);
-    let spread = trio.places(&trio.workers);
-    let used: BTreeSet<&String> = spread.iter().flatten().collect();
-    assert_eq!(used.len(), 3, "the tasks are spread: {spread:?}");
+    wait_until(PATIENCE, "the tasks are spread over all three", || {
+        let spread = trio.places(&trio.workers);
+        let used: BTreeSet<&String> = spread.iter().flatten().collect();
+        used.len() == 3
+    });
     trio.all_answer(&trio.workers);
     let gaps = Gaps::watch(&lake, &trio.topics);
     let load = Load::start(&trio.topics);

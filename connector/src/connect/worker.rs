@@ -86,6 +86,9 @@ struct Inner {
     lanes: Lanes,
     halt: AtomicBool,
     last_words: Mutex<Option<Receiver<()>>>,
+    /// Its tasks have ended: it may leave its group.
+    done: AtomicBool,
+    left: Mutex<Option<Receiver<()>>>,
 }
 
 /// What the worker's thread is told.
@@ -150,6 +153,8 @@ impl Worker {
             lanes: Lanes::default(),
             halt: AtomicBool::new(false),
             last_words: Mutex::default(),
+            done: AtomicBool::new(false),
+            left: Mutex::default(),
         }));
         let inner = Arc::clone(&worker.0);
         std::thread::Builder::new()
@@ -179,6 +184,15 @@ impl Worker {
             let _ = said.recv_timeout(LAST_WORDS);
         }
         *lock(&self.0.log) = None;
+    }
+
+    /// Closes the worker's place in its group once its tasks have ended: what fell to it is kept
+    /// for it until the session's time is over. Blocks.
+    pub fn leave(&self, within: Duration) {
+        self.0.done.store(true, Ordering::SeqCst);
+        if let Some(left) = lock(&self.0.left).take() {
+            let _ = left.recv_timeout(within);
+        }
     }
 
     /// The clock that everything of this worker goes by.

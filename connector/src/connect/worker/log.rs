@@ -85,7 +85,12 @@ impl Inner {
             let _ = said.send(());
         })?;
         let (inner, group) = (Arc::clone(self), group.clone());
-        start("connect-group", move || member::stay(&inner, &group, work))
+        let (gone, left) = sync_channel(1);
+        *lock(&self.left) = Some(left);
+        start("connect-group", move || {
+            member::stay(&inner, &group, work);
+            let _ = gone.send(());
+        })
     }
 
     /// Follows the log until the worker is halted.

@@ -5,6 +5,7 @@
 //! worker that is restarted gets back what it had, and nothing moves meanwhile.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -90,7 +91,7 @@ impl<'a> Member<'a> {
         // Its tasks are ending. It keeps its place meanwhile, and answers nothing more: what fell
         // to it is given to nobody before the session's time is over.
         let until = clock.monotonic() + STOP;
-        while clock.monotonic() < until {
+        while clock.monotonic() < until && !self.inner.done.load(Ordering::SeqCst) {
             clock.block(LOOK);
         }
         Ok(())

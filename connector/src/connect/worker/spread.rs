@@ -47,11 +47,16 @@ impl Owned {
     }
 }
 
-/// Where a task belongs: neighbours on neighbouring partitions, which different workers have.
+/// How far the partitions of a connector's neighbouring tasks are apart. Kafka's assignors deal
+/// partitions out one by one or give each worker a range: with this step no worker gets more than
+/// one task above its share of up to eight, with two to five workers of either kind.
+const STEP: u64 = 23;
+
+/// Where a task belongs.
 fn partition_of(connector: &str, task: usize, count: i32) -> i32 {
     let count = u64::try_from(count).unwrap_or(1).max(1);
     let task = u64::try_from(task).unwrap_or(0);
-    let at = (hash(connector) % count + task % count) % count;
+    let at = (hash(connector) % count + task % count * STEP) % count;
     i32::try_from(at).unwrap_or(0)
 }
 
@@ -66,27 +71,34 @@ fn hash(text: &str) -> u64 {
 mod tests {
     use super::*;
 
-    fn workers(count: i32) -> Vec<Owned> {
+    /// As Kafka's assignors give partitions to `count` workers: dealt out, or in ranges.
+    fn workers(count: i32, ranges: bool) -> Vec<Owned> {
+        let whose = |at: i32| match ranges {
+            true => at * count / PARTITIONS,
+            false => at % count,
+        };
         let of = |worker| Owned::Partitions {
             count: PARTITIONS,
-            mine: (0..PARTITIONS).filter(|at| at % count == worker).collect(),
+            mine: (0..PARTITIONS).filter(|at| whose(*at) == worker).collect(),
         };
         (0..count).map(of).collect()
     }
 
     #[test]
     fn each_task_runs_on_one_worker_and_those_of_a_connector_are_spread() {
-        for name in ["orders", "payments", "a", "ä", ""] {
-            let mut seen = BTreeSet::new();
-            for worker in workers(3) {
-                let tasks = worker.tasks(name, 6);
-                assert_eq!(tasks.len(), 2, "{name}: {tasks:?}");
-                let keeps = worker.has_connector(name);
-                assert_eq!(keeps, tasks.contains(&0));
-                seen.extend(tasks);
+        for (count, ranges) in [(2, false), (2, true), (3, false), (3, true), (5, true)] {
+            for name in (0..200).map(|number| format!("c{number}")) {
+                let mut seen = BTreeSet::new();
+                for worker in workers(count, ranges) {
+                    let tasks = worker.tasks(&name, 6);
+                    let share = 6_usize.div_ceil(usize::try_from(count).unwrap_or(1));
+                    assert!(tasks.len() <= share + 1, "{name}: {tasks:?}");
+                    assert_eq!(worker.has_connector(&name), tasks.contains(&0));
+                    seen.extend(tasks);
+                }
+                assert_eq!(seen, (0..6).collect());
+                assert_eq!(Owned::Everything.tasks(&name, 6), seen);
             }
-            assert_eq!(seen, (0..6).collect());
-            assert_eq!(Owned::Everything.tasks(name, 6), seen);
         }
     }
 
@@ -95,7 +107,7 @@ mod tests {
         assert_eq!(hash(""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(hash("a"), 0xaf63_dc4c_8601_ec8c);
         let at = |task| partition_of("a", task, PARTITIONS);
-        assert_eq!([at(0), at(1), at(52), at(64)], [12, 13, 0, 12]);
+        assert_eq!([at(0), at(1), at(52), at(64)], [12, 35, 56, 12]);
         assert_eq!(
             partition_of("a", 5, 0),
             0,
