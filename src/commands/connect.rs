@@ -44,6 +44,7 @@ fn configuration(worker: WorkerFile, folder: PathBuf) -> Config {
     connect.advertised = worker.advertised;
     connect.group_id = worker.group;
     connect.state_topic = worker.state_topic;
+    connect.status_topic = worker.status_topic;
     connect.state_replication = worker.state_replication;
     connect.key_converter = worker.key_converter;
     connect.value_converter = worker.value_converter;

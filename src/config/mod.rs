@@ -83,13 +83,17 @@ pub(crate) struct ConnectSettings {
     pub(crate) allow_remote_without_token: bool,
     /// `host:port` under which other workers and tools reach it. Where it listens unless given.
     pub(crate) advertised: String,
-    /// The workers' group: the topic `<group_id>-configs` holds what connectors should run.
+    /// The workers' group: those of one name share all connectors, and spread their tasks. The
+    /// topic `<group_id>-configs` holds what should run, `<group_id>-status` what does.
     pub(crate) group_id: String,
     /// The file that holds it instead, for a worker alone. Relative to the configuration file.
     pub(crate) state_file: Option<PathBuf>,
     /// The topic that holds it, where it isn't `<group_id>-configs`.
     pub(crate) state_topic: String,
-    /// How many brokers hold that topic if it has to be made; -1 is the cluster's default.
+    /// The topic that holds what does run, where it isn't `<group_id>-status`.
+    pub(crate) status_topic: String,
+    /// How many brokers hold the group's topics if they have to be made; -1 is the cluster's
+    /// default.
     pub(crate) state_replication: i32,
     /// The converter of keys that connectors have unless they name one; empty is Eddy's own.
     pub(crate) key_converter: String,
@@ -106,6 +110,7 @@ impl Default for ConnectSettings {
             group_id: "eddy".to_owned(),
             state_file: None,
             state_topic: String::new(),
+            status_topic: String::new(),
             state_replication: -1,
             key_converter: String::new(),
             value_converter: String::new(),

@@ -27,6 +27,8 @@ use crate::config::Config;
 
 /// How long an orderly end may take before what isn't committed is left to be read again.
 const STOP_DEADLINE: Duration = Duration::from_secs(25);
+/// How long a worker may take to tell its group that it is away for a moment.
+const LEAVE_DEADLINE: Duration = Duration::from_secs(3);
 
 /// The running roles of one process.
 pub(crate) struct Service {
@@ -271,10 +273,14 @@ impl Service {
         if let Some(connectors) = self.connectors {
             let worker = self.worker;
             let stopped = tokio::task::spawn_blocking(move || {
-                if let Some(worker) = worker {
+                if let Some(worker) = &worker {
                     worker.stop(STOP_DEADLINE);
                 }
-                connectors.stop(STOP_DEADLINE)
+                let stopped = connectors.stop(STOP_DEADLINE);
+                if let Some(worker) = worker {
+                    worker.leave(LEAVE_DEADLINE);
+                }
+                stopped
             });
             let stopped = stopped.await;
             match stopped {

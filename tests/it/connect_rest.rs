@@ -232,14 +232,24 @@ fn carry_out(eddy: &Eddy, step: &Value) -> Result<(), String> {
 }
 
 pub(crate) fn ask(eddy: &Eddy, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
-    let headers = json!({"Content-Type": "application/json"});
-    let body = body.map(Value::to_string);
     let mut answer = || {
-        let answer = request(&eddy.connect_url(), method, path, body.as_deref(), &headers)?;
+        let answer = ask_once(eddy, method, path, body)?;
         // The log of what should run is opened in the background.
         (answer.0 != 503).then_some(answer)
     };
     poll(PATIENCE, &mut answer).expect("an answer")
+}
+
+/// Asks once; `None` without an answer.
+pub(crate) fn ask_once(
+    eddy: &Eddy,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Option<(u16, Value)> {
+    let headers = json!({"Content-Type": "application/json"});
+    let body = body.map(Value::to_string);
+    request(&eddy.connect_url(), method, path, body.as_deref(), &headers)
 }
 
 pub(crate) fn state(eddy: &Eddy, name: &str) -> String {

@@ -1,7 +1,7 @@
 //! All connectors of one process: started one by one, asked together, stopped together.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -11,14 +11,13 @@ use eddy_engine::budget::Budget;
 use crate::connect::config::{ConnectorConfig, Providers};
 use crate::connect::lakes::{Lakes, OnLake};
 use crate::connect::memory::Memory;
+pub(super) use crate::connect::running::Running;
+use crate::connect::running::{late, not_running};
 use crate::connect::system;
 use crate::connect::upkeep::Owners;
-use crate::convert::Conversion;
 use crate::error::{Error, ErrorKind, Result};
-use crate::kafka::{Admin, KafkaConfig};
-use crate::sink::{
-    Asked, ConnectorStatus, Discovery, Refusal, TaskHandle, TaskSettings, TopicBoard,
-};
+use crate::kafka::KafkaConfig;
+use crate::sink::{ConnectorStatus, Leave, Refusal, TaskHandle, TaskSettings};
 
 /// What the connectors of one process share.
 #[derive(Debug, Clone)]
@@ -59,18 +58,6 @@ pub struct Settled {
     pub lake: Lake,
 }
 
-pub(super) struct Running {
-    pub(super) config: Arc<ConnectorConfig>,
-    pub(super) lake: Lake,
-    pub(super) kafka: KafkaConfig,
-    conversion: Conversion,
-    board: Arc<TopicBoard>,
-    discovery: Discovery,
-    tasks: RwLock<Vec<Arc<TaskHandle>>>,
-    /// The commits that somebody waits for.
-    pub(super) asked: Arc<Asked>,
-}
-
 impl Connectors {
     /// Starts every task. Broker and lake may be away: the tasks say so and wait.
     ///
@@ -96,7 +83,8 @@ impl Connectors {
         };
         for Settled { config, lake } in connectors {
             started.lakes.know(config.lake.as_ref(), &lake)?;
-            started.add_with(config, lake, queue)?;
+            let tasks: Vec<usize> = (0..config.tasks_max).collect();
+            started.add_with(config, lake, &tasks, &options.worker_id, queue)?;
         }
         Ok(started)
     }
@@ -106,55 +94,54 @@ impl Connectors {
         self.lakes.set_on_lake(on_lake);
     }
 
-    /// Starts the tasks of one more connector; opens its lake if it has one for itself. Blocks.
+    /// Starts these tasks of one more connector, as the members of its group that are called by
+    /// `member`; opens its lake if it has one for itself. Blocks.
     ///
     /// # Errors
     /// As [`Connectors::start`]; what is wrong with its lake.
-    pub(super) fn add(&self, config: ConnectorConfig) -> Result<()> {
-        let others = self
-            .all()
-            .iter()
-            .map(|running| running.tasks().len())
-            .sum::<usize>();
-        // All queues together have their share of the memory; a later task gets less of it.
-        let tasks = others + config.tasks_max;
-        let memory = Memory::divide(self.options.memory_bytes, tasks);
-        let lake = self.lakes.of(config.lake.as_ref())?;
-        self.lakes.tell(&lake, &config.topics_dir);
-        self.add_with(config, lake, memory.queue)
+    pub(super) fn add(&self, config: ConnectorConfig, tasks: &[usize], member: &str) -> Result<()> {
+        let lake = self.meet(&config)?;
+        let queue = self.queue_bytes(tasks.len());
+        self.add_with(config, lake, tasks, member, queue)
     }
 
-    fn add_with(&self, config: ConnectorConfig, lake: Lake, queue_bytes: usize) -> Result<()> {
+    /// Opens the lake of a connector, whose tasks may run elsewhere, and tells of it. Blocks.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn meet(&self, config: &ConnectorConfig) -> Result<Lake> {
+        let lake = self.lakes.of(config.lake.as_ref())?;
+        self.lakes.tell(&lake, &config.topics_dir);
+        Ok(lake)
+    }
+
+    /// The queue of a task's Kafka client when there are `more` tasks: all queues together have
+    /// their part of the memory; a later task gets less of it.
+    fn queue_bytes(&self, more: usize) -> usize {
+        let all = self.all();
+        let tasks: usize = all.iter().map(|running| running.tasks().len()).sum();
+        Memory::divide(self.options.memory_bytes, tasks + more).queue
+    }
+
+    fn add_with(
+        &self,
+        config: ConnectorConfig,
+        lake: Lake,
+        tasks: &[usize],
+        member: &str,
+        queue_bytes: usize,
+    ) -> Result<()> {
         if self.get(&config.name).is_some() {
             let message = format!("two connectors are named `{}`", config.name);
             return Err(Error::invalid(message));
         }
-        let config = Arc::new(config);
-        let kafka = self.kafka.overlay(&config.consumer);
-        let board = Arc::new(TopicBoard::default());
-        let clock = lake.clock().clone();
-        let admin = Admin::new(&kafka, clock.clone())?;
-        let conversion = Conversion::start(&config.conversion, &clock)?;
-        let discovery = Discovery::start(admin, &config, &board, clock)?;
-        let running = Running {
-            conversion,
-            lake,
-            kafka,
-            board,
-            discovery,
-            tasks: RwLock::default(),
-            asked: Arc::default(),
-            config: Arc::clone(&config),
-        };
-        let tasks = (0..config.tasks_max)
-            .map(|task| self.task(&running, task, queue_bytes))
-            .collect::<Result<Vec<_>>>()?;
-        *running
-            .tasks
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = tasks;
+        let name = config.name.clone();
+        let running = Running::start(config, lake, &self.kafka, member)?;
+        for task in tasks {
+            running.put(self.task(&running, *task, queue_bytes)?);
+        }
         let mut all = self.running.write().unwrap_or_else(PoisonError::into_inner);
-        all.insert(config.name.clone(), Arc::new(running));
+        all.insert(name, Arc::new(running));
         Ok(())
     }
 
@@ -169,25 +156,62 @@ impl Connectors {
             budget: Arc::clone(&self.budget),
             board: Arc::clone(&running.board),
             asked: Arc::clone(&running.asked),
-            worker_id: self.options.worker_id.clone(),
+            member: running.member.clone(),
             queue_bytes,
             refusal: Refusal::default(),
         })?;
         Ok(Arc::new(handle))
     }
 
-    /// Ends a connector's tasks: what was read is committed. Blocks.
+    /// Starts more tasks of a running connector.
+    ///
+    /// # Errors
+    /// `NotFound` where it doesn't run; as [`Connectors::start`].
+    pub(super) fn start_tasks(&self, name: &str, tasks: &[usize]) -> Result<()> {
+        let running = self.get(name).ok_or_else(|| not_running(name))?;
+        let queue = self.queue_bytes(tasks.len());
+        for task in tasks {
+            running.put(self.task(&running, *task, queue)?);
+        }
+        Ok(())
+    }
+
+    /// Ends a connector's tasks: what was read is committed. Those that `leave` says so of give
+    /// their place in the group up at once. Blocks.
     ///
     /// # Errors
     /// `Unavailable` when a task didn't end within `deadline`; it ends by itself later.
-    pub(super) fn remove(&self, name: &str, deadline: Duration) -> Result<()> {
+    pub(super) fn remove(
+        &self,
+        name: &str,
+        leave: impl Fn(usize) -> bool,
+        deadline: Duration,
+    ) -> Result<()> {
         let mut all = self.running.write().unwrap_or_else(PoisonError::into_inner);
         let Some(running) = all.remove(name) else {
             return Ok(());
         };
         drop(all);
-        running.ask_to_stop(deadline);
-        late(&[running], deadline)
+        running.ask_to_stop(leave, deadline);
+        late(&running.tasks(), name, deadline)
+    }
+
+    /// Ends some tasks of a connector, whose places in the group others take over. Blocks.
+    ///
+    /// # Errors
+    /// As [`Connectors::remove`].
+    pub(super) fn end_tasks(&self, name: &str, tasks: &[usize], deadline: Duration) -> Result<()> {
+        let Some(running) = self.get(name) else {
+            return Ok(());
+        };
+        let ending: Vec<_> = tasks
+            .iter()
+            .filter_map(|task| running.take(*task))
+            .collect();
+        ending
+            .iter()
+            .for_each(|task| task.ask_to_stop(Leave::No, deadline));
+        late(&ending, name, deadline)
     }
 
     /// Ends one task and starts it anew. Blocks.
@@ -202,27 +226,11 @@ impl Connectors {
             )
         };
         let running = self.get(name).ok_or_else(nothing)?;
-        let old = running.tasks().get(task).cloned().ok_or_else(nothing)?;
-        old.ask_to_stop(deadline);
-        if !old.wait(deadline) {
-            return Err(Error::unavailable(format!(
-                "task {name}-{task} does not end"
-            )));
-        }
-        let tasks = self
-            .all()
-            .iter()
-            .map(|running| running.tasks().len())
-            .sum::<usize>();
-        let queue = Memory::divide(self.options.memory_bytes, tasks).queue;
-        let new = self.task(&running, task, queue)?;
-        let mut tasks = running
-            .tasks
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = tasks.get_mut(task) {
-            *place = new;
-        }
+        let old = running.get(task).ok_or_else(nothing)?;
+        old.ask_to_stop(Leave::No, deadline);
+        late(&[old], name, deadline)?;
+        let queue = self.queue_bytes(0);
+        running.put(self.task(&running, task, queue)?);
         Ok(())
     }
 
@@ -239,6 +247,11 @@ impl Connectors {
     /// What references in configurations are looked up in.
     pub(super) fn providers(&self) -> &Providers {
         &self.options.providers
+    }
+
+    /// The worker's lasting id.
+    pub(super) fn worker_id(&self) -> &str {
+        &self.options.worker_id
     }
 
     /// The lake of a connector, running or not. Blocks if nobody has opened it yet.
@@ -307,10 +320,14 @@ impl Connectors {
     pub fn stop(&self, deadline: Duration) -> Result<()> {
         self.lakes.ask_to_stop();
         let all = self.all();
-        all.iter().for_each(|running| running.ask_to_stop(deadline));
-        let stopped = late(&all, deadline);
+        all.iter()
+            .for_each(|running| running.ask_to_stop(|_| false, deadline));
+        let ended: Vec<_> = all
+            .iter()
+            .map(|running| late(&running.tasks(), &running.config.name, deadline))
+            .collect();
         self.lakes.stop(deadline);
-        stopped
+        ended.into_iter().collect()
     }
 
     fn partitions(&self) -> Vec<crate::sink::PartitionStatus> {
@@ -319,57 +336,5 @@ impl Connectors {
             .into_iter()
             .flat_map(|connector| connector.tasks());
         tasks.flat_map(|task| task.status().partitions).collect()
-    }
-}
-
-/// Waits for the ends of all tasks of `connectors`.
-fn late(connectors: &[Arc<Running>], deadline: Duration) -> Result<()> {
-    let mut late = Vec::new();
-    for connector in connectors {
-        for task in connector.tasks() {
-            if !task.wait(deadline) {
-                late.push(format!("{}-{}", connector.config.name, task.number()));
-            }
-        }
-    }
-    if late.is_empty() {
-        return Ok(());
-    }
-    let message = format!("tasks {} did not end in time", late.join(", "));
-    Err(Error::unavailable(message))
-}
-
-impl Running {
-    /// Its tasks in this process.
-    pub(super) fn tasks(&self) -> Vec<Arc<TaskHandle>> {
-        let tasks = self.tasks.read().unwrap_or_else(PoisonError::into_inner);
-        tasks.clone()
-    }
-
-    fn ask_to_stop(&self, deadline: Duration) {
-        self.discovery.stop();
-        self.tasks()
-            .iter()
-            .for_each(|task| task.ask_to_stop(deadline));
-    }
-
-    pub(super) fn status(&self) -> ConnectorStatus {
-        let found = self.board.found();
-        let tasks = self.tasks();
-        let mut tasks: Vec<_> = tasks.iter().map(|task| task.status()).collect();
-        for partition in tasks.iter_mut().flat_map(|task| &mut task.partitions) {
-            let ends = found.ends.get(&partition.topic);
-            partition.end = ends
-                .and_then(|ends| ends.get(&partition.partition))
-                .copied();
-        }
-        ConnectorStatus {
-            name: self.config.name.clone(),
-            group: self.config.group(),
-            topics: found.topics.keys().cloned().collect(),
-            waiting_for: found.missing,
-            error: found.error,
-            tasks,
-        }
     }
 }

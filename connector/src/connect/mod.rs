@@ -9,6 +9,7 @@ mod connectors;
 mod lakes;
 mod memory;
 pub mod rest;
+mod running;
 mod settled;
 mod state;
 mod system;
@@ -25,7 +26,7 @@ pub use config::{
 };
 pub use connectors::{Connectors, Settled, WorkerOptions};
 pub use lakes::OnLake;
-pub use state::Place;
+pub use state::{Group, Place};
 pub use worker::Worker;
 pub use worker_file::WorkerFile;
 

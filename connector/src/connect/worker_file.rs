@@ -20,7 +20,9 @@ pub struct WorkerFile {
     pub group: String,
     /// The topic that holds what connectors should run; empty is the group's own.
     pub state_topic: String,
-    /// How many brokers hold it; -1 is the cluster's default.
+    /// The topic that holds what does run; empty is the group's own.
+    pub status_topic: String,
+    /// How many brokers hold topics that are made; -1 is the cluster's default.
     pub state_replication: i32,
     /// The converter of keys; empty is Eddy's own.
     pub key_converter: String,
@@ -110,6 +112,7 @@ impl WorkerFile {
             advertised: advertised.unwrap_or_default(),
             group,
             state_topic: or_empty("config.storage.topic"),
+            status_topic: or_empty("status.storage.topic"),
             state_replication,
             key_converter: or_empty("key.converter"),
             value_converter: or_empty("value.converter"),
@@ -180,7 +183,10 @@ mod tests {
         assert_eq!(file.advertised, "here:18083");
         assert_eq!(file.group, "cluster");
         assert_eq!(file.state_topic, "cluster-configs");
-        assert_eq!(file.state_replication, 1);
+        assert_eq!(
+            (file.status_topic.as_str(), file.state_replication),
+            ("s", 1)
+        );
         assert_eq!(file.value_converter, "Json");
         assert_eq!(file.http_listen.as_deref(), Some(""));
         let kafka: Vec<&str> = file.kafka.keys().map(String::as_str).collect();

@@ -205,6 +205,33 @@ impl Consumer {
             .map_err(|error| Error::kafka("the partitions can't be given up", error))
     }
 
+    /// Gives up the member's place in the group, also one with a lasting name, at most for
+    /// `within`. Blocks.
+    pub(crate) fn leave(&self, within: Duration, clock: &Clock) {
+        self.consumer.unsubscribe();
+        let until = clock.monotonic() + within;
+        loop {
+            for event in self.events() {
+                let answered = match event {
+                    ConsumerEvent::Assigned(_) => self.assign(&[]),
+                    ConsumerEvent::Revoked { partitions, .. } => self.unassign(&partitions),
+                    _ => Ok(()),
+                };
+                if let Err(error) = answered {
+                    tracing::debug!(%error, "a rebalance while leaving was not answered");
+                }
+            }
+            let left = self
+                .consumer
+                .assignment()
+                .is_ok_and(|held| held.count() == 0);
+            if left || clock.monotonic() >= until {
+                return;
+            }
+            clock.block(Duration::from_millis(10));
+        }
+    }
+
     /// Goes on at the seats' offsets and waits until librdkafka has thrown away what it had
     /// fetched. Parked partitions start to flow.
     ///

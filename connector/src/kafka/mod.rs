@@ -2,7 +2,8 @@
 //!
 //! `config` maps Java's keys to librdkafka's, `consumer` is what a sink task reads with, `producer`
 //! what load, replay and dead letters are written with, `admin` answers questions about topics,
-//! `create` makes one, `embedded` is a broker for trying things. `native` holds the calls that
+//! `create` makes one, `compacted`, `tail` and `exclusive` make, follow and write small topics that
+//! hold a state, `embedded` is a broker for trying things. `native` holds the calls that
 //! rust-rdkafka has no safe API for.
 
 mod admin;
@@ -13,22 +14,26 @@ mod consumer;
 mod create;
 mod embedded;
 mod events;
+mod exclusive;
 mod group;
 mod jaas;
 mod native;
 mod producer;
 mod range;
+mod tail;
 
 pub use crate::error::{Error, ErrorKind};
 pub use admin::{Admin, TopicDescription, Watermarks};
-pub(crate) use compacted::{make_compacted, read_all};
+pub(crate) use compacted::make_compacted;
 pub use config::KafkaConfig;
 pub(crate) use consumer::{Consumer, ConsumerSettings, Seat};
 pub(crate) use create::ensure_topic;
 pub use embedded::EmbeddedBroker;
 pub(crate) use events::ConsumerEvent;
+pub(crate) use exclusive::Exclusive;
 pub(crate) use group::Assignments;
 pub(crate) use jaas::credentials as login;
 pub(crate) use native::{Headers, Message};
 pub use producer::{Delivered, Delivery, Outgoing, Producer, ProducerOptions};
 pub(crate) use range::RangeReader;
+pub(crate) use tail::{Tail, Told};

@@ -8,6 +8,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sink::run::Run;
 use crate::sink::start;
 
+/// How long giving up the place in a group may take.
+const LEAVE_MOST: Duration = Duration::from_secs(3);
+
 impl Run<'_> {
     /// Makes what was read visible as live rows.
     pub(super) fn publish(&mut self) -> Result<()> {
@@ -154,8 +157,9 @@ impl Run<'_> {
         ))
     }
 
-    /// Commits everything, tells the group, and leaves.
-    pub(super) fn finish(mut self, within: Duration) {
+    /// Commits everything and tells the group. A member that `leaves` gives up its place there;
+    /// another one's is kept for whoever comes back under its lasting name.
+    pub(super) fn finish(mut self, within: Duration, leaves: bool) {
         let until = self.clock.monotonic() + within / 5 * 4;
         let sampled = self.sample(|lane| lane.flows());
         if let Err(error) = sampled.and_then(|()| self.publish()) {
@@ -198,5 +202,9 @@ impl Run<'_> {
         }
         fault::point("before_group_commit");
         self.consumer.commit(&group, true);
+        if leaves {
+            let left = until.saturating_sub(self.clock.monotonic());
+            self.consumer.leave(left.min(LEAVE_MOST), &self.clock);
+        }
     }
 }

@@ -6,7 +6,7 @@
 //! waited for without errors.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use std::time::Duration;
@@ -193,26 +193,4 @@ fn look(admin: &Admin, config: &ConnectorConfig, board: &TopicBoard) {
         ends,
         error: None,
     });
-}
-
-/// A flag that a thread looks at, with the time it has left once it is up.
-#[derive(Debug, Default)]
-pub(crate) struct StopFlag {
-    up: AtomicBool,
-    within_ms: AtomicU64,
-}
-
-impl StopFlag {
-    /// Raises the flag.
-    pub(crate) fn raise(&self, within: Duration) {
-        let within = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-        self.within_ms.store(within, Ordering::SeqCst);
-        self.up.store(true, Ordering::SeqCst);
-    }
-
-    /// The time to stop within, once asked.
-    pub(crate) fn raised(&self) -> Option<Duration> {
-        let up = self.up.load(Ordering::SeqCst);
-        up.then(|| Duration::from_millis(self.within_ms.load(Ordering::SeqCst)))
-    }
 }

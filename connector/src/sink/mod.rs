@@ -26,7 +26,7 @@
 //! | a fence is lost | drops, reads the positions, seeks; the second time in a row it fails (P8) |
 //! | partitions are lost to others | drops what it had of them |
 //! | the group leaves partitions without a reader | one member joins again |
-//! | it fails | says why, starts over with a growing wait |
+//! | it fails | says why, starts over with a growing wait, unless `restart.failed.tasks` is false |
 
 mod alter;
 mod asked;
@@ -45,6 +45,7 @@ mod routes;
 mod run;
 mod start;
 mod status;
+mod stop;
 mod tables;
 mod take;
 mod task;
@@ -56,7 +57,9 @@ mod way;
 pub(crate) use alter::{Altering, Plan as AlterPlan};
 pub(crate) use asked::Asked;
 pub(crate) use discovery::{Discovery, TopicBoard};
+pub(crate) use orphans::Watch;
 pub(crate) use routes::{Noted, Routes};
 pub use status::{ConnectorStatus, PartitionState, PartitionStatus, TaskState, TaskStatus};
+pub(crate) use stop::Leave;
 pub(crate) use task::{TaskHandle, TaskSettings};
 pub(crate) use way::Refusal;

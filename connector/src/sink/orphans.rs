@@ -17,14 +17,14 @@ const LOOKS: u32 = 3;
 
 /// What the looks so far have found.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     orphans: BTreeSet<(String, i32)>,
     looks: u32,
 }
 
 impl Watch {
     /// Takes one look in; answers the member that is to join again, if it is time for that.
-    pub(super) fn look(
+    pub(crate) fn look(
         &mut self,
         topics: &BTreeMap<String, i32>,
         assignments: Option<&Assignments>,

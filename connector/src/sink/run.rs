@@ -11,8 +11,8 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::{Admin, Consumer, ConsumerEvent, ConsumerSettings, Seat};
-use crate::sink::discovery::StopFlag;
 use crate::sink::errors::{Trouble, trouble};
+use crate::sink::stop::StopFlag;
 use crate::sink::take::{Scratch, take};
 use crate::sink::task::{Shared, TaskSettings};
 use crate::sink::topic::{LaneState, Slot};
@@ -59,9 +59,9 @@ impl<'a> Run<'a> {
         lasting_name: bool,
     ) -> Result<Self> {
         let clock = settings.lake.clock().clone();
-        let (config, worker) = (&settings.config, &settings.worker_id);
-        let instance = format!("{worker}-{}-{}", config.name, settings.task);
-        let member = ConsumerSettings {
+        let (config, member) = (&settings.config, &settings.member);
+        let instance = format!("{member}-{}-{}", config.name, settings.task);
+        let joins = ConsumerSettings {
             group: config.group(),
             instance: lasting_name.then(|| instance.clone()),
             queue_bytes: settings.queue_bytes,
@@ -70,7 +70,7 @@ impl<'a> Run<'a> {
             settings,
             status,
             admin: Admin::new(&settings.kafka, clock.clone())?,
-            consumer: Consumer::new(&settings.kafka, &member, clock.clone())?,
+            consumer: Consumer::new(&settings.kafka, &joins, clock.clone())?,
             clock,
             slots: BTreeMap::new(),
             way: Way::open(settings)?,
@@ -90,13 +90,13 @@ impl<'a> Run<'a> {
     pub(super) fn until_stopped(mut self, stop: &StopFlag) -> Result<()> {
         loop {
             if let Some(within) = stop.raised() {
-                self.finish(within);
+                self.finish(within, stop.leaves());
                 return Ok(());
             }
             self.step()?;
             if let Some(error) = self.way.take_refused() {
                 // The records before the one that can't be taken are unharmed.
-                self.finish(LAST_COMMIT);
+                self.finish(LAST_COMMIT, false);
                 return Err(error);
             }
         }

@@ -13,9 +13,10 @@ use crate::convert::Conversion;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::KafkaConfig;
 use crate::sink::asked::Asked;
-use crate::sink::discovery::{StopFlag, TopicBoard};
+use crate::sink::discovery::TopicBoard;
 use crate::sink::run::Run;
 use crate::sink::status::{TaskState, TaskStatus};
+use crate::sink::stop::{Leave, StopFlag};
 use crate::sink::way::Refusal;
 
 /// What a task is made of.
@@ -30,7 +31,8 @@ pub(crate) struct TaskSettings {
     pub(crate) budget: Arc<Budget>,
     pub(crate) board: Arc<TopicBoard>,
     pub(crate) asked: Arc<Asked>,
-    pub(crate) worker_id: String,
+    /// What the task's lasting name in its group begins with.
+    pub(crate) member: String,
     pub(crate) queue_bytes: usize,
     pub(crate) refusal: Refusal,
 }
@@ -97,9 +99,9 @@ impl TaskHandle {
             .clone()
     }
 
-    /// Asks it to commit and leave within a time.
-    pub(crate) fn ask_to_stop(&self, within: Duration) {
-        self.stop.raise(within);
+    /// Asks it to commit and end within a time.
+    pub(crate) fn ask_to_stop(&self, leave: Leave, within: Duration) {
+        self.stop.raise(leave, within);
     }
 
     /// Waits for its end; `false` when it takes longer.
@@ -112,7 +114,7 @@ impl TaskHandle {
     }
 }
 
-/// Runs the task again and again until it is asked to stop.
+/// Runs the task again and again until it is asked to stop, or fails and isn't to start again.
 fn supervise(settings: &TaskSettings, status: &Shared, stop: &StopFlag) {
     let clock = settings.lake.clock();
     let mut backoff = BACKOFF_LEAST;
@@ -137,13 +139,18 @@ fn supervise(settings: &TaskSettings, status: &Shared, stop: &StopFlag) {
         if clock.monotonic().saturating_sub(began) > BACKOFF_MOST * 2 {
             backoff = BACKOFF_LEAST;
         }
+        let again = settings.config.errors.restart;
         tracing::error!(connector = %settings.config.name, task = settings.task, %error,
-            again_in = ?backoff, "task failed");
+            again_in = ?again.then_some(backoff), "task failed");
         let mut shared = status.lock().unwrap_or_else(PoisonError::into_inner);
         shared.state = TaskState::Failed;
-        shared.error = Some(error.to_string());
+        shared.error = Some(trace(&error, again.then_some(backoff)));
         shared.partitions.clear();
         drop(shared);
+        if !again {
+            // What it says stays to be seen.
+            return;
+        }
         let until = clock.monotonic() + backoff;
         while clock.monotonic() < until && stop.raised().is_none() {
             clock.block(Duration::from_millis(50));
@@ -153,4 +160,29 @@ fn supervise(settings: &TaskSettings, status: &Shared, stop: &StopFlag) {
     let mut shared = status.lock().unwrap_or_else(PoisonError::into_inner);
     shared.state = TaskState::Stopped;
     shared.partitions.clear();
+}
+
+/// Why it failed, and what comes next.
+fn trace(error: &Error, again: Option<Duration>) -> String {
+    match again {
+        Some(wait) => format!("{error}\nThe task starts again by itself in {wait:?}."),
+        None => format!(
+            "{error}\nThe task stays so until it is restarted: `restart.failed.tasks` is false."
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_says_why_and_whether_the_task_starts_again() {
+        let error = Error::invalid("the key is no JSON");
+        let again = trace(&error, Some(Duration::from_secs(4)));
+        let first = again.lines().next();
+        assert_eq!(first, Some("the key is no JSON"));
+        assert!(again.contains("in 4s"), "{again}");
+        assert!(trace(&error, None).contains("restart.failed.tasks"));
+    }
 }

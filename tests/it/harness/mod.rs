@@ -20,6 +20,7 @@ pub mod http;
 pub mod invariants;
 pub mod kafka;
 pub mod lake;
+pub mod port;
 pub mod process;
 pub mod proxy;
 pub mod python;

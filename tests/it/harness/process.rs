@@ -14,9 +14,10 @@ use tempfile::TempDir;
 
 use super::http::Http;
 use super::lake::{TestLake, quoted};
+pub use super::port::free_port;
 use super::services::services;
 use super::unique;
-use super::wait::{PATIENCE, poll, wait_for};
+use super::wait::{PATIENCE, wait_for};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_eddy");
 const LOG_TAIL_LINES: usize = 60;
@@ -28,6 +29,8 @@ pub struct Start {
     connectors: BTreeMap<String, BTreeMap<String, String>>,
     more: String,
     connect: bool,
+    /// The group of an `eddy connect`, and the lines of its worker file.
+    worker: Option<(String, String)>,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
 }
@@ -42,6 +45,7 @@ impl Start {
             connectors: BTreeMap::new(),
             more: String::new(),
             connect: false,
+            worker: None,
             environment: Vec::new(),
             arguments: Vec::new(),
         }
@@ -51,6 +55,12 @@ impl Start {
     pub fn connect(mut self) -> Self {
         self.connect = true;
         self
+    }
+
+    /// `eddy connect` instead, as a worker of this group, with these lines in its worker file.
+    pub fn worker(mut self, group: &str, lines: &str) -> Self {
+        self.worker = Some((group.into(), lines.into()));
+        self.connect()
     }
 
     /// A key of `[kafka]`.
@@ -118,14 +128,26 @@ impl Start {
             directory,
             log: logs.join(format!("{}.log", unique("eddy"))),
             port: free_port(),
-            connect: self.connect.then(|| (free_port(), unique("workers"))),
+            connect: self.connect.then(|| (free_port(), self.group())),
             environment: self.environment.clone(),
             arguments: self.arguments.clone(),
             child: None,
         };
         std::fs::write(&eddy.config, self.configuration(&eddy)).expect("a configuration file");
+        if let Some((group, lines)) = &self.worker {
+            let (url, port) = (eddy.connect_url(), eddy.port);
+            let text = format!(
+                "group.id={group}\nlisteners={url}\neddy.http.listen=127.0.0.1:{port}\n{lines}"
+            );
+            std::fs::write(eddy.worker_file(), text).expect("a worker file");
+        }
         eddy.start();
         eddy
+    }
+
+    fn group(&self) -> String {
+        let named = self.worker.as_ref().map(|(group, _)| group.clone());
+        named.unwrap_or_else(|| unique("workers"))
     }
 
     fn configuration(&self, eddy: &Eddy) -> String {
@@ -196,6 +218,10 @@ impl Eddy {
     /// A folder that lives as long as this value, restarts included.
     pub fn directory(&self) -> &std::path::Path {
         self.directory.path()
+    }
+
+    fn worker_file(&self) -> PathBuf {
+        self.directory.path().join("worker.properties")
     }
 
     /// The configuration file that it was started with.
@@ -332,9 +358,11 @@ impl Eddy {
         let log = File::options().create(true).append(true).open(&self.log);
         let log = log.expect("a log file");
         let mut command = Command::new(BINARY);
+        match self.worker_file().exists() {
+            true => command.arg("connect").arg(self.worker_file()),
+            false => command.args(["serve", "--config"]).arg(&self.config),
+        };
         command
-            .args(["serve", "--config"])
-            .arg(&self.config)
             .args(&self.arguments)
             .envs(self.environment.iter().cloned())
             .current_dir(self.directory.path())
@@ -375,18 +403,4 @@ pub fn eddy(arguments: &[&str]) -> Output {
         .stdin(Stdio::null())
         .output()
         .expect("`eddy` runs")
-}
-
-/// A port that is free now, below the range from which the kernel takes outgoing ones, so that a
-/// process that was killed finds it free again.
-pub fn free_port() -> u16 {
-    let mut attempt = 0_u32;
-    poll(Duration::from_secs(5), &mut || {
-        attempt += 1;
-        let seed = eddy_engine::Clock::system().new_id().as_u128();
-        let port = 15_000 + u16::try_from((seed ^ u128::from(attempt)) % 17_000).ok()?;
-        std::net::TcpListener::bind(("127.0.0.1", port)).ok()?;
-        Some(port)
-    })
-    .expect("a free port")
 }

@@ -25,6 +25,8 @@ pub struct ErrorPolicy {
     pub log: bool,
     /// `errors.log.include.messages`: with the record's topic, partition, offset and time.
     pub log_records: bool,
+    /// `restart.failed.tasks`: a task that failed starts again by itself after a while.
+    pub restart: bool,
     /// `errors.deadletterqueue.*`.
     pub dead_letters: Option<DeadLetterTopic>,
 }
@@ -77,6 +79,7 @@ pub(super) fn read(reader: &Reader<'_>, topics: &Topics) -> Result<ErrorPolicy> 
         retry_delay_max: milliseconds("errors.retry.delay.max.ms", 60_000, 1)?,
         log: reader.choice("errors.log.enable", &flags, false)?,
         log_records: reader.choice("errors.log.include.messages", &flags, false)?,
+        restart: reader.choice("restart.failed.tasks", &flags, true)?,
         dead_letters: dead_letters(reader, topics, &flags)?,
     })
 }
@@ -125,7 +128,7 @@ mod tests {
         let policy = errors(&[]).unwrap();
         assert_eq!(policy.tolerance, Tolerance::All);
         assert_eq!(policy.retry_timeout, Some(Duration::ZERO));
-        assert!(!policy.listens());
+        assert!(!policy.listens() && policy.restart);
     }
 
     #[test]
@@ -136,6 +139,7 @@ mod tests {
             ("errors.retry.delay.max.ms", "500"),
             ("errors.log.enable", "true"),
             ("errors.log.include.messages", "true"),
+            ("restart.failed.tasks", "false"),
             ("errors.deadletterqueue.topic.name", "dead"),
             ("errors.deadletterqueue.topic.replication.factor", "1"),
             ("errors.deadletterqueue.context.headers.enable", "TRUE"),
@@ -146,6 +150,7 @@ mod tests {
             retry_delay_max: Duration::from_millis(500),
             log: true,
             log_records: true,
+            restart: false,
             dead_letters: Some(DeadLetterTopic {
                 name: "dead".to_owned(),
                 replication: 1,

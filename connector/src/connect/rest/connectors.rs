@@ -11,7 +11,7 @@ use super::{Api, CONNECT_VERSION, Call, VERSION};
 use crate::connect::config::def;
 use crate::connect::state::Target;
 use crate::connect::validate::{self, NoClass, Posted};
-use crate::connect::worker::{ConnectorView, TaskView};
+use crate::connect::worker::{Basis, ConnectorView, TaskView};
 use crate::kafka::Admin;
 
 impl Api {
@@ -103,7 +103,7 @@ impl Api {
         let view = self.worker.view(name);
         let found = view.and_then(|view| {
             let at = usize::try_from(task).ok()?;
-            Some(self.task_json(at, view.tasks.get(at)?, None))
+            Some(task_json(at, view.tasks.get(at)?, None))
         });
         let message = || Answer::error(404, format!("No status found for task {name}-{task}"));
         found.map(Answer::ok).ok_or_else(message)
@@ -139,7 +139,7 @@ impl Api {
                 format!("Connector {name} already exists"),
             ));
         }
-        self.worker.put(name, &config, target)?;
+        self.worker.put(name, &config, target, Basis::Nothing)?;
         Ok(self.created(name, &config, call))
     }
 
@@ -148,7 +148,7 @@ impl Api {
         let config = self.checked(name, config)?;
         self.changeable(name)?;
         let exists = self.worker.config(name).is_some();
-        self.worker.put(name, &config, None)?;
+        self.worker.put(name, &config, None, Basis::Anything)?;
         if !exists {
             return Ok(self.created(name, &config, call));
         }
@@ -160,8 +160,8 @@ impl Api {
         self.changeable(name)?;
         let patch = body::config(&call.body)?.ok_or_else(nothing)?;
         let mut patched: Posted = config
-            .into_iter()
-            .map(|(key, value)| (key, Some(value)))
+            .iter()
+            .map(|(key, value)| (key.clone(), Some(value.clone())))
             .collect();
         for (key, value) in patch {
             match value {
@@ -169,8 +169,9 @@ impl Api {
                 None => patched.remove(&key),
             };
         }
-        let config = self.valid(&patched)?;
-        self.worker.put(name, &config, None)?;
+        let patched = self.valid(&patched)?;
+        let basis = Basis::Config(&config);
+        self.worker.put(name, &patched, None, basis)?;
         self.info(name)
     }
 
@@ -239,50 +240,48 @@ impl Api {
 
     fn status_of(&self, name: &str) -> Option<Value> {
         let view = self.worker.view(name)?;
-        Some(self.status_json(name, &view, false, &[]))
+        Some(status_json(name, &view, false, &[]))
     }
+}
 
-    /// Connect's `ConnectorStateInfo`, with what is about to be restarted shown so.
-    pub(super) fn status_json(
-        &self,
-        name: &str,
-        view: &ConnectorView,
-        restarting: bool,
-        tasks: &[usize],
-    ) -> Value {
-        let shown = restarting.then_some("RESTARTING");
-        let all: Vec<Value> = view
-            .tasks
-            .iter()
-            .enumerate()
-            .map(|(at, task)| {
-                let shown = tasks.contains(&at).then_some("RESTARTING");
-                self.task_json(at, task, shown)
-            })
-            .collect();
-        let connector = self.state_json(shown.unwrap_or(view.state), view.trace.as_ref());
-        json!({"name": name, "connector": connector, "tasks": all, "type": "sink"})
-    }
+/// Connect's `ConnectorStateInfo`, with what is about to be restarted shown so.
+pub(super) fn status_json(
+    name: &str,
+    view: &ConnectorView,
+    restarting: bool,
+    tasks: &[usize],
+) -> Value {
+    let shown = restarting.then_some("RESTARTING");
+    let all: Vec<Value> = view
+        .tasks
+        .iter()
+        .enumerate()
+        .map(|(at, task)| {
+            let shown = tasks.contains(&at).then_some("RESTARTING");
+            task_json(at, task, shown)
+        })
+        .collect();
+    let state = shown.unwrap_or(&view.state);
+    let connector = state_json(state, &view.worker, view.trace.as_ref());
+    json!({"name": name, "connector": connector, "tasks": all, "type": "sink"})
+}
 
-    fn task_json(&self, at: usize, task: &TaskView, shown: Option<&str>) -> Value {
-        let mut json = self.state_json(shown.unwrap_or(task.state), task.trace.as_ref());
-        json.insert("id".to_owned(), at.into());
-        json.into()
-    }
+fn task_json(at: usize, task: &TaskView, shown: Option<&str>) -> Value {
+    let state = shown.unwrap_or(&task.state);
+    let mut json = state_json(state, &task.worker, task.trace.as_ref());
+    json.insert("id".to_owned(), at.into());
+    json.into()
+}
 
-    fn state_json(&self, state: &str, trace: Option<&String>) -> Map<String, Value> {
-        let mut json = Map::new();
-        json.insert("state".to_owned(), state.into());
-        json.insert(
-            "worker_id".to_owned(),
-            self.options.advertised.clone().into(),
-        );
-        json.insert("version".to_owned(), VERSION.into());
-        if let Some(trace) = trace {
-            json.insert("trace".to_owned(), trace.clone().into());
-        }
-        json
+fn state_json(state: &str, worker: &str, trace: Option<&String>) -> Map<String, Value> {
+    let mut json = Map::new();
+    json.insert("state".to_owned(), state.into());
+    json.insert("worker_id".to_owned(), worker.into());
+    json.insert("version".to_owned(), VERSION.into());
+    if let Some(trace) = trace {
+        json.insert("trace".to_owned(), trace.clone().into());
     }
+    json
 }
 
 fn info_json(name: &str, config: &BTreeMap<String, String>, tasks: usize) -> Value {

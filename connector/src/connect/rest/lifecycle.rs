@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::answer::{Answer, Handled};
+use super::connectors::status_json;
 use super::{Api, Call};
-use crate::connect::state::Target;
+use crate::connect::state::{Chosen, Target};
 
 impl Api {
     pub(super) fn pause(&self, name: &str) -> Handled {
@@ -36,19 +37,19 @@ impl Api {
             return Err(Answer::error(404, format!("Unknown connector: {name}")));
         };
         let wanted = |state: &str| !failed || state == "FAILED";
-        let restarting = wanted(view.state);
+        let restarting = wanted(&view.state);
         let all = view.tasks.iter().enumerate();
         let chosen: Vec<usize> = all
-            .filter(|(_, task)| tasks && wanted(task.state))
+            .filter(|(_, task)| tasks && wanted(&task.state))
             .map(|(at, _)| at)
             .collect();
         if restarting || !chosen.is_empty() {
-            self.worker.restart(name, chosen.clone())?;
+            self.worker.restart(name, Chosen::All { tasks, failed })?;
         }
         if !tasks && !failed {
             return Ok(Answer::empty(204));
         }
-        let status = self.status_json(name, &view, restarting, &chosen);
+        let status = status_json(name, &view, restarting, &chosen);
         Ok(Answer::json(202, status))
     }
 
@@ -62,7 +63,7 @@ impl Api {
         let Some(at) = at else {
             return Err(Answer::error(404, format!("Unknown task: {name}-{task}")));
         };
-        self.worker.restart(name, vec![at])?;
+        self.worker.restart(name, Chosen::Task(at))?;
         Ok(Answer::empty(204))
     }
 
@@ -71,8 +72,8 @@ impl Api {
         Answer::ok(json!({name: {"topics": topics}}))
     }
 
-    pub(super) fn reset_topics(&self, name: &str) -> Answer {
-        self.worker.reset_topics(name);
-        Answer::empty(202)
+    pub(super) fn reset_topics(&self, name: &str) -> Handled {
+        self.worker.reset_topics(name)?;
+        Ok(Answer::empty(202))
     }
 }

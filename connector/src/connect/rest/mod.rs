@@ -207,7 +207,7 @@ impl Api {
             Resource::Resume(name) => self.resume(name),
             Resource::Stop(name) => self.stop(name),
             Resource::Topics(name) => Ok(self.topics(name)),
-            Resource::TopicsReset(name) => Ok(self.reset_topics(name)),
+            Resource::TopicsReset(name) => self.reset_topics(name),
             Resource::Offsets(name) if *method == Method::PATCH => self.alter_offsets(name, call),
             Resource::Offsets(name) if *method == Method::DELETE => self.reset_offsets(name),
             Resource::Offsets(name) => self.offsets(name),

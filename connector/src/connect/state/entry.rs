@@ -24,20 +24,35 @@ pub(in crate::connect) enum Target {
 
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Change {
+pub(in crate::connect) enum Change {
     /// The connector's configuration, or that it is gone.
     Config(String, Option<BTreeMap<String, String>>),
     /// The connector's target state.
     Target(String, Option<Target>),
     /// How many tasks it was given.
     Tasks(String, usize),
+    /// A failed connector and these of its tasks are to be started anew, now.
+    Restart(String, Chosen),
     /// Something of a later version, or of Connect's.
     Unknown,
+}
+
+/// Which parts of a connector a restart is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::connect) enum Chosen {
+    /// The connector, and its tasks if they are included; only what failed, if that is asked for.
+    All { tasks: bool, failed: bool },
+    /// This task.
+    Task(usize),
 }
 
 const CONFIG: &str = "connector-";
 const TARGET: &str = "target-state-";
 const TASKS: &str = "commit-";
+const RESTART: &str = "restart-connector-";
+/// A task's restart; Connect's workers tell each other by another way.
+const RESTART_TASK: &str = "eddy-restart-task-";
+const WRITER: &str = "eddy-writer";
 
 impl Entry {
     /// The connector's configuration.
@@ -76,6 +91,29 @@ impl Entry {
         }
     }
 
+    /// A restart; whoever reads it later than its time doesn't carry it out.
+    pub(in crate::connect) fn restart(name: &str, chosen: Chosen) -> Self {
+        let (key, value) = match chosen {
+            Chosen::All { tasks, failed } => (
+                format!("{RESTART}{name}"),
+                json!({"include-tasks": tasks, "only-failed": failed}),
+            ),
+            Chosen::Task(task) => (format!("{RESTART_TASK}{name}"), json!({"task": task})),
+        };
+        Self {
+            key,
+            value: Some(value.to_string()),
+        }
+    }
+
+    /// From here on this worker writes.
+    pub(super) fn writer(worker: &str) -> Self {
+        Self {
+            key: WRITER.to_owned(),
+            value: Some(json!({"worker_id": worker}).to_string()),
+        }
+    }
+
     /// What it says.
     pub(super) fn change(&self) -> Change {
         let json: Option<Value> = match &self.value {
@@ -88,6 +126,22 @@ impl Entry {
         if let Some(name) = self.key.strip_prefix(TARGET) {
             let target = json.as_ref().map(Target::of);
             return Change::Target(name.to_owned(), target.flatten());
+        }
+        if let Some(name) = self.key.strip_prefix(RESTART) {
+            let flag = |key| json.as_ref().and_then(|json| json.get(key)?.as_bool());
+            return match (flag("include-tasks"), flag("only-failed")) {
+                (Some(tasks), Some(failed)) => {
+                    Change::Restart(name.to_owned(), Chosen::All { tasks, failed })
+                }
+                _ => Change::Unknown,
+            };
+        }
+        if let Some(name) = self.key.strip_prefix(RESTART_TASK) {
+            let task = json.as_ref().and_then(|json| json.get("task")?.as_u64());
+            let task = task.and_then(|task| usize::try_from(task).ok());
+            return task.map_or(Change::Unknown, |task| {
+                Change::Restart(name.to_owned(), Chosen::Task(task))
+            });
         }
         if let Some(name) = self.key.strip_prefix(CONFIG) {
             return Change::Config(name.to_owned(), json.as_ref().and_then(properties));

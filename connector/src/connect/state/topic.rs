@@ -1,80 +1,88 @@
 //! The log as a compacted Kafka topic of one partition, as Connect's config topic.
+//!
+//! One worker of the group writes at a time. Whoever takes over notes that in the log and waits
+//! until it has read this note: then it has read everything before it, and nobody else writes.
 
 use std::time::Duration;
 
 use eddy_engine::Clock;
-use tokio::runtime::{Builder, Runtime};
 
 use super::entry::Entry;
+use super::folded::Folded;
 use crate::error::{Error, ErrorKind, Result};
-use crate::kafka::{self, KafkaConfig, Outgoing, Producer, ProducerOptions};
+use crate::kafka::{Exclusive, KafkaConfig};
 
-/// How long opening may wait for the broker.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a worker's own entry may take to come back.
+const ECHO: Duration = Duration::from_secs(20);
+/// Attempts to write between others that write, too.
+const ATTEMPTS: usize = 5;
+/// What Connect says when a change was overtaken.
+pub(in crate::connect) const STALE: &str = concat!(
+    "Cannot complete request momentarily due to stale configuration ",
+    "(typically caused by a concurrent config change)"
+);
 
 /// An open topic.
 pub(in crate::connect) struct TopicLog {
+    kafka: KafkaConfig,
     topic: String,
-    producer: Producer,
-    runtime: Runtime,
+    worker: String,
+    clock: Clock,
+    writer: Option<Exclusive>,
 }
 
 impl TopicLog {
-    /// Opens the topic, or makes it, with what it holds.
-    ///
-    /// # Errors
-    /// `Unavailable` without an answer of the broker; `Invalid` for settings that can't work.
-    pub(super) fn open(
-        kafka: &KafkaConfig,
-        topic: &str,
-        replication: i32,
-        clock: &Clock,
-    ) -> Result<(Self, Vec<Entry>)> {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Error::new(ErrorKind::Internal, "no runtime").with_source(error))?;
-        runtime.block_on(kafka::make_compacted(kafka, topic, replication, clock))?;
-        let records = kafka::read_all(kafka, topic, TIMEOUT, clock)?;
-        let entries = records
-            .into_iter()
-            .map(|(key, value)| Entry { key, value })
-            .collect();
-        let options = ProducerOptions {
-            in_flight_records: 100,
-            in_flight_bytes: 16 << 20,
-        };
-        // Whoever asked waits for the answer: it must not take two minutes.
-        let kafka = kafka
-            .clone()
-            .with("delivery.timeout.ms", "30000")
-            .with("request.timeout.ms", "10000");
-        let log = Self {
+    /// The log in `topic`, to be written by the worker called `worker`.
+    pub(super) fn new(kafka: &KafkaConfig, topic: &str, worker: &str, clock: &Clock) -> Self {
+        Self {
+            kafka: kafka.clone(),
             topic: topic.to_owned(),
-            producer: Producer::new(&kafka, options, clock.clone())?,
-            runtime,
-        };
-        Ok((log, entries))
+            worker: worker.to_owned(),
+            clock: clock.clone(),
+            writer: None,
+        }
     }
 
-    /// Adds entries.
+    /// Decides by everything that is in the log, and adds what was decided; returns once `folded`
+    /// has it. Blocks.
     ///
     /// # Errors
-    /// As [`crate::kafka::Delivery::wait`].
-    pub(super) fn append(&mut self, entries: &[Entry]) -> Result<()> {
-        self.runtime.block_on(async {
-            for entry in entries {
-                let record = Outgoing {
-                    topic: &self.topic,
-                    partition: Some(0),
-                    key: Some(entry.key.as_bytes()),
-                    value: entry.value.as_deref().map(str::as_bytes),
-                    headers: &[],
-                    timestamp_ms: None,
-                };
-                self.producer.send(&record).await?.wait().await?;
+    /// What `decide` refuses; `Fenced` when others changed the log all the while; `Unavailable`
+    /// when the entries may not be there.
+    pub(super) fn change(&mut self, folded: &Folded, decide: &super::Decide<'_>) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            match self.once(folded, decide) {
+                Err(error) if error.kind() == ErrorKind::Fenced && self.writer.is_none() => {
+                    tracing::debug!(%error, "another worker has changed what should run");
+                }
+                done => return done,
             }
-            Ok(())
-        })
+        }
+        Err(Error::new(ErrorKind::Fenced, STALE))
+    }
+
+    fn once(&mut self, folded: &Folded, decide: &super::Decide<'_>) -> Result<()> {
+        if self.writer.is_none() {
+            self.writer = Some(Exclusive::open(&self.kafka, &self.topic, &self.clock)?);
+            self.put(folded, &[Entry::writer(&self.worker)])?;
+        }
+        let entries = folded.read(decide)?;
+        self.put(folded, &entries)
+    }
+
+    fn put(&mut self, folded: &Folded, entries: &[Entry]) -> Result<()> {
+        let Some(writer) = self.writer.as_ref().filter(|_| !entries.is_empty()) else {
+            return Ok(());
+        };
+        let records: Vec<_> = entries
+            .iter()
+            .map(|entry| (entry.key.clone(), entry.value.clone()))
+            .collect();
+        let put = writer.put(&records);
+        if put.is_err() {
+            // Nobody knows what it is in: the next change begins with a new one.
+            self.writer = None;
+        }
+        folded.wait_for(put?, ECHO)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::entry::{Change, Entry, Target};
+use super::entry::{Change, Target};
 
 /// All connectors that should be there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,9 +24,9 @@ pub(in crate::connect) struct Wish {
 }
 
 impl Wanted {
-    /// Takes in an entry.
-    pub(in crate::connect) fn apply(&mut self, entry: &Entry) {
-        match entry.change() {
+    /// Takes in what an entry says.
+    pub(super) fn apply(&mut self, change: &Change) {
+        match change.clone() {
             Change::Config(name, Some(config)) => {
                 self.configs.insert(name, config);
             }
@@ -44,8 +44,19 @@ impl Wanted {
             Change::Tasks(name, tasks) => {
                 self.tasks.insert(name, tasks);
             }
-            Change::Unknown => {}
+            // What is to be done once is no state.
+            Change::Restart(..) | Change::Unknown => {}
         }
+    }
+
+    /// Whether there is a connector called `name`.
+    pub(in crate::connect) fn has(&self, name: &str) -> bool {
+        self.configs.contains_key(name)
+    }
+
+    /// The configuration of the connector called `name`.
+    pub(in crate::connect) fn config(&self, name: &str) -> Option<&BTreeMap<String, String>> {
+        self.configs.get(name)
     }
 
     /// The connector called `name`.
@@ -66,11 +77,13 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::entry::{Chosen, Entry};
     use super::*;
 
     fn wanted(entries: &[Entry]) -> Wanted {
         let mut wanted = Wanted::default();
-        entries.iter().for_each(|entry| wanted.apply(entry));
+        let mut apply = |entry: &Entry| wanted.apply(&entry.change());
+        entries.iter().for_each(&mut apply);
         wanted
     }
 
@@ -114,11 +127,31 @@ mod tests {
         let before = wanted(&[Entry::config("a", &config("t"))]);
         let mut after = before.clone();
         for (key, value) in [("session-key", "{}"), ("connector-a", "{"), ("x", "[]")] {
-            after.apply(&Entry {
+            let entry = Entry {
                 key: key.to_owned(),
                 value: Some(value.to_owned()),
-            });
+            };
+            after.apply(&entry.change());
         }
         assert_eq!(before, after);
+    }
+
+    #[test]
+    fn a_restart_is_told_in_connects_form_and_leaves_no_state() {
+        let all = Chosen::All {
+            tasks: true,
+            failed: false,
+        };
+        let entry = Entry::restart("a-0", all);
+        assert_eq!(entry.key, "restart-connector-a-0");
+        assert_eq!(
+            entry.value.as_deref(),
+            Some(r#"{"include-tasks":true,"only-failed":false}"#)
+        );
+        assert_eq!(entry.change(), Change::Restart("a-0".to_owned(), all));
+        let task = Entry::restart("a-0", Chosen::Task(2));
+        let said = Change::Restart("a-0".to_owned(), Chosen::Task(2));
+        assert_eq!(task.change(), said);
+        assert_eq!(wanted(&[entry, task]), Wanted::default());
     }
 }

@@ -1,6 +1,7 @@
 //! What one connector does on this worker. Plain data.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::topics::Active;
 
@@ -13,10 +14,23 @@ pub(super) struct Here {
     pub(super) state: State,
     /// Why it failed.
     pub(super) trace: Option<String>,
-    /// Its tasks.
-    pub(super) tasks: Vec<TaskHere>,
+    /// How many tasks it has on all workers.
+    pub(super) count: usize,
+    /// Those of this worker.
+    pub(super) tasks: BTreeMap<usize, TaskHere>,
+    /// When it is started again by itself after a failure.
+    pub(super) again: Option<Again>,
     /// Which of its topics had records.
     pub(super) active: Active,
+}
+
+/// A start that failed is tried again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Again {
+    /// When, on the monotonic clock.
+    pub(super) at: Duration,
+    /// After how long: doubled at each failure.
+    pub(super) after: Duration,
 }
 
 /// What a connector does.
@@ -41,6 +55,14 @@ pub(super) enum TaskHere {
     Paused,
     /// It can't run; says why.
     Failed(String),
+}
+
+impl Here {
+    /// Nothing runs because it can't be started.
+    pub(super) fn fail(&mut self, why: String) {
+        (self.state, self.trace) = (State::Failed, Some(why));
+        self.tasks.clear();
+    }
 }
 
 impl State {

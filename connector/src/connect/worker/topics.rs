@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Inner, Worker, lock};
+use crate::error::Result;
 use crate::sink::PartitionStatus;
 
 /// The topics that had records.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Active {
-    topics: BTreeSet<String>,
+    pub(super) topics: BTreeSet<String>,
     /// Positions up to which records don't count; what isn't named counts from its beginning.
     since: BTreeMap<(String, i32), i64>,
 }
@@ -25,10 +26,13 @@ impl Active {
         }
     }
 
-    /// Forgets them: only records from now on count.
-    fn reset(&mut self, partitions: &[PartitionStatus]) {
-        self.topics.clear();
-        for partition in partitions {
+    /// Forgets these: only records from now on count.
+    fn reset(&mut self, topics: &BTreeSet<String>, partitions: &[PartitionStatus]) {
+        self.topics.retain(|topic| !topics.contains(topic));
+        for partition in partitions
+            .iter()
+            .filter(|partition| topics.contains(&partition.topic))
+        {
             if let Some(position) = partition.position {
                 let place = (partition.topic.clone(), partition.partition);
                 self.since.insert(place, position);
@@ -38,20 +42,27 @@ impl Active {
 }
 
 impl Worker {
-    /// The topics of the connector that had records; none for an unknown one.
+    /// The topics of the connector that had records, on any worker; none for an unknown one.
     pub(in crate::connect) fn active_topics(&self, name: &str) -> Vec<String> {
         self.0.look_at_topics(name);
-        let here = lock(&self.0.here);
-        let topics = here.get(name).map(|here| &here.active.topics);
-        topics.into_iter().flatten().cloned().collect()
+        let mut topics = self.0.topics_here(name);
+        if let Some(of) = lock(&self.0.board).get(name) {
+            topics.extend(of.topics.iter().cloned());
+        }
+        topics.into_iter().collect()
     }
 
-    /// Forgets which topics had records.
-    pub(in crate::connect) fn reset_topics(&self, name: &str) {
-        let partitions = self.0.partitions(name);
-        if let Some(here) = lock(&self.0.here).get_mut(name) {
-            here.active.reset(&partitions);
+    /// Forgets which topics had records, on all workers.
+    ///
+    /// # Errors
+    /// `Unavailable` when the others can't be told.
+    pub(in crate::connect) fn reset_topics(&self, name: &str) -> Result<()> {
+        let mut topics = self.0.topics_here(name);
+        if let Some(of) = lock(&self.0.board).get(name) {
+            topics.extend(of.topics.iter().cloned());
         }
+        self.0.forget_topics(name, &topics);
+        self.0.take_back_topics(name, &topics)
     }
 }
 
@@ -64,6 +75,21 @@ impl Inner {
         }
         if let Some(here) = lock(&self.here).get_mut(name) {
             here.active.look(&partitions);
+        }
+    }
+
+    /// The topics whose records this worker has seen.
+    pub(super) fn topics_here(&self, name: &str) -> BTreeSet<String> {
+        let here = lock(&self.here);
+        let topics = here.get(name).map(|here| here.active.topics.clone());
+        topics.unwrap_or_default()
+    }
+
+    /// Forgets that these topics had records: only those from now on count.
+    pub(super) fn forget_topics(&self, name: &str, topics: &BTreeSet<String>) {
+        let partitions = self.partitions(name);
+        if let Some(here) = lock(&self.here).get_mut(name) {
+            here.active.reset(topics, &partitions);
         }
     }
 
@@ -99,9 +125,14 @@ mod tests {
         let mut active = Active::default();
         active.look(&[at("a", 0, 0), at("b", 0, 0), at("b", 1, 3)]);
         assert_eq!(active.topics, BTreeSet::from(["b".to_owned()]));
-        active.reset(&[at("b", 0, 0), at("b", 1, 3)]);
+        let forgotten = BTreeSet::from(["b".to_owned()]);
+        active.reset(&forgotten, &[at("b", 0, 0), at("b", 1, 3)]);
         active.look(&[at("b", 0, 0), at("b", 1, 3)]);
         assert_eq!(active.topics, BTreeSet::new());
+        active.look(&[at("a", 0, 1)]);
+        active.reset(&forgotten, &[]);
+        assert_eq!(active.topics, BTreeSet::from(["a".to_owned()]));
+        active.topics.clear();
         active.look(&[at("b", 1, 4)]);
         assert_eq!(active.topics, BTreeSet::from(["b".to_owned()]));
     }

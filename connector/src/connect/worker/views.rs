@@ -1,7 +1,8 @@
-//! What answers are made of: connectors and tasks as they are seen now.
+//! What answers are made of: connectors and tasks as they are seen now, on all workers.
 
-use super::here::{Here, State, TaskHere};
-use super::{Worker, lock};
+use super::here::{State, TaskHere};
+use super::status::{Local, Said};
+use super::{Inner, Worker, lock};
 use crate::connect::state::Target;
 use crate::sink::{PartitionState, TaskState, TaskStatus};
 
@@ -9,9 +10,11 @@ use crate::sink::{PartitionState, TaskState, TaskStatus};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::connect) struct ConnectorView {
     /// Connect's word for what it does.
-    pub(in crate::connect) state: &'static str,
+    pub(in crate::connect) state: String,
     /// Why it failed.
     pub(in crate::connect) trace: Option<String>,
+    /// The worker that keeps it.
+    pub(in crate::connect) worker: String,
     /// Its tasks, in their order.
     pub(in crate::connect) tasks: Vec<TaskView>,
 }
@@ -20,65 +23,130 @@ pub(in crate::connect) struct ConnectorView {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::connect) struct TaskView {
     /// Connect's word for what it does.
-    pub(in crate::connect) state: &'static str,
+    pub(in crate::connect) state: String,
     /// Why it failed.
     pub(in crate::connect) trace: Option<String>,
+    /// The worker that runs it, or had it last.
+    pub(in crate::connect) worker: String,
 }
 
 impl Worker {
     /// The connector called `name`, as it is seen now.
     pub(in crate::connect) fn view(&self, name: &str) -> Option<ConnectorView> {
         if self.is_of_file(name) {
-            let tasks = self.live(name);
+            let said = |status: &TaskStatus| TaskView::from(self.0.of_task(status));
             return Some(ConnectorView {
-                state: State::Running.as_str(),
+                state: State::Running.as_str().to_owned(),
                 trace: None,
-                tasks: tasks.iter().map(of_task).collect(),
+                worker: self.0.worker.clone(),
+                tasks: self.0.live(name).iter().map(said).collect(),
             });
         }
-        self.wish(name)?;
-        let here = lock(&self.0.here).get(name).cloned();
-        Some(self.of_here(name, &here.unwrap_or_default()))
+        let wish = self.wish(name)?;
+        let mut local = self.0.local(name);
+        let of = lock(&self.0.board).get(name).cloned().unwrap_or_default();
+        let kept = match self.0.keeps(name) {
+            true => local.connector.take(),
+            false => of.connector,
+        };
+        let kept = kept.unwrap_or_else(|| self.0.unassigned());
+        let stopped = wish.target == Target::Stopped && kept.state == State::Stopped.as_str();
+        let count = if stopped { 0 } else { wish.tasks };
+        let task = |task: usize| {
+            let known = match self.0.runs(name, task) {
+                true => local.tasks.get(&task),
+                false => of.tasks.get(&task),
+            };
+            TaskView::from(known.cloned().unwrap_or_else(|| self.0.unassigned()))
+        };
+        Some(ConnectorView {
+            state: kept.state,
+            trace: kept.trace,
+            worker: kept.worker,
+            tasks: (0..count).map(task).collect(),
+        })
     }
 
     /// How many tasks the connector has been given.
     pub(in crate::connect) fn task_count(&self, name: &str) -> usize {
         if self.is_of_file(name) {
-            return self.live(name).len();
+            return self.0.live(name).len();
         }
         self.wish(name).map_or(0, |wish| wish.tasks)
     }
 
-    /// Whether its offsets may be changed: it should be stopped, and has.
+    /// Whether its offsets may be changed: it should be stopped, and has, on all workers. A worker
+    /// says of a task that it is there before the task runs, and takes that back once it has ended;
+    /// what a dead worker said is taken back by whoever gets its partitions. What could still run
+    /// unseen is fenced by the epoch that a change of offsets raises (P5).
     pub(in crate::connect) fn is_stopped(&self, name: &str) -> bool {
         let wish = self.wish(name);
         let here = lock(&self.0.here).get(name).map(|here| here.state);
-        wish.is_some_and(|wish| wish.target == Target::Stopped) && here == Some(State::Stopped)
+        let of = lock(&self.0.board).get(name).cloned().unwrap_or_default();
+        let nowhere = of.tasks.keys().all(|task| self.0.runs(name, *task));
+        wish.is_some_and(|wish| wish.target == Target::Stopped)
+            && here == Some(State::Stopped)
+            && nowhere
     }
+}
 
-    fn of_here(&self, name: &str, here: &Here) -> ConnectorView {
-        let live = self.live(name);
-        let of = |(at, task): (usize, &TaskHere)| match task {
-            TaskHere::Live => live.get(at).map_or_else(unassigned, of_task),
-            TaskHere::Paused => TaskView {
-                state: "PAUSED",
-                trace: None,
-            },
-            TaskHere::Failed(why) => TaskView {
-                state: "FAILED",
-                trace: Some(why.clone()),
-            },
+impl Inner {
+    /// What this worker knows of the connector by itself.
+    pub(super) fn local(&self, name: &str) -> Local {
+        let Some(here) = lock(&self.here).get(name).cloned() else {
+            return Local::default();
         };
-        ConnectorView {
-            state: here.state.as_str(),
-            trace: here.trace.clone(),
-            tasks: here.tasks.iter().enumerate().map(of).collect(),
+        let live = self.live(name);
+        let of = |(task, what): (&usize, &TaskHere)| {
+            let said = match what {
+                TaskHere::Live => live
+                    .iter()
+                    .find(|status| status.task == *task)
+                    .map_or_else(|| self.unassigned(), |status| self.of_task(status)),
+                TaskHere::Paused => self.said("PAUSED", None),
+                TaskHere::Failed(why) => self.said("FAILED", Some(why.clone())),
+            };
+            (*task, said)
+        };
+        Local {
+            settled: here.state != State::Unassigned,
+            connector: Some(self.said(here.state.as_str(), here.trace.clone())),
+            tasks: here.tasks.iter().map(of).collect(),
+            topics: here.active.topics,
         }
     }
 
     fn live(&self, name: &str) -> Vec<TaskStatus> {
-        let running = self.0.connectors.get(name);
+        let running = self.connectors.get(name);
         running.map_or_else(Vec::new, |running| running.status().tasks)
+    }
+
+    fn said(&self, state: &str, trace: Option<String>) -> Said {
+        Said {
+            state: state.to_owned(),
+            trace,
+            worker: self.worker.clone(),
+        }
+    }
+
+    fn unassigned(&self) -> Said {
+        self.said(State::Unassigned.as_str(), None)
+    }
+
+    /// A task that waits for a lake that doesn't answer runs, as Connect sees it: it needs nobody.
+    /// One that has only partitions which need somebody failed; where others go on, it says so as
+    /// it runs.
+    fn of_task(&self, status: &TaskStatus) -> Said {
+        match status.state {
+            TaskState::Running | TaskState::Held => {
+                let stopped: Vec<String> = stopped(status).collect();
+                let all = !stopped.is_empty() && stopped.len() == status.partitions.len();
+                let why = (!stopped.is_empty()).then(|| stopped.join("\n"));
+                self.said(if all { "FAILED" } else { "RUNNING" }, why)
+            }
+            TaskState::Failed => self.said("FAILED", status.error.clone()),
+            TaskState::Stopped => self.unassigned(),
+        }
     }
 }
 
@@ -92,32 +160,12 @@ fn stopped(status: &TaskStatus) -> impl Iterator<Item = String> {
     })
 }
 
-fn unassigned() -> TaskView {
-    TaskView {
-        state: "UNASSIGNED",
-        trace: None,
-    }
-}
-
-/// A task that waits for a lake that doesn't answer runs, as Connect sees it: it needs nobody. One
-/// that has only partitions which need somebody failed; where others go on, it says so as it runs.
-fn of_task(status: &TaskStatus) -> TaskView {
-    match status.state {
-        TaskState::Running | TaskState::Held if stopped(status).next().is_some() => TaskView {
-            state: match stopped(status).count() == status.partitions.len() {
-                true => "FAILED",
-                false => "RUNNING",
-            },
-            trace: Some(stopped(status).collect::<Vec<_>>().join("\n")),
-        },
-        TaskState::Running | TaskState::Held => TaskView {
-            state: "RUNNING",
-            trace: None,
-        },
-        TaskState::Failed => TaskView {
-            state: "FAILED",
-            trace: status.error.clone(),
-        },
-        TaskState::Stopped => unassigned(),
+impl From<Said> for TaskView {
+    fn from(said: Said) -> Self {
+        Self {
+            state: said.state,
+            trace: said.trace,
+            worker: said.worker,
+        }
     }
 }
