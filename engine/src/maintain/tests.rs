@@ -8,6 +8,7 @@
 
 mod compaction;
 mod elision;
+mod encryption;
 mod end_of_rows;
 mod erasure;
 mod filters;
