@@ -261,6 +261,9 @@ fn open(settings: &TaskSettings, slot: &mut Slot, topic: &TopicDescription) -> R
     options.converter = config.converter;
     options.raw = config.raw;
     options.redaction = config.redaction.clone();
+    let encryption = config.encryption.as_ref();
+    let key = encryption.map(|encryption| encryption.key(settings.lake.keys()));
+    options.key = key.transpose()?;
     options.detect = config.detect;
     options.limits = config.limits;
     options.partitioning = Arc::clone(&config.partitioning);
