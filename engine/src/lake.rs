@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::path::{TablePath, below};
 use crate::probe;
 use crate::read::LiveRows;
+use crate::seal::Keys;
 use crate::spare::Spare;
 
 mod commits;
@@ -64,6 +65,7 @@ struct Inner {
     commits: Commits,
     compute: Compute,
     spare: Spare,
+    keys: Keys,
 }
 
 impl Lake {
@@ -144,6 +146,7 @@ impl Lake {
             commits: Commits::default(),
             compute: Compute::default(),
             spare: Spare::default(),
+            keys: Keys::default(),
         })))
     }
 
@@ -189,6 +192,11 @@ impl Lake {
     /// Keeps at most `bytes` of large buffers for the next rows and files.
     pub fn reuse_at_most(&self, bytes: usize) {
         self.0.spare.keep_at_most(bytes);
+    }
+
+    /// The keys with which this process opens and seals files of the lake's tables.
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
     }
 
     /// Whether both are one opened lake, with the same live rows.

@@ -48,6 +48,7 @@ pub mod read;
 pub mod record;
 pub mod redact;
 pub mod schema;
+pub mod seal;
 pub mod shred;
 mod spare;
 pub mod state;

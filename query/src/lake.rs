@@ -265,6 +265,7 @@ fn committed(snapshot: &Snapshot, path: &TablePath, name: &str) -> View {
         schema: Arc::clone(&snapshot.schema),
         history: Some(snapshot.schema_history()),
         path: path.clone(),
+        key_id: snapshot.key_id().map(str::to_owned),
         // Only rows that have no file yet are placed by it.
         partitioning: Arc::default(),
         files: Arc::clone(&snapshot.files),

@@ -205,6 +205,7 @@ impl Inner {
         let home = self.catalog.tables().home(table)?;
         let store = Arc::clone(home.lake.store());
         Ok(Origin {
+            keys: home.lake.keys().clone(),
             store: self.sessions.store(home.number, store)?,
             filters: home.filters,
         })

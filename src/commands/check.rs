@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::config::Config;
 use crate::output;
-use crate::server::connectors;
+use crate::server::{connectors, encryption_keys};
 
 /// Reads the file, resolves every reference and checks every connector, without starting anything.
 pub(crate) fn run(file: &Path) -> Result<ExitCode> {
@@ -15,6 +15,7 @@ pub(crate) fn run(file: &Path) -> Result<ExitCode> {
     config.kafka_resolved()?;
     config.resolve(&config.lake_options)?;
     connectors(&config)?;
+    encryption_keys(&config)?;
     for destination in config.destinations.values() {
         config.resolve(&destination.options)?;
     }

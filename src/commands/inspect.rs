@@ -42,6 +42,9 @@ pub(crate) async fn run(args: InspectArgs) -> Result<ExitCode> {
     let bytes: u64 = snapshot.files.iter().map(|file| file.size).sum();
     output::line(format_args!("table      {}", args.table))?;
     output::line(format_args!("by         {partitioning}"))?;
+    if let Some(id) = snapshot.key_id() {
+        output::line(format_args!("encrypted  with the key {id}"))?;
+    }
     output::line(format_args!("version    {}", snapshot.version))?;
     output::line(format_args!(
         "files      {} with {rows} rows, {bytes} bytes",

@@ -23,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) kafka: BTreeMap<String, String>,
     /// `[lake.options]`: the store's own keys.
     pub(crate) lake_options: BTreeMap<String, String>,
+    /// `[encryption.keys]`: keys of encrypted tables by their ids, by reference.
+    pub(crate) encryption_keys: BTreeMap<String, String>,
     /// `[connectors.NAME]`: a connector's flat configuration.
     pub(crate) connectors: BTreeMap<String, BTreeMap<String, String>>,
     /// `[destinations.NAME]`: `type`, and the options of `[destinations.NAME.options]`.
@@ -200,6 +202,7 @@ impl Config {
         let providers = flat(tables.remove("providers"), "providers")?;
         let providers = Providers::read(&providers).context("in [providers]")?;
         let destinations = destinations(tables.remove("destinations"))?;
+        let encryption_keys = encryption_keys(tables.remove("encryption"))?;
         let lake_options = match tables.get_mut("lake").and_then(toml::Value::as_table_mut) {
             Some(lake) => flat(lake.remove("options"), "lake.options")?,
             None => BTreeMap::new(),
@@ -224,6 +227,7 @@ impl Config {
             settings,
             kafka,
             lake_options,
+            encryption_keys,
             connectors,
             destinations,
             providers,
@@ -242,6 +246,7 @@ impl Config {
             },
             kafka: BTreeMap::new(),
             lake_options: BTreeMap::new(),
+            encryption_keys: BTreeMap::new(),
             connectors: BTreeMap::new(),
             destinations: BTreeMap::new(),
             folder,
@@ -275,6 +280,19 @@ impl Config {
         map: &BTreeMap<String, String>,
     ) -> Result<BTreeMap<String, String>> {
         Ok(self.providers.resolve(map, Unknown::Refuse)?)
+    }
+}
+
+fn encryption_keys(value: Option<toml::Value>) -> Result<BTreeMap<String, String>> {
+    let mut table = match value {
+        None => return Ok(BTreeMap::new()),
+        Some(toml::Value::Table(table)) => table,
+        Some(_) => bail!("`encryption` must be a table"),
+    };
+    let keys = flat(table.remove("keys"), "encryption.keys")?;
+    match table.keys().next() {
+        Some(key) => bail!("`encryption.{key}` is unknown; keys are under [encryption.keys]"),
+        None => Ok(keys),
     }
 }
 

@@ -8,6 +8,7 @@ mod source;
 mod system;
 mod worker_id;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use anyhow::{Context, Result};
 use eddy_connector::{
     ConnectorConfig, Connectors, KafkaConfig, Settled, Unknown, Worker, WorkerOptions,
 };
+use eddy_engine::seal::Key;
 use eddy_engine::{Clock, Lake, LakeOptions, TablePath};
 use eddy_query::http::{HostGuard, protect};
 use eddy_query::{Query, QueryOptions};
@@ -128,9 +130,31 @@ pub(crate) async fn open_lake(config: &Config) -> Result<Lake> {
             .resolve(&config.lake_options)
             .context("in [lake.options]")?,
     };
-    Lake::connect(&options, Clock::system())
+    let lake = Lake::connect(&options, Clock::system())
         .await
-        .context("the lake can't be used")
+        .context("the lake can't be used")?;
+    lake.keys().add_all(&encryption_keys(config)?)?;
+    Ok(lake)
+}
+
+/// The keys of encrypted tables: the file's own, and those of its connectors.
+///
+/// # Errors
+/// Names the key or the reference that can't be used; never the secret.
+pub(crate) fn encryption_keys(config: &Config) -> Result<Vec<Key>> {
+    let own = config
+        .resolve(&config.encryption_keys)
+        .context("in [encryption.keys]")?;
+    let own = own.iter().map(|(id, text)| Key::from_base64(id, text));
+    let mut keys: Vec<Key> = own.collect::<eddy_engine::Result<_>>()?;
+    for (name, map) in &config.connectors {
+        if map.contains_key("encryption.key") {
+            let connector = connector(config, name, map)?;
+            let encryption = connector.encryption.iter();
+            keys.extend(encryption.filter_map(|one| one.own_key().cloned()));
+        }
+    }
+    Ok(keys)
 }
 
 /// The Kafka client settings of `config`.
@@ -148,13 +172,23 @@ pub(crate) fn kafka(config: &Config) -> Result<KafkaConfig> {
 /// # Errors
 /// Names the connector and the key or reference that is wrong.
 pub(crate) fn connectors(config: &Config) -> Result<Vec<ConnectorConfig>> {
-    let parsed = config.connectors.iter().map(|(name, keys)| {
+    let all = config.connectors.iter();
+    all.map(|(name, keys)| connector(config, name, keys))
+        .collect()
+}
+
+fn connector(
+    config: &Config,
+    name: &str,
+    keys: &BTreeMap<String, String>,
+) -> Result<ConnectorConfig> {
+    let read = || {
         // As in Connect what no provider knows stays: `${topic}` means something to a transform.
         let keys = config.providers.resolve(keys, Unknown::Keep);
         let keys = keys.with_context(|| format!("connector `{name}`"))?;
         ConnectorConfig::parse(name, &keys).map_err(anyhow::Error::from)
-    });
-    parsed.collect::<Result<_>>().context("in [connectors]")
+    };
+    read().context("in [connectors]")
 }
 
 /// The connectors of `config` with their lakes: `lake`, or one of their own, which is opened and

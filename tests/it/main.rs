@@ -17,6 +17,7 @@ mod compaction;
 mod connect_rest;
 mod dev;
 mod discovery;
+mod encryption;
 mod erasure;
 mod foreign;
 mod group;

@@ -29,6 +29,7 @@ mod confluent;
 mod convert;
 pub mod def;
 mod detect;
+mod encryption;
 mod errors;
 mod foreign;
 mod home;
@@ -40,6 +41,7 @@ mod redact;
 mod rolling;
 mod upkeep;
 
+pub use encryption::Encryption;
 pub use errors::{DeadLetterTopic, ErrorPolicy, Tolerance};
 pub use provider::{Providers, Unknown};
 pub use upkeep::Upkeep;
@@ -76,6 +78,8 @@ pub struct ConnectorConfig {
     pub(crate) transforms: Option<Arc<Chain>>,
     /// `errors.*`: what becomes of records that can't be decoded or transformed.
     pub errors: ErrorPolicy,
+    /// `encryption.*`: with what files are encrypted.
+    pub encryption: Option<Encryption>,
     /// `redact.*`: what records lose before anything of them lands.
     pub redaction: Option<Arc<Redaction>>,
     /// `value.detect`: what is looked for in strings, `timestamps`, `decimals` or both.
@@ -196,6 +200,7 @@ impl ConnectorConfig {
             transforms: Chain::read(name, null_values::with_handler(&reader, class)?.as_ref())?
                 .map(Arc::new),
             redaction: redact::read(&reader)?,
+            encryption: encryption::read(&reader, class)?,
             detect: detect::read(&reader)?,
             limits: reader.limits()?,
             policies: Policies {

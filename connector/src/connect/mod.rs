@@ -21,8 +21,8 @@ mod worker_file;
 pub(crate) use config::check_topic;
 pub use config::def;
 pub use config::{
-    ConnectorConfig, DeadLetterTopic, ErrorPolicy, Policies, PositionReset, Providers, StartAt,
-    Tolerance, TopicRecreated, Topics, Unknown, Upkeep,
+    ConnectorConfig, DeadLetterTopic, Encryption, ErrorPolicy, Policies, PositionReset, Providers,
+    StartAt, Tolerance, TopicRecreated, Topics, Unknown, Upkeep,
 };
 pub use connectors::{Connectors, Settled, WorkerOptions};
 pub use lakes::OnLake;

@@ -214,7 +214,7 @@ impl Altering<'_> {
 
     /// Opens a table as its owner, which only the owner can (P2).
     fn open(&self, table: &TablePath, topic: &TopicDescription) -> Result<()> {
-        let mut options = writer_options(self.lake, self.config, self.budget, topic);
+        let mut options = writer_options(self.lake, self.config, self.budget, topic)?;
         options.table = table.clone();
         TableWriter::open(self.lake, options)?;
         Ok(())

@@ -56,13 +56,16 @@ pub(super) fn writer_options(
     config: &ConnectorConfig,
     budget: &Arc<Budget>,
     topic: &TopicDescription,
-) -> WriterOptions {
+) -> Result<WriterOptions> {
     let table = lake.table(&config.topics_dir, &topic.name);
     let owner = config.name.as_str();
     let mut options = WriterOptions::new(table, &topic.name, topic.id.clone(), owner);
     options.converter = config.converter;
     options.raw = config.raw;
     options.redaction = config.redaction.clone();
+    let encryption = config.encryption.as_ref();
+    let key = encryption.map(|encryption| encryption.key(lake.keys()));
+    options.key = key.transpose()?;
     options.detect = config.detect;
     options.limits = config.limits;
     options.partitioning = Arc::clone(&config.partitioning);
@@ -73,5 +76,5 @@ pub(super) fn writer_options(
         ..config.cut
     };
     options.budget = Arc::clone(budget);
-    options
+    Ok(options)
 }

@@ -271,7 +271,7 @@ fn open(
     if let Err(why) = check_incarnation(config, topic, &ids) {
         return Ok(Some(why.to_string()));
     }
-    let options = writer_options(&settings.lake, config, &settings.budget, topic);
+    let options = writer_options(&settings.lake, config, &settings.budget, topic)?;
     let transforms = config.transforms.as_deref().map(Chain::fingerprint);
     let opened = Tables::open(&settings.lake, options, &config.topics_dir, transforms)?;
     slot.writer = Some(opened);

@@ -14,6 +14,7 @@ use crate::lake::Lake;
 use crate::partition::{PROPERTY, Partitioning};
 use crate::path::{TablePath, escape, unescape};
 use crate::record::TopicId;
+use crate::seal;
 
 /// Our fields in `commitInfo`, beside those that Delta knows.
 pub(crate) const ID: &str = "eddyId";
@@ -67,6 +68,11 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
+    /// The id of the key with which the table's files are written; `None`: in plain.
+    pub(crate) fn key_id(&self) -> Option<&str> {
+        self.configuration.get(seal::PROPERTY).map(String::as_str)
+    }
+
     /// How the table is partitioned.
     ///
     /// # Errors

@@ -139,6 +139,11 @@ impl TableLog {
         Ok(())
     }
 
+    /// The table's topic.
+    pub(crate) fn topic(&self) -> &str {
+        self.table.topic()
+    }
+
     /// The newest version that this log knows.
     pub fn version(&self) -> u64 {
         self.state.version
@@ -158,6 +163,11 @@ impl TableLog {
     pub fn is_foreign(&self) -> bool {
         let property = self.state.metadata.configuration.get(layout::PROPERTY);
         property.is_some_and(|layout| layout == layout::FOREIGN)
+    }
+
+    /// The id of the key with which the table's files are written; `None`: in plain.
+    pub fn key_id(&self) -> Option<&str> {
+        self.state.metadata.key_id()
     }
 
     fn check_layout(&self, foreign: bool) -> Result<()> {

@@ -1,4 +1,5 @@
-//! How a table's columns grow: a commit of their names alone, before the files that need them.
+//! How a table's columns grow, and how it comes to say that it is encrypted: commits of metadata
+//! alone, before the files that need them.
 
 use arrow::datatypes::{Schema, SchemaRef};
 use serde_json::json;
@@ -11,6 +12,7 @@ use crate::commit::transact::RACES;
 use crate::error::{Error, Result};
 use crate::fault;
 use crate::schema;
+use crate::seal::PROPERTY;
 
 impl TableLog {
     /// Makes sure that the table has every column of `discovered`, and returns the table's columns
@@ -25,7 +27,7 @@ impl TableLog {
             let Some(grown) = schema::grow(&self.state.schema, discovered) else {
                 return Ok(self.schema());
             };
-            let lines = self.metadata_line(&grown)?;
+            let lines = self.metadata_line(&grown, None)?;
             fault::point("before_reserve");
             let id = self.lake.clock().new_id();
             match self.send(id, "reserve", &[], lines)?.1 {
@@ -45,9 +47,36 @@ impl TableLog {
         )))
     }
 
+    /// Makes sure that the table says that its files are written with the key `id`.
+    ///
+    /// # Errors
+    /// As [`TableLog::reserve`].
+    pub(crate) fn note_key(&mut self, id: &str) -> Result<()> {
+        for race in 0..RACES {
+            if self.key_id() == Some(id) {
+                return Ok(());
+            }
+            let lines = self.metadata_line(&self.schema(), Some(id))?;
+            let commit = self.lake.clock().new_id();
+            match self.send(commit, "encrypt", &[], lines)?.1 {
+                Outcome::Ours => {}
+                Outcome::Other => {
+                    self.refresh()?;
+                    self.step_aside(race);
+                }
+                // As above: it acknowledges nothing.
+                Outcome::Unsettled(error) => return Err(error),
+            }
+        }
+        Err(Error::unavailable(format!(
+            "other writers took every version of table `{}` that was to name its key",
+            self.table.topic()
+        )))
+    }
+
     /// The whole metadata with more columns: Delta has no smaller action. Ours, since the kernel's
     /// would be composed column by column, which takes seconds for thousands of them.
-    fn metadata_line(&self, columns: &Schema) -> Result<Vec<u8>> {
+    fn metadata_line(&self, columns: &Schema, key_id: Option<&str>) -> Result<Vec<u8>> {
         let metadata = self.base.table_configuration().metadata();
         let mut schema = columns::to_delta(columns)?;
         let now = Since {
@@ -55,6 +84,10 @@ impl TableLog {
             time_ms: self.lake.clock().now_us() / 1_000,
         };
         since::stamp(&self.state.metadata.schema, &mut schema, now)?;
+        let mut configuration = metadata.configuration().clone();
+        if let Some(id) = key_id {
+            configuration.insert(PROPERTY.to_owned(), id.to_owned());
+        }
         let mut action = json!({
             "id": metadata.id(),
             "format": {
@@ -63,7 +96,7 @@ impl TableLog {
             },
             "schemaString": schema.to_string(),
             "partitionColumns": metadata.partition_columns(),
-            "configuration": metadata.configuration(),
+            "configuration": configuration,
         });
         if let Some(action) = action.as_object_mut() {
             let name = metadata.name().map(Into::into);

@@ -47,6 +47,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::read::bytes_of;
 use crate::schema::VALUE;
+use crate::seal::{Key, seal};
 use crate::spare::Spare;
 use chunk::{Chunk, Press};
 use leaf::Leaf;
@@ -81,12 +82,14 @@ pub(crate) struct Encoded {
 }
 
 /// How a file is written, beside what is in it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Form {
     /// What its pages are compressed with.
     pub(crate) codec: Codec,
     /// Says in the footer whose the file is, where its name doesn't.
     pub(crate) mark: Option<Uuid>,
+    /// Seals it.
+    pub(crate) key: Option<Key>,
 }
 
 /// Encodes `batches`, whose columns are found in `file_schema` by their identities (P11).
@@ -122,11 +125,16 @@ pub(crate) fn encode(
         write_row_group(&mut file, &units.units, &mut press, &properties)?;
     }
     let metadata = file.finish()?;
-    let stats_json = stats::delta_stats(&metadata);
+    let stats_json = stats::delta_stats(&metadata, form.key.is_some());
     let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
+    // Finished, so everything is flushed into it.
+    let mut bytes = std::mem::take(file.inner_mut());
+    if let Some(key) = &form.key {
+        let sealed = seal(&bytes, metadata, key, spare.take(bytes.len()))?;
+        spare.give(std::mem::replace(&mut bytes, sealed));
+    }
     Ok(Encoded {
-        // Finished, so everything is flushed into it.
-        bytes: spare.lend(std::mem::take(file.inner_mut())),
+        bytes: spare.lend(bytes),
         rows,
         stats_json,
     })

@@ -26,8 +26,17 @@ const PAYLOAD_LEAVES: usize = 32;
 /// in it isn't in the file. What others write says nothing of the kind.
 pub const COMPLETE: &str = "eddyComplete";
 
+/// What an error says may quote a value.
+const ERROR: &str = "_error";
+
+/// The columns of a sealed file with statistics.
+const SEALED: [&str; 4] = ["_partition", "_offset", "_timestamp", ERROR];
+
 /// `numRecords`, `minValues`, `maxValues` and `nullCount` of the file with this footer.
-pub(crate) fn delta_stats(metadata: &ParquetMetaData) -> String {
+///
+/// Of a sealed file only what pruning by position and time needs, and how many rows have an error:
+/// bounds are values.
+pub(crate) fn delta_stats(metadata: &ParquetMetaData, sealed: bool) -> String {
     let mut min_values = Map::new();
     let mut max_values = Map::new();
     let mut null_count = Map::new();
@@ -39,6 +48,10 @@ pub(crate) fn delta_stats(metadata: &ParquetMetaData) -> String {
         // Envelope columns always have statistics: positions and times are what pruning lives on.
         let root = path.concat();
         let shapes = path.len() == 1 && root == VALUE_SHAPE;
+        if sealed && (path.len() > 1 || !SEALED.contains(&root.as_str())) {
+            complete = false;
+            continue;
+        }
         let envelope = shapes || (path.len() == 1 && ENVELOPE.contains(&root.as_str()));
         if column.max_rep_level() > 0 || path.first().is_some_and(|root| root == "_headers") {
             continue;
@@ -56,7 +69,8 @@ pub(crate) fn delta_stats(metadata: &ParquetMetaData) -> String {
         };
         insert(&mut null_count, path, json!(leaf.nulls));
         // Nobody looks for a shape.
-        if let Some((min, max)) = leaf.bounds.filter(|_| !shapes) {
+        let bounds = leaf.bounds.filter(|_| !shapes);
+        if let Some((min, max)) = bounds.filter(|_| !sealed || root != ERROR) {
             insert(&mut min_values, path, min);
             insert(&mut max_values, path, max);
         }

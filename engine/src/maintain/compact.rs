@@ -18,7 +18,7 @@ use crate::commit::{Cut, DataFile, Rewrite, TableLog};
 use crate::error::{Error, Result};
 use crate::fault;
 use crate::lake::Lake;
-use crate::maintain::input::{Input, look};
+use crate::maintain::input::{Input, key_for, look};
 use crate::maintain::merge::{Merge, Part, leaves};
 use crate::maintain::output::{FileLimits, Output};
 use crate::maintain::packs;
@@ -90,13 +90,7 @@ pub(super) fn compact(
     for (inputs, target) in shapes(inputs, &snapshot.schema)? {
         if inputs.len() > 1 {
             done.add(rewrite(
-                lake,
-                table,
-                snapshot.version,
-                inputs,
-                &target,
-                limits,
-                halt,
+                lake, table, snapshot, inputs, &target, limits, halt,
             )?);
         }
     }
@@ -106,7 +100,7 @@ pub(super) fn compact(
 fn rewrite(
     lake: &Lake,
     table: &TablePath,
-    planned_at: u64,
+    snapshot: &Snapshot,
     inputs: Vec<Input>,
     target: &SchemaRef,
     limits: Limits,
@@ -116,7 +110,8 @@ fn rewrite(
     let Some(beside) = removes.first() else {
         return Ok(Compacted::default());
     };
-    let mut output = Output::new(lake, table, target, beside, limits.files, true);
+    let key = key_for(lake, table, snapshot, &inputs)?;
+    let mut output = Output::new(lake, table, target, beside, limits.files, true, key);
     let mut merge = Merge::new(lake, table, inputs, target, limits.memory_bytes);
     while let Some(part) = merge.next()? {
         if halt.load(Ordering::Relaxed) {
@@ -139,7 +134,7 @@ fn rewrite(
         moves: Vec::new(),
         rewrite: Some(Rewrite {
             removes,
-            planned_at,
+            planned_at: snapshot.version,
             data_change: false,
         }),
         operation: "OPTIMIZE",

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::statistics::Statistics;
 
@@ -15,8 +16,9 @@ use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::maintain::output::is_sorted;
 use crate::path::TablePath;
-use crate::read::Fetch;
+use crate::read::{Fetch, Snapshot};
 use crate::schema::identify;
+use crate::seal::{Key, Opening, PROPERTY};
 
 /// Requests under way at once.
 const AT_ONCE: usize = 16;
@@ -28,6 +30,8 @@ const FOOTER_BYTES: usize = 64 << 10;
 #[derive(Debug, Clone)]
 pub(super) struct Input {
     pub(super) file: Arc<DataFile>,
+    /// With which key it is sealed.
+    key_id: Option<String>,
     /// The file's columns with the table's identities.
     pub(super) schema: SchemaRef,
     /// The file says that its rows are in our order.
@@ -54,19 +58,8 @@ pub(super) fn look(
     let fetches: Vec<_> = files
         .iter()
         .map(|file| {
-            let (file, store) = (Arc::clone(file), Arc::clone(lake.store()));
-            let path = table.object(&file.path);
-            async move {
-                footer(
-                    file,
-                    Fetch {
-                        store,
-                        path,
-                        size: 0,
-                    },
-                )
-                .await
-            }
+            let fetch = Fetch::of(lake, table, file);
+            footer(Arc::clone(file), fetch, Opening::new(lake.keys()))
         })
         .collect();
     let footers: Result<Vec<_>> = lake.wait(async move {
@@ -76,7 +69,7 @@ pub(super) fn look(
             .await
     })?;
     let mut inputs: Vec<Input> = Vec::with_capacity(files.len());
-    for (file, metadata) in footers? {
+    for (file, metadata, key_id) in footers? {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let arrow = ArrowReaderMetadata::try_new(Arc::clone(&metadata), options)?;
         let mut schema = Arc::new(identify(arrow.schema(), reserved)?);
@@ -92,6 +85,7 @@ pub(super) fn look(
         let groups = metadata.row_groups().iter();
         inputs.push(Input {
             file,
+            key_id,
             schema,
             sorted: is_sorted(&metadata),
             from_us: oldest(&metadata).unwrap_or(i64::MIN),
@@ -125,24 +119,46 @@ pub(super) fn fetch(lake: &Lake, table: &TablePath, inputs: &[Input]) -> Result<
     })?
 }
 
-async fn footer(
-    file: Arc<DataFile>,
-    mut fetch: Fetch,
-) -> Result<(Arc<DataFile>, Arc<ParquetMetaData>)> {
-    fetch.size = file.size;
-    let reader = ParquetMetaDataReader::new().with_prefetch_hint(Some(FOOTER_BYTES));
+/// A file, its footer, and with which key it is sealed.
+type Footer = (Arc<DataFile>, Arc<ParquetMetaData>, Option<String>);
+
+async fn footer(file: Arc<DataFile>, mut fetch: Fetch, opening: Opening) -> Result<Footer> {
+    let reader = ParquetMetaDataReader::new()
+        .with_decryption_properties(Some(opening.properties()?))
+        .with_prefetch_hint(Some(FOOTER_BYTES));
     let metadata = reader.load_and_finish(&mut fetch, file.size).await;
-    let metadata = metadata.map_err(|error| {
-        let text = format!("the footer of `{}` can't be read", file.path);
-        match error {
-            // What the store said, which may be another answer next time.
-            parquet::errors::ParquetError::External(source) => {
-                Error::unavailable(text).with_source(source)
-            }
-            error => Error::data(text).with_source(error),
+    let metadata = metadata.map_err(|error| match error {
+        // What the store said, which may be another answer next time.
+        ParquetError::External(source) => {
+            let text = format!("the footer of `{}` can't be read", file.path);
+            Error::unavailable(text).with_source(source)
         }
+        error => opening.explain(fetch.path.as_ref(), error),
     })?;
-    Ok((file, Arc::new(metadata)))
+    Ok((file, Arc::new(metadata), opening.key_id()))
+}
+
+/// The key of the files that `inputs` of `snapshot` become.
+///
+/// # Errors
+/// `Invalid` when the table's key isn't here; `Data` when a sealed file would become one in plain.
+pub(super) fn key_for(
+    lake: &Lake,
+    table: &TablePath,
+    snapshot: &Snapshot,
+    inputs: &[Input],
+) -> Result<Option<Key>> {
+    let key = lake.keys().of_table(snapshot.key_id(), table.topic())?;
+    let sealed = inputs.iter().find(|input| input.key_id.is_some());
+    match (key, sealed) {
+        (None, Some(input)) => Err(Error::data(format!(
+            "`{}` of table `{}` is encrypted, and the table's property `{PROPERTY}` is gone: \
+             restore it",
+            input.file.path,
+            table.topic()
+        ))),
+        (key, _) => Ok(key),
+    }
 }
 
 /// The oldest `_timestamp`; `None` when some row has none or the statistics don't say.

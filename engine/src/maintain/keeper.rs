@@ -273,7 +273,11 @@ impl Keeper {
         let live: BTreeSet<&str> = snapshot.files.iter().map(|f| f.path.as_str()).collect();
         let now_ms = self.lake.clock().now_us() / 1_000;
         let filtered = packs.files(&replaced);
-        let due = unfiltered::due(&snapshot.files, &filtered, policy, now_ms);
+        let due = match snapshot.key_id() {
+            None => unfiltered::due(&snapshot.files, &filtered, policy, now_ms),
+            // They would tell of words that the files keep to themselves.
+            Some(_) => Vec::new(),
+        };
         let files = unfiltered::add(&self.lake, table, &due, halt)?;
         Ok(Filtered {
             files,

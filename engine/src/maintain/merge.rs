@@ -13,7 +13,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::{DataType, Fields, SchemaRef};
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
 
 use crate::elide::Values;
 use crate::error::{Error, Result};
@@ -132,7 +132,10 @@ impl Merge {
         } else {
             self.batch_rows * 8
         };
-        let batches = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)?
+        let path = self.table.object(&input.file.path);
+        let keys = self.lake.keys();
+        let batches = keys
+            .reader(bytes, path.as_ref(), options)?
             .with_batch_size(rows)
             .build()?;
         let mut reader = Reader {

@@ -16,7 +16,7 @@ use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::{KeyValue, ParquetMetaData, SortingColumn};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::WriterPropertiesBuilder;
 use parquet::schema::types::ColumnPath;
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
@@ -29,6 +29,7 @@ use crate::fault;
 use crate::filter::{FileFilters, Gather, SAMPLE, choose};
 use crate::lake::Lake;
 use crate::path::{TablePath, sibling};
+use crate::seal::Key;
 use crate::write::{PART_BYTES, write_journal};
 
 /// The order of compacted rows, as the footer says it; only files that say so are believed (P22).
@@ -69,6 +70,8 @@ pub(super) struct Output {
     beside: Arc<DataFile>,
     limits: FileLimits,
     sorted: bool,
+    /// Seals the files.
+    key: Option<Key>,
     /// Rows of the next file, until they are enough to tell what it holds.
     ahead: Vec<RecordBatch>,
     open: Option<Open>,
@@ -110,7 +113,8 @@ struct Open {
     path: String,
     begun_us: i64,
     writer: ArrowWriter<Vec<u8>>,
-    filters: Gather,
+    /// A sealed file has none: they tell of its words.
+    filters: Option<Gather>,
     upload: BufWriter,
 }
 
@@ -123,6 +127,7 @@ impl Output {
         beside: &Arc<DataFile>,
         limits: FileLimits,
         sorted: bool,
+        key: Option<Key>,
     ) -> Self {
         Self {
             lake: lake.clone(),
@@ -132,6 +137,7 @@ impl Output {
             beside: Arc::clone(beside),
             limits,
             sorted,
+            key,
             ahead: Vec::new(),
             open: None,
             made: Made::default(),
@@ -191,7 +197,7 @@ impl Output {
         open.end_row_group()?;
         let metadata = open.writer.finish()?;
         let size = u64::try_from(open.writer.bytes_written()).unwrap_or(0);
-        let stats_json = delta_stats(&metadata);
+        let stats_json = delta_stats(&metadata, self.key.is_some());
         let open = self.send(open)?;
         let mut upload = open.upload;
         self.lake.wait(async move {
@@ -199,9 +205,8 @@ impl Output {
                 Error::unavailable("the store did not complete an upload").with_source(error)
             })
         })??;
-        self.made
-            .filters
-            .push(open.filters.finish(open.path.clone()));
+        let filters = open.filters.map(|made| made.finish(open.path.clone()));
+        self.made.filters.extend(filters);
         self.made.files.push(DataFile {
             path: open.path,
             size,
@@ -232,16 +237,22 @@ impl Output {
             .wait(async move { write_journal(&lake, &table, journal, &files, begun_us).await })??;
         self.made.journals.push(journal);
         fault::point("before_compacted_upload");
-        let chosen = choose(&ahead);
+        let plain = self.key.is_none();
+        // The Parquet crate seals all but bloom filters.
+        let chosen = if plain { choose(&ahead) } else { Vec::new() };
+        let mut properties = compacted(&self.schema, &chosen, self.sorted)?;
+        if let Some(key) = &self.key {
+            properties = properties.with_file_encryption_properties(key.properties()?);
+        }
         let options = ArrowWriterOptions::new()
-            .with_properties(compacted(&self.schema, &chosen, self.sorted)?)
+            .with_properties(properties.build())
             .with_skip_arrow_metadata(true);
         let schema = SchemaRef::clone(&self.schema);
         let store = Arc::clone(self.lake.store());
         self.open = Some(Open {
             writer: ArrowWriter::try_new_with_options(Vec::new(), schema, options)?,
             upload: BufWriter::with_capacity(store, self.table.object(&path), PART_BYTES),
-            filters: Gather::new(&chosen),
+            filters: plain.then(|| Gather::new(&chosen)),
             path,
             begun_us,
         });
@@ -274,7 +285,7 @@ impl Open {
             let some = rows.slice(at, room.min(rows.num_rows() - at));
             self.writer.write(&values.settled(&some)?)?;
             // Their whole bytes are there so far.
-            self.filters.add(&some);
+            self.filters.iter_mut().for_each(|made| made.add(&some));
             at += some.num_rows();
         }
         Ok(())
@@ -283,14 +294,18 @@ impl Open {
     fn end_row_group(&mut self) -> Result<()> {
         if self.writer.in_progress_rows() > 0 {
             self.writer.flush()?;
-            self.filters.end_row_group();
+            self.filters.iter_mut().for_each(Gather::end_row_group);
         }
         Ok(())
     }
 }
 
 /// What compacted files with the columns of `schema` are written with; `chosen` have bloom filters.
-fn compacted(schema: &Schema, chosen: &[Vec<String>], sorted: bool) -> Result<WriterProperties> {
+fn compacted(
+    schema: &Schema,
+    chosen: &[Vec<String>],
+    sorted: bool,
+) -> Result<WriterPropertiesBuilder> {
     let parquet_schema = ArrowSchemaConverter::new().convert(schema)?;
     let leaf = |name: &str| {
         let columns = parquet_schema.columns().iter();
@@ -325,5 +340,5 @@ fn compacted(schema: &Schema, chosen: &[Vec<String>], sorted: bool) -> Result<Wr
             .set_column_bloom_filter_fpp(path.clone(), BLOOM_FALSE)
             .set_column_bloom_filter_max_ndv(path, most);
     }
-    Ok(properties.build())
+    Ok(properties)
 }

@@ -9,18 +9,19 @@ use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, SchemaRef}
 use arrow::record_batch::RecordBatchOptions;
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
 
 use crate::commit::DataFile;
 use crate::elide::Values;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::maintain::erase::Matches;
-use crate::maintain::input::{Input, fetch, look};
+use crate::maintain::input::{Input, fetch, key_for, look};
 use crate::path::TablePath;
 use crate::read::Snapshot;
 use crate::read::retired::Gone;
 use crate::schema::{VALUE, VALUE_SHAPE, bind, partition_columns, with_identities};
+use crate::seal::{Key, Keys};
 
 /// Rows of a batch; few, since a wide table's nulls take room too.
 const BATCH_ROWS: usize = 1_024;
@@ -29,7 +30,10 @@ const BATCH_ROWS: usize = 1_024;
 pub(super) struct Scan {
     bytes: Bytes,
     input: Input,
+    /// Where the file is in the store.
+    path: object_store::path::Path,
     table: SchemaRef,
+    keys: Keys,
 }
 
 impl Scan {
@@ -48,8 +52,10 @@ impl Scan {
         match (inputs.into_iter().next(), bytes) {
             (Some(input), Some(bytes)) => Ok(Self {
                 bytes,
+                path: table.object(&file.path),
                 input,
                 table: Arc::clone(&snapshot.schema),
+                keys: lake.keys().clone(),
             }),
             _ => Err(Error::internal("a file was not read")),
         }
@@ -58,6 +64,19 @@ impl Scan {
     /// The file says that its rows are in our order.
     pub(super) fn is_sorted(&self) -> bool {
         self.input.sorted
+    }
+
+    /// The key of the files that this one becomes.
+    ///
+    /// # Errors
+    /// As [`key_for`].
+    pub(super) fn key(
+        &self,
+        lake: &Lake,
+        table: &TablePath,
+        snapshot: &Snapshot,
+    ) -> Result<Option<Key>> {
+        key_for(lake, table, snapshot, std::slice::from_ref(&self.input))
     }
 
     /// A value per row of the file, true for those that match; `None` when none does.
@@ -101,8 +120,8 @@ impl Scan {
         columns: Option<&[String]>,
     ) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let builder =
-            ParquetRecordBatchReaderBuilder::try_new_with_options(self.bytes.clone(), options)?;
+        let (bytes, path) = (self.bytes.clone(), self.path.as_ref());
+        let builder = self.keys.reader(bytes, path, options)?;
         let asked = |schema: &Schema| -> Vec<usize> {
             let fields = schema.fields().iter().enumerate();
             let asked = fields

@@ -9,6 +9,7 @@
 mod alter;
 mod compaction;
 mod elision;
+mod encryption;
 mod end_of_rows;
 mod erasure;
 mod filters;

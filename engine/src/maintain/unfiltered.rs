@@ -91,11 +91,7 @@ pub(super) fn add(
 
 /// Reads what the filters of `file` tell of.
 fn of_file(lake: &Lake, table: &TablePath, file: &DataFile) -> Result<FileFilters> {
-    let mut fetch = Fetch {
-        store: Arc::clone(lake.store()),
-        path: table.object(&file.path),
-        size: file.size,
-    };
+    let mut fetch = Fetch::of(lake, table, file);
     let options = ArrowReaderOptions::new()
         .with_skip_arrow_metadata(true)
         .with_page_index_policy(PageIndexPolicy::Optional);
@@ -172,11 +168,7 @@ impl<'a> Source<'a> {
     }
 
     fn builder(&self) -> ParquetRecordBatchStreamBuilder<Fetch> {
-        let fetch = Fetch {
-            store: Arc::clone(&self.fetch.store),
-            path: self.fetch.path.clone(),
-            size: self.fetch.size,
-        };
+        let fetch = self.fetch.clone();
         ParquetRecordBatchStreamBuilder::new_with_metadata(fetch, self.metadata.clone())
     }
 }

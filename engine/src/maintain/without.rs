@@ -56,7 +56,8 @@ pub(super) fn without(
                 Some(output) => output,
                 None => {
                     let limits = FileLimits::of(u64::MAX);
-                    Output::new(lake, table, &target, file, limits, scan.is_sorted())
+                    let key = scan.key(lake, table, snapshot)?;
+                    Output::new(lake, table, &target, file, limits, scan.is_sorted(), key)
                 }
             };
             output.insert(into).write(&kept)?;

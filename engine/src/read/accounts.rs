@@ -55,11 +55,7 @@ pub(crate) async fn accounts_of(
 ) -> Result<BTreeMap<(TopicId, i32), Account>> {
     let mut found: BTreeMap<(String, i32), Rows> = BTreeMap::new();
     for file in files {
-        let reader = Fetch {
-            store: lake.store().clone(),
-            path: table.object(&file.path),
-            size: file.size,
-        };
+        let reader = Fetch::of(lake, table, file);
         let broken = |error| {
             Error::data(format!(
                 "file `{}` of table `{table}` can't be read",

@@ -14,12 +14,32 @@ use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
+use crate::commit::DataFile;
+use crate::error::Error;
+use crate::lake::Lake;
+use crate::path::TablePath;
+use crate::seal::{Keys, Opening};
+
 /// An object of known size.
+#[derive(Clone)]
 pub(crate) struct Fetch {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) path: object_store::path::Path,
     /// Bytes.
     pub(crate) size: u64,
+    keys: Keys,
+}
+
+impl Fetch {
+    /// The bytes of a file of `table`, in plain or sealed with one of the lake's keys.
+    pub(crate) fn of(lake: &Lake, table: &TablePath, file: &DataFile) -> Self {
+        Self {
+            store: Arc::clone(lake.store()),
+            path: table.object(&file.path),
+            size: file.size,
+            keys: lake.keys().clone(),
+        }
+    }
 }
 
 impl AsyncFileReader for Fetch {
@@ -42,12 +62,25 @@ impl AsyncFileReader for Fetch {
         options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>>> {
         async move {
-            let size = self.size;
-            let reader = ParquetMetaDataReader::new().with_arrow_reader_options(options);
-            Ok(Arc::new(reader.load_and_finish(self, size).await?))
+            let (size, path) = (self.size, self.path.to_string());
+            let opening = Opening::new(&self.keys);
+            let properties = opening.properties().map_err(inner)?;
+            let reader = ParquetMetaDataReader::new()
+                .with_arrow_reader_options(options)
+                .with_decryption_properties(Some(properties));
+            match reader.load_and_finish(self, size).await {
+                Ok(metadata) => Ok(Arc::new(metadata)),
+                // What the store said.
+                Err(ParquetError::External(error)) => Err(ParquetError::External(error)),
+                Err(error) => Err(inner(opening.explain(&path, error))),
+            }
         }
         .boxed()
     }
+}
+
+fn inner(error: Error) -> ParquetError {
+    ParquetError::General(error.to_string())
 }
 
 fn outer(error: object_store::Error) -> ParquetError {

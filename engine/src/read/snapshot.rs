@@ -117,6 +117,11 @@ impl Snapshot {
         self.state.ledger.altered(key)
     }
 
+    /// The id of the key with which the table's files are written; `None`: in plain.
+    pub fn key_id(&self) -> Option<&str> {
+        self.state.metadata.key_id()
+    }
+
     /// Since when the table has its columns.
     pub fn schema_history(&self) -> SchemaHistory {
         SchemaHistory(Arc::clone(&self.state.metadata))

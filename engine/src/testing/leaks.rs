@@ -1,13 +1,15 @@
 //! Who tells a secret: a search through all that there is of a table.
 
 use arrow::array::{Array, ArrayData, RecordBatch};
+use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::ObjectStoreExt;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
 
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::path::TablePath;
+use crate::seal::Keys;
 
 /// The objects of the table and of Eddy's state, and the live rows, that hold one of `secrets`: in
 /// their bytes as they are stored, or in a name or value of a Parquet file.
@@ -21,9 +23,49 @@ pub fn leaks(lake: &Lake, table: &TablePath, secrets: &[Vec<u8>]) -> Result<Vec<
     if live.any(|rows| tells(rows, secrets)) {
         found.push("live rows".to_owned());
     }
+    for (name, bytes) in objects(lake, table)? {
+        let mut told = holds(&bytes, secrets);
+        if name.ends_with(".parquet") {
+            let options = ArrowReaderOptions::default();
+            for rows in lake.keys().reader(bytes, &name, options)?.build()? {
+                told |= tells(&rows?, secrets);
+            }
+        }
+        if told {
+            found.push(name);
+        }
+    }
+    Ok(found)
+}
+
+/// The objects of the table and of Eddy's state that hold one of `secrets` for who has no key: in
+/// their bytes as they are stored, or in a Parquet file that isn't encrypted.
+///
+/// # Errors
+/// As [`leaks`].
+pub fn plain_leaks(lake: &Lake, table: &TablePath, secrets: &[Vec<u8>]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for (name, bytes) in objects(lake, table)? {
+        let mut told = holds(&bytes, secrets);
+        if name.ends_with(".parquet") && !bytes.ends_with(b"PARE") {
+            let options = ArrowReaderOptions::default();
+            for rows in Keys::default().reader(bytes, &name, options)?.build()? {
+                told |= tells(&rows?, secrets);
+            }
+        }
+        if told {
+            found.push(name);
+        }
+    }
+    Ok(found)
+}
+
+/// Every object of the table and of Eddy's state.
+fn objects(lake: &Lake, table: &TablePath) -> Result<Vec<(String, Bytes)>> {
+    let mut all = Vec::new();
     for folder in [table.prefix().clone(), lake.state("")] {
         let store = lake.store().clone();
-        let objects = lake.wait(async move {
+        all.extend(lake.wait(async move {
             let mut objects = Vec::new();
             let listed: Vec<_> = store.list(Some(&folder)).try_collect().await?;
             for object in listed {
@@ -31,20 +73,9 @@ pub fn leaks(lake: &Lake, table: &TablePath, secrets: &[Vec<u8>]) -> Result<Vec<
                 objects.push((object.location.to_string(), bytes));
             }
             Ok::<_, Error>(objects)
-        })??;
-        for (name, bytes) in objects {
-            let mut told = holds(&bytes, secrets);
-            if name.ends_with(".parquet") {
-                for rows in ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()? {
-                    told |= tells(&rows?, secrets);
-                }
-            }
-            if told {
-                found.push(name);
-            }
-        }
+        })??);
     }
-    Ok(found)
+    Ok(all)
 }
 
 /// A secret is in a name or a value of the rows.

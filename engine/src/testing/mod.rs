@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::lake::{Lake, LakeOptions};
 
 pub use faulty::{FaultyStore, Step};
-pub use leaks::{leaks, tells};
+pub use leaks::{leaks, plain_leaks, tells};
 pub use originals::{Original, originals};
 pub use packs::change_packs;
 pub use rows::rows_file;

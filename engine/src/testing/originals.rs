@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Int32Type, Int64Type};
 use object_store::ObjectStoreExt;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
 
 use crate::elide::Values;
 use crate::error::{Error, Result};
@@ -34,8 +34,10 @@ pub fn originals(lake: &Lake, table: &TablePath) -> Result<BTreeMap<(i32, i64), 
     let mut found = BTreeMap::new();
     for file in snapshot.files.iter() {
         let (store, location) = (Arc::clone(lake.store()), table.object(&file.path));
+        let path = location.to_string();
         let bytes = lake.wait(async move { store.get(&location).await?.bytes().await })??;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+        let options = ArrowReaderOptions::default();
+        let builder = lake.keys().reader(bytes, &path, options)?;
         let values = Values::of_file(builder.schema(), &snapshot.schema)?;
         for batch in builder.build()? {
             let batch = batch?;

@@ -5,6 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Lake;
 use crate::record::Position;
 use crate::schema::envelope_schema;
+use crate::seal::Key;
 use crate::write::buffer::Owned;
 use crate::write::options::{Start, WriterOptions};
 use crate::write::table::{Health, TableWriter};
@@ -18,10 +19,19 @@ impl TableWriter {
     ///
     /// # Errors
     /// `Invalid` when another connector owns the table (P2), when it was made with another
-    /// partitioning, or when the store refuses the credentials;
+    /// partitioning, when it is encrypted and there is no key, or when the store refuses the
+    /// credentials;
     /// `Unavailable` when the store does not answer: call again.
     pub fn open(lake: &Lake, options: WriterOptions) -> Result<Self> {
-        let log = TableLog::create_or_open(
+        if let (Some(key), true) = (&options.key, options.layout.foreign().is_some()) {
+            return Err(Error::invalid(format!(
+                "table `{}` is to be encrypted with the key `{}`, and files in another sink's \
+                 layout can't be: what they say of whose they are would be unreadable",
+                options.table.topic(),
+                key.id()
+            )));
+        }
+        let mut log = TableLog::create_or_open(
             lake,
             &options.table,
             &envelope_schema(),
@@ -29,6 +39,11 @@ impl TableWriter {
             options.layout.foreign().is_some(),
             &options.owner,
         )?;
+        sealing(&log, options.key.as_ref())?;
+        if let Some(key) = &options.key {
+            lake.keys().add(key)?;
+            log.note_key(key.id())?;
+        }
         Ok(Self::new(lake, options, log))
     }
 
@@ -186,5 +201,20 @@ impl TableWriter {
             "the start of table `{}` could not be stored: other writers were always faster",
             self.options.table
         )))
+    }
+}
+
+/// Whether a writer with `key` may go on: not in plain where the table is sealed.
+///
+/// # Errors
+/// `Invalid`, naming the key that is missing.
+pub(super) fn sealing(log: &TableLog, key: Option<&Key>) -> Result<()> {
+    match (log.key_id(), key) {
+        (Some(id), None) => Err(Error::invalid(format!(
+            "table `{}` is encrypted with the key `{id}`, and its connector has none: set \
+             `encryption.key` and `encryption.key.id`; nothing is written in plain",
+            log.topic()
+        ))),
+        _ => Ok(()),
     }
 }

@@ -66,7 +66,10 @@ impl TableWriter {
         let filtered = self.take_filtered(&ends);
         let (moves, flight_moves) = self.plan_moves(&ends, take);
         // What the commit encodes comes on top of the rows, which stay readable until it lands.
-        let encoded = buffer.bytes / ENCODED_PART + self.options.raw.shapes_bytes(buffer.bytes);
+        // To be sealed a file is gone through once more: then there are two of it.
+        let copies = 1 + usize::from(self.options.key.is_some());
+        let encoded = buffer.bytes / ENCODED_PART * copies;
+        let encoded = encoded + self.options.raw.shapes_bytes(buffer.bytes);
         let beside = encoded + buffer.files_bytes;
         let held = self.options.budget.hold(buffer.bytes + beside);
         self.whole_since = None;
@@ -82,6 +85,7 @@ impl TableWriter {
             topic_id: self.options.topic_id.clone(),
             filtered,
             raw: self.options.raw,
+            key: self.options.key.clone(),
             detect: self.options.detect,
             retry: self.options.retry,
             held,

@@ -21,6 +21,7 @@ use crate::layout::file_of;
 use crate::partition::Values;
 use crate::path::{data_file, partition_folder, suffixed};
 use crate::schema::{decide, detect, envelope_schema, grow, project, union};
+use crate::write::assign::sealing;
 use crate::write::gather::{PartitionRows, by_partition};
 use crate::write::job::Run;
 use crate::write::journal::{Named, write_journal_of};
@@ -45,6 +46,7 @@ impl Run {
         if batches.is_empty() {
             return Ok(Vec::new());
         }
+        sealing(&self.log, self.plan.key.as_ref())?;
         let batches = decide(&self.log.schema(), batches)?;
         let batches = detect(&self.log.schema(), batches, self.plan.detect)?;
         let elides = self.plan.raw == Raw::Elide && is_possible(&self.log.schema());
@@ -65,7 +67,7 @@ impl Run {
         for part in named {
             let rows = part.rows;
             let (batches, reserved) = (Arc::clone(&batches), Arc::clone(&reserved));
-            let spare = self.lake.spare().clone();
+            let (spare, form) = (self.lake.spare().clone(), form.clone());
             let encoded = self.lake.compute(move || {
                 let mut rows = rows.gather(&batches)?;
                 if elides {
@@ -99,8 +101,12 @@ impl Run {
             Some(foreign) => Form {
                 codec: foreign.codec,
                 mark: Some(self.plan.id),
+                key: None,
             },
-            None => Form::default(),
+            None => Form {
+                key: self.plan.key.clone(),
+                ..Form::default()
+            },
         }
     }
 

@@ -31,6 +31,7 @@ use crate::read::filtered::{self, Passed};
 use crate::read::live::LiveBatch;
 use crate::record::TopicId;
 use crate::schema::Detect;
+use crate::seal::Key;
 use crate::write::journal::forget_journals;
 use crate::write::options::{Retry, Stall};
 
@@ -48,6 +49,7 @@ pub(super) struct Plan {
     /// What filters passed over, by partition.
     pub(super) filtered: Vec<(i32, Vec<(i64, i64)>)>,
     pub(super) raw: Raw,
+    pub(super) key: Option<Key>,
     pub(super) detect: Detect,
     pub(super) retry: Retry,
     /// What the cut holds of the worker's memory, given back when the job ends, even when nobody

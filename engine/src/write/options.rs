@@ -11,6 +11,7 @@ use crate::path::TablePath;
 use crate::record::TopicId;
 use crate::redact::Redaction;
 use crate::schema::{Detect, Limits};
+use crate::seal::Key;
 use crate::shred::Converter;
 use crate::write::cut::CutPolicy;
 
@@ -32,6 +33,9 @@ pub struct WriterOptions {
     pub raw: Raw,
     /// What records lose before anything of them lands, if the table has such rules.
     pub redaction: Option<Arc<Redaction>>,
+    /// What the table's files are sealed with; `None` writes them in plain. A table that was sealed
+    /// once stays so.
+    pub key: Option<Key>,
     /// What is looked for in strings. Columns of moments and decimals compare and prune as such,
     /// but say nothing of how the text was written; that stays in `_value`.
     pub detect: Detect,
@@ -65,6 +69,7 @@ impl WriterOptions {
             converter: Converter::default(),
             raw: Raw::default(),
             redaction: None,
+            key: None,
             detect: Detect::default(),
             limits: Limits::default(),
             partitioning: Arc::default(),

@@ -21,6 +21,7 @@ mod needle;
 mod original;
 mod provider;
 mod prune;
+mod sealed;
 mod view;
 
 pub(crate) use columns::{Source, SqlColumns};

@@ -28,6 +28,7 @@ use eddy_engine::commit::DataFile;
 use eddy_engine::filter::{Filters, Verdict};
 use eddy_engine::read::CountingStore;
 use eddy_engine::schema::partition_columns;
+use eddy_engine::seal::Keys;
 use object_store::ObjectMeta;
 
 use super::columns::{Source, SqlColumns, plain_type};
@@ -38,6 +39,7 @@ use super::live::live_batches;
 use super::needle;
 use super::original::Original;
 use super::prune::prune;
+use super::sealed::SealedReaders;
 use super::view::{AsOf, FILE, Rows, View};
 use crate::error::Error;
 use crate::functions::utf8_text;
@@ -61,6 +63,8 @@ pub(crate) struct TopicTable {
 pub(crate) struct Origin {
     /// The name under which the store is registered.
     pub(crate) store: ObjectStoreUrl,
+    /// With what encrypted files are opened.
+    pub(crate) keys: Keys,
     /// What filters say.
     pub(crate) filters: Arc<Filters>,
 }
@@ -170,8 +174,15 @@ impl TopicTable {
         let store = runtime.object_store(&self.lake.store)?;
         let store = CountingStore::new(store, Arc::clone(&self.count.reads));
         let footers = runtime.cache_manager.get_file_metadata_cache();
-        let readers = CachedParquetFileReaderFactory::new(Arc::new(store), footers);
-        source = source.with_parquet_file_reader_factory(Arc::new(readers));
+        let plain = CachedParquetFileReaderFactory::new(Arc::new(store), Arc::clone(&footers));
+        source = source.with_parquet_file_reader_factory(match &self.view.key_id {
+            None => Arc::new(plain),
+            Some(_) => Arc::new(SealedReaders {
+                plain,
+                footers,
+                keys: self.lake.keys.clone(),
+            }),
+        });
         let rows: u64 = files.iter().map(|(file, _)| file.rows).sum();
         let mut statistics = Statistics::new_unknown(&Schema::new(
             file_schema

@@ -9,6 +9,7 @@
 
 mod original;
 mod partitions;
+mod sealed;
 
 use serde_json::json;
 

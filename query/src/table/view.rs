@@ -64,6 +64,8 @@ pub(crate) struct View {
     pub(crate) history: Option<SchemaHistory>,
     /// Where the table is.
     pub(crate) path: TablePath,
+    /// With which key the table's files are encrypted.
+    pub(crate) key_id: Option<String>,
     /// How the table is partitioned.
     pub(crate) partitioning: Arc<Partitioning>,
     /// The version's files.

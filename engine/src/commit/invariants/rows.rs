@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Int32Type, Int64Type, Schema};
 use bytes::Bytes;
 use object_store::{Error as StoreError, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
 
 use crate::commit::actions::Actions;
 use crate::commit::cut::DataFile;
@@ -61,9 +61,10 @@ pub(super) fn read_offsets(lake: &Lake, table: &TablePath, snapshot: &Snapshot) 
     let mut offsets = Offsets::new();
     for file in snapshot.files.iter() {
         let bytes = read(lake, table, &file.path)??;
-        check_columns(&bytes, file, table, snapshot)?;
+        check_columns(lake, &bytes, file, table, snapshot)?;
         let mut rows = 0;
-        for row in envelopes(bytes, &file.path, &snapshot.schema)? {
+        let path = table.object(&file.path);
+        for row in envelopes(lake, bytes, path.as_ref(), &snapshot.schema)? {
             offsets.entry(row.key).or_default().push(row.offset);
             rows += 1;
         }
@@ -89,7 +90,7 @@ pub(super) fn check_rewrite(
         let mut rows = Vec::new();
         for path in paths {
             match read(lake, table, path)? {
-                Ok(bytes) => rows.extend(envelopes(bytes, path, reserved)?),
+                Ok(bytes) => rows.extend(envelopes(lake, bytes, path, reserved)?),
                 Err(StoreError::NotFound { .. }) => return Ok(None),
                 Err(error) => return Err(error.into()),
             }
@@ -130,8 +131,10 @@ fn read(
     lake.wait(async move { store.get(&location).await?.bytes().await })
 }
 
-fn envelopes(bytes: Bytes, path: &str, reserved: &Schema) -> Result<Vec<Envelope>> {
-    let mut builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+fn envelopes(lake: &Lake, bytes: Bytes, path: &str, reserved: &Schema) -> Result<Vec<Envelope>> {
+    let mut builder = lake
+        .keys()
+        .reader(bytes, path, ArrowReaderOptions::default())?;
     let mut rows = Vec::new();
     if builder.schema().column_with_name(VALUE_SHAPE).is_some() {
         // Bytes that aren't stored are made of all columns.
@@ -180,12 +183,14 @@ fn gather(batch: &RecordBatch, path: &str, rows: &mut Vec<Envelope>) -> Result<(
 }
 
 fn check_columns(
+    lake: &Lake,
     bytes: &Bytes,
     file: &DataFile,
     table: &TablePath,
     snapshot: &Snapshot,
 ) -> Result<()> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes.clone())?;
+    let options = ArrowReaderOptions::default();
+    let builder = lake.keys().reader(bytes.clone(), &file.path, options)?;
     for field in builder.schema().fields() {
         let known = snapshot.schema.field_with_name(field.name());
         if !known.is_ok_and(|known| covers(known.data_type(), field.data_type())) {

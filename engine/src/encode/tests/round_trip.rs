@@ -10,20 +10,18 @@ use arrow::array::{
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
-use parquet::arrow::arrow_reader::ArrowReaderOptions;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
-use parquet::file::metadata::PageIndexPolicy;
+use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use proptest::prelude::*;
 
+use super::{keys, open};
 use crate::encode::{Codec, Form, encode};
 use crate::schema::bind;
+use crate::seal::Key;
 use crate::spare::Spare;
 
 /// What the reader makes of a file's rows, under the file's own schema.
 fn read(bytes: &bytes::Bytes, selection: Option<RowSelection>) -> RecordBatch {
-    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
-    let mut builder =
-        ParquetRecordBatchReaderBuilder::try_new_with_options(bytes.clone(), options).unwrap();
+    let mut builder = open(bytes);
     if let Some(selection) = selection {
         builder = builder.with_row_selection(selection);
     }
@@ -214,11 +212,12 @@ proptest! {
         batches in prop::collection::vec((0_usize..1_000_000, 0_usize..400), 1..8),
         skip in 0_usize..500,
         codec in prop::sample::select(Codec::ALL.to_vec()),
+        key in 0_usize..3,
     ) {
         let schema = everything();
         let batches: Vec<RecordBatch> =
             batches.into_iter().map(|(seed, rows)| batch(seed, rows + 1)).collect();
-        let form = Form { codec, mark: None };
+        let form = Form { codec, key: keys().get(key).cloned(), ..Form::default() };
         let encoded = encode(&batches, &schema, &form, &Spare::default()).unwrap();
         let bound = batches.iter().map(|batch| bind(batch, &schema).unwrap());
         let expected = concat_batches(&schema, &bound.collect::<Vec<_>>()).unwrap();
@@ -234,6 +233,12 @@ proptest! {
 
 #[test]
 fn columns_of_many_pages_and_row_groups_come_back() {
+    for key in [None].into_iter().chain(keys().map(Some)) {
+        comes_back_from_many_pages(key);
+    }
+}
+
+fn comes_back_from_many_pages(key: Option<Key>) {
     let rows = 300_000;
     let texts = |text: fn(usize) -> String| -> ArrayRef {
         Arc::new(StringArray::from_iter_values((0..rows).map(text)))
@@ -259,18 +264,13 @@ fn columns_of_many_pages_and_row_groups_come_back() {
         .step_by(8_192)
         .map(|at| whole.slice(at, 8_192.min(rows - at)))
         .collect();
-    let encoded = encode(
-        &batches,
-        &whole.schema(),
-        &Form::default(),
-        &Spare::default(),
-    )
-    .unwrap();
+    let form = Form {
+        key,
+        ..Form::default()
+    };
+    let encoded = encode(&batches, &whole.schema(), &form, &Spare::default()).unwrap();
     assert_same(&read(&encoded.bytes, None), &whole);
-    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
-    let reader =
-        ParquetRecordBatchReaderBuilder::try_new_with_options(encoded.bytes.clone(), options)
-            .unwrap();
+    let reader = open(&encoded.bytes);
     assert_eq!(reader.metadata().num_row_groups(), 2);
     let chunk = |at: usize| reader.metadata().row_group(0).column(at);
     assert!(
@@ -376,13 +376,8 @@ fn integers_of_any_distance_can_be_skipped() {
             ("narrow", Arc::new(narrow.collect::<Int32Array>())),
             ("wide", Arc::new(Int64Array::from(values.clone()))),
         ]);
-        let encoded = encode(
-            std::slice::from_ref(&batch),
-            &batch.schema(),
-            &Form::default(),
-            &Spare::default(),
-        )
-        .unwrap();
+        let (one, schema) = (std::slice::from_ref(&batch), batch.schema());
+        let encoded = encode(one, &schema, &Form::default(), &Spare::default()).unwrap();
         assert_same(&read(&encoded.bytes, None), &batch);
         for skip in 1..batch.num_rows() {
             let left = batch.num_rows() - skip;

@@ -17,6 +17,7 @@ use self::values::{Record as Sent, records};
 use super::*;
 use crate::elide::Raw;
 use crate::schema::Limits;
+use crate::seal::Key;
 use crate::testing::scale;
 
 /// What happens behind a record.
@@ -42,11 +43,12 @@ struct Case {
     steps: Vec<(usize, i64, Then)>,
     limits: Limits,
     raw: Raw,
+    sealed: bool,
 }
 
 impl std::fmt::Debug for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "{:?} {:?}", self.limits, self.raw)?;
+        writeln!(f, "{:?} {:?} {}", self.limits, self.raw, self.sealed)?;
         for (record, step) in self.records.iter().zip(&self.steps) {
             writeln!(f, "{step:?} {}", String::from_utf8_lossy(record.bytes()))?;
         }
@@ -68,12 +70,14 @@ fn case() -> impl Strategy<Value = Case> {
         let step = (0..partitions, 0..2_i64, then.clone());
         let steps = prop::collection::vec(step, records.len());
         let raw = select(vec![Raw::Keep, Raw::Elide]);
-        let parts = (Just(records), steps, limits(), raw);
-        parts.prop_map(|(records, steps, limits, raw)| Case {
+        let sealed = prop::bool::weighted(0.1);
+        let parts = (Just(records), steps, limits(), raw, sealed);
+        parts.prop_map(|(records, steps, limits, raw, sealed)| Case {
             records,
             steps,
             limits,
             raw,
+            sealed,
         })
     })
 }
@@ -199,6 +203,9 @@ impl<'a> Run<'a> {
 fn check(lake: &Lake, number: u32, case: &Case) {
     let table = lake.table("topics", &format!("any-{number}"));
     let mut run = Run::new(lake, table, case.limits, case.raw);
+    run.options.key = case
+        .sealed
+        .then(|| Key::from_base64("key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=").unwrap());
     for (sent, (partition, days, then)) in case.records.iter().zip(&case.steps) {
         run.step(sent, *partition, *days, *then);
     }

@@ -9,7 +9,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Decimal128Type, Float64Type, Int32Type, Int64Type};
 use futures::StreamExt;
 use object_store::ObjectStoreExt;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use serde_json::Value as Json;
 
 use super::values::{Meaning, Member, Record, Value};
@@ -166,8 +166,8 @@ impl Table {
                 .wait(async move { store.get(&object).await.unwrap().bytes().await.unwrap() })
                 .unwrap();
             let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-            let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options);
-            for batch in reader.unwrap().build().unwrap() {
+            let reader = lake.keys().reader(bytes, file, options).unwrap();
+            for batch in reader.build().unwrap() {
                 self.check_batch(&batch.unwrap(), sent, &originals, &mut found);
             }
         }
