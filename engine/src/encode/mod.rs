@@ -1,7 +1,7 @@
 //! One Parquet file of the hot path: from batches to its bytes.
 //!
 //! ```text
-//! batches -> pieces.rs: what they have of each column
+//! batches -> pieces.rs: what they have of each column (history.rs: and what those lack it in)
 //!         -> leaf.rs (levels.rs, in lists listed.rs): its entries, rows or elements
 //!         -> text.rs, fixed.rs: pages (dictionary.rs, delta.rs, hybrid.rs)
 //!         -> chunk.rs: compressed, with bounds and places for the page index -> the file
@@ -22,6 +22,7 @@ mod codec;
 mod delta;
 mod dictionary;
 mod fixed;
+mod history;
 mod hybrid;
 mod leaf;
 mod levels;
