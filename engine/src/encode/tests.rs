@@ -2,4 +2,5 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod round_trip;
+mod small;
 mod stats;
