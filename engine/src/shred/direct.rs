@@ -60,23 +60,26 @@ impl Attempts {
 
     /// Appends the object of `text` as `row`; `false` when nothing was appended.
     pub(super) fn record(&mut self, tree: &mut Tree, text: &[u8], row: usize) -> bool {
+        (self.pause > 0 || simdutf8::basic::from_utf8(text).is_ok())
+            && self.checked(tree, text, row)
+    }
+
+    /// The same for a text that is known to be UTF-8.
+    pub(super) fn checked(&mut self, tree: &mut Tree, text: &[u8], row: usize) -> bool {
         if self.pause > 0 {
             self.pause -= 1;
             return false;
         }
         let bytes = tree.bytes;
         self.touched.clear();
-        let done = simdutf8::basic::from_utf8(text).is_ok() && {
-            let mut direct = Direct {
-                tree,
-                attempts: self,
-                text,
-                at: 0,
-                row,
-            };
-            direct.text().is_some()
+        let mut direct = Direct {
+            tree,
+            attempts: self,
+            text,
+            at: 0,
+            row,
         };
-        if done {
+        if direct.text().is_some() {
             self.credit = (self.credit + 1).min(64 * FAILURE);
             return true;
         }
@@ -197,13 +200,24 @@ impl<'a> Direct<'a> {
         match self.peek() {
             b'"' => self.string(place),
             b'-' | b'0'..=b'9' => self.number(place),
-            b'{' => self.object_into(self.column(place, Kind::Object)?),
+            b'{' => match self.column(place, Kind::Object) {
+                Some(column) => self.object_into(column),
+                None => self.empty(b'}'),
+            },
             b'[' => self.list(place),
             b't' => self.boolean_into(self.column(place, Kind::Boolean)?, b"true"),
             b'f' => self.boolean_into(self.column(place, Kind::Boolean)?, b"false"),
             b'n' => self.word(b"null"),
             _ => None,
         }
+    }
+
+    /// The object or list at hand, for which there is no column: nothing of it is kept if it is
+    /// empty.
+    fn empty(&mut self, end: u8) -> Option<()> {
+        self.at += 1;
+        self.blanks();
+        self.expect(end)
     }
 
     #[inline]

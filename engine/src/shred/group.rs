@@ -14,6 +14,7 @@
 
 use std::ops::Range;
 
+use super::Shredder;
 use super::tape::{Entry, Token};
 
 /// Leaves from which on rows are grouped: below, empty columns cost less than an order of the rows.
@@ -33,12 +34,13 @@ const HASHES: [u64; 4] = [
 
 type Sketch = [u32; HASHES.len()];
 
-/// Rows that were parsed and wait for their group.
+/// Rows that were parsed and wait for their group. Those that are their record's bytes are parsed
+/// again then: their tapes would be larger than they are.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    entries: Vec<Entry>,
-    /// The texts of the rows whose tape is not that of their record's bytes.
+    /// The texts and tapes of the other rows.
     texts: Vec<u8>,
+    entries: Vec<Entry>,
     rows: Vec<Row>,
     open: Vec<Open>,
 }
@@ -52,12 +54,58 @@ struct Row {
 }
 
 /// What is known of a row's payload.
-#[derive(Debug)]
-pub(super) struct Parsed {
-    /// Its tape; empty for a row without columns.
-    tape: Range<usize>,
-    /// Its text, where that isn't the record's bytes.
-    text: Option<Range<usize>>,
+#[derive(Debug, Clone)]
+pub(super) enum Parsed {
+    /// There are no columns.
+    Nothing,
+    /// The record's bytes are the text of an object.
+    Record,
+    /// Another text, and its tape.
+    Own {
+        text: Range<usize>,
+        tape: Range<usize>,
+    },
+}
+
+impl Shredder {
+    /// Shreds the rows that wait, group by group.
+    pub(super) fn take_groups(&mut self) {
+        let whole = match self.envelope.finish_apart(&self.tree.spare) {
+            Ok(whole) => whole,
+            Err(error) => return self.sealed.push(Err(error)),
+        };
+        let mut waiting = std::mem::take(&mut self.waiting);
+        for group in waiting.groups() {
+            for (row, (at, parsed)) in group.rows.iter().zip(&group.parsed).enumerate() {
+                match (parsed, whole.value(*at)) {
+                    (Parsed::Record, Some(text)) => self.shred_again(text, row),
+                    (Parsed::Own { text, tape }, _) => {
+                        let (text, tape) = waiting.own(text, tape);
+                        self.walk(tape, text, row);
+                    }
+                    _ => {}
+                }
+            }
+            let batch = whole.rows(group.rows, &self.tree.spare);
+            let batch = batch.and_then(|envelope| self.take_rows(envelope));
+            self.sealed.push(batch);
+        }
+        waiting.clear();
+        self.waiting = waiting;
+        self.envelope.reuse(whole);
+    }
+
+    /// Takes a text that was parsed before.
+    fn shred_again(&mut self, text: &[u8], row: usize) {
+        if self.attempts.checked(&mut self.tree, text, row) {
+            return;
+        }
+        let mut tape = std::mem::take(&mut self.tape);
+        if tape.parse(text).is_ok() {
+            self.walk(&tape.entries, text, row);
+        }
+        self.tape = tape;
+    }
 }
 
 /// A container that the sketch is in.
@@ -76,22 +124,28 @@ pub(super) struct Group {
 }
 
 impl Waiting {
-    /// Takes the tape of an object's text, and the text itself where it isn't the record's bytes.
-    pub(super) fn push(&mut self, tape: &[Entry], text: &[u8], own: Option<&[u8]>) {
+    /// Takes a row by the tape of its record's bytes, which are an object.
+    pub(super) fn push_record(&mut self, tape: &[Entry], text: &[u8]) {
         let sketch = self.sketch(tape, text);
-        let begin = self.entries.len();
+        self.add(sketch, Parsed::Record);
+    }
+
+    /// Takes the tape of an object's text, and the text.
+    pub(super) fn push_own(&mut self, tape: &[Entry], text: &[u8]) {
+        let sketch = self.sketch(tape, text);
+        let begins = (self.texts.len(), self.entries.len());
+        self.texts.extend_from_slice(text);
         self.entries.extend_from_slice(tape);
-        let own = own.map(|text| {
-            let begin = self.texts.len();
-            self.texts.extend_from_slice(text);
-            begin..self.texts.len()
-        });
-        self.add(sketch, begin..self.entries.len(), own);
+        let own = Parsed::Own {
+            text: begins.0..self.texts.len(),
+            tape: begins.1..self.entries.len(),
+        };
+        self.add(sketch, own);
     }
 
     /// Takes a row that has its envelope alone.
     pub(super) fn push_empty(&mut self) {
-        self.add(Sketch::default(), 0..0, None);
+        self.add(Sketch::default(), Parsed::Nothing);
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -103,14 +157,9 @@ impl Waiting {
         size_of_val(self.entries.as_slice()) + size_of_val(self.rows.as_slice()) + self.texts.len()
     }
 
-    /// A row's tape.
-    pub(super) fn tape(&self, parsed: &Parsed) -> &[Entry] {
-        &self.entries[parsed.tape.clone()]
-    }
-
-    /// A row's text, where it isn't the record's bytes.
-    pub(super) fn text(&self, parsed: &Parsed) -> Option<&[u8]> {
-        parsed.text.clone().map(|text| &self.texts[text])
+    /// A text and its tape that are not a record's.
+    pub(super) fn own(&self, text: &Range<usize>, tape: &Range<usize>) -> (&[u8], &[Entry]) {
+        (&self.texts[text.clone()], &self.entries[tape.clone()])
     }
 
     /// The rows by groups, like beside like.
@@ -152,12 +201,12 @@ impl Waiting {
         *self = Self::default();
     }
 
-    fn add(&mut self, sketch: Sketch, tape: Range<usize>, text: Option<Range<usize>>) {
+    fn add(&mut self, sketch: Sketch, parsed: Parsed) {
         let row = self.rows.len() as u32;
         self.rows.push(Row {
             sketch,
             row,
-            parsed: Parsed { tape, text },
+            parsed,
         });
     }
 
@@ -259,8 +308,13 @@ mod tests {
             }
             let text = text(row % kinds, row);
             assert!(tape.parse(text.as_bytes()).is_ok());
-            waiting.push(&tape.entries, text.as_bytes(), None);
-            lengths.push(tape.entries.len());
+            if row % 2 == 0 {
+                waiting.push_record(&tape.entries, text.as_bytes());
+                lengths.push(1);
+            } else {
+                waiting.push_own(&tape.entries, text.as_bytes());
+                lengths.push(tape.entries.len());
+            }
         }
         let groups = waiting.groups();
         let mut seen = BTreeSet::new();
@@ -271,7 +325,12 @@ mod tests {
             mixed += usize::from(kinds_here.len() > 2);
             for (&row, parsed) in group.rows.iter().zip(&group.parsed) {
                 assert!(seen.insert(row));
-                assert_eq!(waiting.tape(parsed).len(), lengths[row as usize]);
+                let length = match parsed {
+                    Parsed::Nothing => 0,
+                    Parsed::Record => 1,
+                    Parsed::Own { text, tape } => waiting.own(text, tape).1.len(),
+                };
+                assert_eq!(length, lengths[row as usize]);
             }
         }
         assert_eq!(seen.len(), rows);

@@ -49,7 +49,7 @@ mod whole;
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatchOptions;
 
@@ -104,6 +104,9 @@ pub struct Shredder {
     payload: usize,
     /// The buffers for the next batch are as large as the last one was.
     prepared: bool,
+    /// Nothing came between the last two calls for batches: one alone may be a cut's, right behind
+    /// the call that took all rows.
+    idle: bool,
     /// The rows that are being collected are grouped.
     grouping: bool,
     waiting: Waiting,
@@ -128,6 +131,7 @@ impl Shredder {
             typed: Typed::default(),
             payload: 0,
             prepared: false,
+            idle: false,
             grouping: false,
             waiting: Waiting::default(),
             sealed: Vec::new(),
@@ -227,6 +231,12 @@ impl Shredder {
         self.envelope.rows() + self.sealed_rows
     }
 
+    /// Rows of like keys are put together when the batch ends: the more there are, the more are
+    /// alike.
+    pub(crate) fn groups(&self) -> bool {
+        self.grouping
+    }
+
     /// Bytes buffered, roughly.
     pub fn bytes(&self) -> usize {
         self.envelope.bytes() + self.tree.bytes + self.waiting.bytes() + self.sealed_bytes
@@ -245,7 +255,8 @@ impl Shredder {
     ///
     /// `Internal` for what can't happen.
     pub fn finish(&mut self) -> Result<Vec<RecordBatch>> {
-        if self.envelope.rows() == 0 && self.sealed.is_empty() {
+        let empty = self.envelope.rows() == 0 && self.sealed.is_empty();
+        if std::mem::replace(&mut self.idle, empty) && empty {
             self.shrink();
         }
         self.seal();
@@ -271,7 +282,7 @@ impl Shredder {
         let root = tape.entries.first();
         if root.is_some_and(|root| root.token == Token::Object) {
             if self.grouping {
-                self.waiting.push(&tape.entries, value, None);
+                self.waiting.push_record(&tape.entries, value);
             } else {
                 self.walk(&tape.entries, value, row);
             }
@@ -287,7 +298,7 @@ impl Shredder {
             return;
         }
         if self.grouping {
-            self.waiting.push(tape, text, Some(text));
+            self.waiting.push_own(tape, text);
         } else {
             self.walk(tape, text, row);
         }
@@ -318,37 +329,6 @@ impl Shredder {
         }
         self.payload = 0;
         self.prepared = true;
-    }
-
-    /// Shreds the rows that wait, group by group.
-    fn take_groups(&mut self) {
-        let whole = match self.envelope.finish(&self.tree.spare) {
-            Ok(envelope) => envelope,
-            Err(error) => return self.sealed.push(Err(error)),
-        };
-        for group in self.waiting.groups() {
-            for (row, parsed) in group.parsed.iter().enumerate() {
-                let text = self.waiting.text(parsed);
-                let Some(text) = text.or_else(|| whole.value(group.rows.get(row))) else {
-                    continue;
-                };
-                let tape = self.waiting.tape(parsed);
-                if !tape.is_empty() {
-                    let mut walk = Walk {
-                        tree: &mut self.tree,
-                        scratch: &mut self.scratch,
-                        tape,
-                        text,
-                    };
-                    walk.record(row);
-                }
-            }
-            let rows = UInt32Array::from(group.rows);
-            let batch = whole.rows(&rows);
-            let batch = batch.and_then(|envelope| self.take_rows(envelope));
-            self.sealed.push(batch);
-        }
-        self.waiting.clear();
     }
 
     /// Gives back the buffers that were made for the next batch when none comes: thousands of idle
