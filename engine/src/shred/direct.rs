@@ -60,26 +60,23 @@ impl Attempts {
 
     /// Appends the object of `text` as `row`; `false` when nothing was appended.
     pub(super) fn record(&mut self, tree: &mut Tree, text: &[u8], row: usize) -> bool {
-        (self.pause > 0 || simdutf8::basic::from_utf8(text).is_ok())
-            && self.checked(tree, text, row)
-    }
-
-    /// The same for a text that is known to be UTF-8.
-    pub(super) fn checked(&mut self, tree: &mut Tree, text: &[u8], row: usize) -> bool {
         if self.pause > 0 {
             self.pause -= 1;
             return false;
         }
         let bytes = tree.bytes;
         self.touched.clear();
-        let mut direct = Direct {
-            tree,
-            attempts: self,
-            text,
-            at: 0,
-            row,
+        let done = simdutf8::basic::from_utf8(text).is_ok() && {
+            let mut direct = Direct {
+                tree,
+                attempts: self,
+                text,
+                at: 0,
+                row,
+            };
+            direct.text().is_some()
         };
-        if direct.text().is_some() {
+        if done {
             self.credit = (self.credit + 1).min(64 * FAILURE);
             return true;
         }

@@ -274,12 +274,20 @@ impl Apart {
         self.values.get(row as usize)
     }
 
-    /// Some of the rows, in this order.
-    pub(super) fn rows(&self, rows: Vec<u32>, spare: &Spare) -> Result<Envelopes> {
+    /// Some of the rows, in this order; of these, the ones that turned out to be broken, and why.
+    pub(super) fn rows(
+        &self,
+        rows: Vec<u32>,
+        errors: Vec<(usize, String)>,
+        spare: &Spare,
+    ) -> Result<Envelopes> {
         let values = self.values.rows(&rows, spare)?;
         let rows = UInt32Array::from(rows);
         let columns = self.others.columns.iter().zip(&self.others.fields);
         let columns = columns.map(|(column, field)| {
+            if field.name() == "_error" && !errors.is_empty() {
+                return Ok(with_errors(&take_rows(column, &rows, None)?, &errors));
+            }
             if is_same(field.name(), column) {
                 return Ok(column.slice(0, rows.len()));
             }
@@ -292,6 +300,18 @@ impl Apart {
             columns,
         })
     }
+}
+
+/// The errors of rows beside those that are known already.
+fn with_errors(known: &ArrayRef, errors: &[(usize, String)]) -> ArrayRef {
+    let known = known.as_string_opt::<i32>().into_iter().flatten();
+    let mut all: Vec<Option<&str>> = known.collect();
+    for (row, error) in errors {
+        if let Some(slot) = all.get_mut(*row) {
+            *slot = Some(error);
+        }
+    }
+    Arc::new(StringArray::from(all))
 }
 
 /// The column has the same in every row.

@@ -12,10 +12,10 @@
 //! key's columns, makes a column, if the budgets allow it; else the value goes to its object's
 //! `_rescued` text. Nothing is dropped and nothing is cast in a way that loses something.
 //!
-//! The parse of a record ends before its shredding begins, so a broken record touches no column
-//! but the envelope's. The cost of a row follows the values that it has, never the table's width:
-//! columns without a value in a row are not visited, and nothing is allocated per row once the
-//! buffers have grown.
+//! A broken record touches no column but the envelope's: its parse ends before its shredding
+//! begins, or what it appended is taken back. The cost of a row follows the values that it has,
+//! never the table's width: columns without a value in a row are not visited, and nothing is
+//! allocated per row once the buffers have grown.
 //!
 //! Names and growth are `schema/`'s; when to make a batch is `write/`'s.
 
@@ -35,6 +35,7 @@ mod list;
 mod number;
 mod parse_value;
 mod payload;
+mod sketch;
 mod sparse;
 mod tape;
 #[cfg(test)]
@@ -194,7 +195,11 @@ impl Shredder {
             (Payload::Original, Some(value))
                 if self.converter == Converter::Json || begins_object(value) =>
             {
-                error = self.shred(value, row);
+                if self.grouping {
+                    self.waiting.push_record(value);
+                } else {
+                    error = self.shred(value, row);
+                }
             }
             (Payload::Value(_), _) if error.is_none() => self.take(&typed.tape, &typed.text, row),
             _ => {}
@@ -271,8 +276,9 @@ impl Shredder {
         self.envelope.adopt(reserved);
     }
 
+    /// Appends a record's bytes to the columns; answers why they are no JSON.
     fn shred(&mut self, value: &[u8], row: usize) -> Option<String> {
-        if !self.grouping && self.attempts.record(&mut self.tree, value, row) {
+        if self.attempts.record(&mut self.tree, value, row) {
             return None;
         }
         if let Err(fault) = self.tape.parse(value) {
@@ -281,11 +287,7 @@ impl Shredder {
         let tape = std::mem::take(&mut self.tape);
         let root = tape.entries.first();
         if root.is_some_and(|root| root.token == Token::Object) {
-            if self.grouping {
-                self.waiting.push_record(&tape.entries, value);
-            } else {
-                self.walk(&tape.entries, value, row);
-            }
+            self.walk(&tape.entries, value, row);
         }
         self.tape = tape;
         None
