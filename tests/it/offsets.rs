@@ -180,7 +180,7 @@ fn killed_at(point: &str, lake: &TestLake) {
         connector.name
     };
     // A stopped connector commits nothing else: the first pass is the alteration's.
-    eddy.restart_with(&[("EDDY_FAULT", &format!("{point}:1:kill"))]);
+    eddy.restart_with("EDDY_FAULT", &format!("{point}:1:kill"));
     let body = altered(&topic, &[(0, Some(70)), (1, Some(20))]);
     let path = format!("/connectors/{name}/offsets");
     wait_until(PATIENCE, "it is stopped again", || {

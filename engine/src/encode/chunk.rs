@@ -22,6 +22,10 @@ use crate::spare::Spare;
 /// Room for a page with its levels, compressed or not.
 const PAGE_ROOM: usize = (1 << 20) + (64 << 10);
 
+/// Bytes of a column from which on zstd compresses it: making its tables for less takes longer than
+/// all else about the column, and saves little. Readers look at each column's codec.
+const PACKED_LEAST: usize = 1 << 10;
+
 /// What the columns of a file are compressed with, one after the other.
 pub(super) struct Press {
     compressor: Compressor,
@@ -101,6 +105,8 @@ pub(super) struct Chunk<'a> {
     places: OffsetIndexBuilder,
     encodings: Vec<Encoding>,
     dictionary: bool,
+    /// Whether the pages are compressed, once the first one has shown how large they are.
+    packs: Option<bool>,
     first_page: Option<u64>,
     entries: usize,
     rows: usize,
@@ -121,6 +127,7 @@ impl<'a> Chunk<'a> {
             places: OffsetIndexBuilder::new(),
             encodings: vec![Encoding::RLE],
             dictionary: false,
+            packs: None,
             first_page: None,
             entries: 0,
             rows: 0,
@@ -134,14 +141,17 @@ impl<'a> Chunk<'a> {
         u32::try_from(self.column.max_def_level()).unwrap_or(0)
     }
 
-    /// Begins the chunk with `entries` distinct values in plain encoding.
+    /// Begins the chunk with `entries` distinct values in plain encoding; its indexes take about
+    /// `indexes` bytes.
     pub(super) fn dictionary(
         &mut self,
         entries: usize,
+        indexes: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<()> {
         self.plain.clear();
         write(self.plain);
+        self.packs = Some(self.is_worth(self.plain.len() + indexes));
         self.dictionary = true;
         self.encodings.push(Encoding::PLAIN);
         let (num_values, buf) = (count(entries)?, self.compress()?);
@@ -211,8 +221,25 @@ impl<'a> Chunk<'a> {
     }
 
     fn compress(&mut self) -> Result<Bytes> {
+        let large = self.is_worth(self.plain.len());
+        if !*self.packs.get_or_insert(large) {
+            return Ok(Bytes::copy_from_slice(self.plain));
+        }
         self.compressor.compress(self.plain, self.packed)?;
         Ok(Bytes::copy_from_slice(self.packed))
+    }
+
+    /// So many bytes are to be compressed. What a file's name may promise holds for any.
+    fn is_worth(&self, bytes: usize) -> bool {
+        self.compressor.codec() != Codec::Zstd || bytes >= PACKED_LEAST
+    }
+
+    /// What the pages are compressed with.
+    fn codec(&self) -> Codec {
+        match self.packs {
+            Some(false) => Codec::None,
+            _ => self.compressor.codec(),
+        }
     }
 
     /// Where the page begins, and its size with the header.
@@ -241,8 +268,9 @@ impl<'a> Chunk<'a> {
         let flushed = self.sink.flush();
         flushed.map_err(|error| Error::internal("memory takes no pages").with_source(error))?;
         let size = self.sink.bytes_written();
+        let compression = self.codec().compression()?;
         let metadata = ColumnChunkMetaData::builder(self.column)
-            .set_compression(self.compressor.codec().compression()?)
+            .set_compression(compression)
             .set_encodings(self.encodings)
             .set_total_compressed_size(size as i64)
             .set_total_uncompressed_size(self.uncompressed as i64)

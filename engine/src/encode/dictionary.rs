@@ -71,14 +71,19 @@ impl<'a> Dictionary<'a> {
                 return Err(Unworthy);
             }
             while found.indexes.len() >= look {
-                if found.entries.len() * 2 > found.indexes.len() {
+                if !found.repeats() {
                     return Err(Unworthy);
                 }
                 look = found.indexes.len() / LOOK_EVERY * LOOK_EVERY + LOOK_EVERY;
             }
             Ok(())
         });
-        (all.is_ok() && !found.entries.is_empty()).then_some(found)
+        (all.is_ok() && !found.entries.is_empty() && found.repeats()).then_some(found)
+    }
+
+    /// Each text comes twice on average.
+    fn repeats(&self) -> bool {
+        self.entries.len() * 2 <= self.indexes.len()
     }
 
     /// The bounds of the entries that `indexes` name. `seen` is as long as the entries are many,

@@ -10,6 +10,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field};
 
+use super::history::History;
 use super::levels::{Nodes, Run};
 use super::pieces::Unit;
 use super::{fixed, is_text};
@@ -29,24 +30,18 @@ pub(super) fn is_ours(data_type: &DataType) -> bool {
 ///
 /// # Errors
 /// `Internal` when a piece doesn't fit it.
-pub(super) fn bound(unit: &Unit) -> Result<Vec<Option<ArrayRef>>> {
+pub(super) fn bound(unit: &Unit) -> Result<Vec<ArrayRef>> {
     let field = unit
         .field()
         .ok_or_else(|| Error::internal("a column without a path"))?;
     let pieces = unit.pieces.iter();
     pieces
-        .map(|piece| {
-            piece
-                .array
-                .as_ref()
-                .map(|array| bind_array(array, field))
-                .transpose()
-        })
+        .map(|piece| bind_array(&piece.array, field))
         .collect()
 }
 
 /// The leaves of a unit, in the order of its Parquet columns. `bound` is the unit's own.
-pub(super) fn leaves<'a>(unit: &'a Unit, bound: &'a [Option<ArrayRef>]) -> Vec<Listed<'a>> {
+pub(super) fn leaves<'a>(unit: &'a Unit, bound: &'a [ArrayRef]) -> Vec<Listed<'a>> {
     let Some(field) = unit.field() else {
         return Vec::new();
     };
@@ -55,19 +50,17 @@ pub(super) fn leaves<'a>(unit: &'a Unit, bound: &'a [Option<ArrayRef>]) -> Vec<L
         leaves.push(Listed {
             data_type,
             pieces: Vec::new(),
+            around: &unit.around,
         });
     });
     for (piece, array) in unit.pieces.iter().zip(bound) {
         let mut paths = Vec::new();
-        if let Some(array) = array {
-            descend(field, array, &mut Vec::new(), &mut paths);
-        }
-        let mut paths = paths.into_iter();
-        for leaf in &mut leaves {
+        descend(field, array, &mut Vec::new(), &mut paths);
+        for (leaf, path) in leaves.iter_mut().zip(paths) {
             leaf.pieces.push(Piece {
-                rows: piece.rows,
+                rows: &piece.rows,
                 above: &piece.above,
-                path: paths.next(),
+                path,
             });
         }
     }
@@ -90,13 +83,14 @@ fn data_types<'a>(data_type: &'a DataType, each: &mut impl FnMut(&'a DataType)) 
 pub(super) struct Listed<'a> {
     pub(super) data_type: &'a DataType,
     pieces: Vec<Piece<'a>>,
+    /// What the rows between the pieces have.
+    around: &'a History,
 }
 
 struct Piece<'a> {
-    rows: usize,
+    rows: &'a Range<usize>,
     above: &'a Nodes,
-    /// Where the batch has the column.
-    path: Option<Path<'a>>,
+    path: Path<'a>,
 }
 
 /// From the unit's own array down to the leaf.
@@ -167,17 +161,26 @@ impl<'a> Listed<'a> {
         mut take: impl FnMut(Run, Option<(&'a ArrayRef, Range<usize>)>) -> Result<(), E>,
     ) -> Result<(), E> {
         let (mut above, mut entries) = (Vec::new(), Vec::new());
-        for piece in &self.pieces {
-            piece.above.runs(None, piece.rows, &mut above);
+        let mut end = 0;
+        for Piece {
+            rows,
+            above: nodes,
+            path,
+        } in &self.pieces
+        {
+            for run in self.around.lacking(end..rows.start) {
+                take(run, None)?;
+            }
+            end = rows.end;
+            nodes.runs(None, rows.len(), &mut above);
             let mut row = 0;
             for &run in &above {
                 let rows = row..row + run.rows;
                 row = rows.end;
-                let path = piece.path.as_ref();
-                let Some(path) = path.filter(|_| run.level == piece.above.optional()) else {
+                if run.level != nodes.optional() {
                     take(run, None)?;
                     continue;
-                };
+                }
                 entries.clear();
                 for row in rows {
                     path.entry(0, row, Run { rows: 1, ..run }, 0, &mut entries);
@@ -187,6 +190,9 @@ impl<'a> Listed<'a> {
                     take(*run, values)?;
                 }
             }
+        }
+        for run in self.around.lacking(end..self.around.rows()) {
+            take(run, None)?;
         }
         Ok(())
     }

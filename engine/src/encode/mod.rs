@@ -1,18 +1,18 @@
 //! One Parquet file of the hot path: from batches to its bytes.
 //!
 //! ```text
-//! batches -> pieces.rs: what they have of each column
+//! batches -> pieces.rs: what they have of each column (history.rs: and what those lack it in)
 //!         -> leaf.rs (levels.rs, in lists listed.rs): its entries, rows or elements
 //!         -> text.rs, fixed.rs: pages (dictionary.rs, delta.rs, hybrid.rs)
 //!         -> chunk.rs: compressed, with bounds and places for the page index -> the file
 //!         -> nested.rs: rare types, by the Parquet crate's own writer -------^
 //! ```
 //!
-//! The hot path writes fast, compaction writes beautifully: zstd(1), statistics and page index. A
-//! column is written from its Arrow buffers into pages without a copy in between, and rows that
-//! lack it cost a run of levels, so the work follows the values and not the table's width. The
-//! Arrow schema isn't embedded: a wide table's metadata would outweigh small files, and the Parquet
-//! types say everything.
+//! The hot path writes fast, compaction writes beautifully: zstd(1) where a column is large enough
+//! to gain by it, statistics and page index. A column is written from its Arrow buffers into pages
+//! without a copy in between, and rows that lack it cost a run of levels, so the work follows the
+//! values and not the table's width. The Arrow schema isn't embedded: a wide table's metadata would
+//! outweigh small files, and the Parquet types say everything.
 //!
 //! A row group is written column by column: only that column's pages are buffered.
 
@@ -22,6 +22,7 @@ mod codec;
 mod delta;
 mod dictionary;
 mod fixed;
+mod history;
 mod hybrid;
 mod leaf;
 mod levels;

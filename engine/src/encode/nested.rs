@@ -9,7 +9,8 @@ use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions, compute_leav
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedRowGroupWriter;
 
-use super::pieces::{Piece, Unit};
+use super::history::Stretch;
+use super::pieces::Unit;
 use crate::error::{Error, Result};
 use crate::schema::bind_array;
 
@@ -42,8 +43,9 @@ pub(super) fn write(
     let (_, factory) =
         ArrowWriter::try_new_with_options(Vec::new(), schema, options)?.into_serialized_writer()?;
     let mut columns = factory.create_column_writers(0)?;
-    for piece in &unit.pieces {
-        let array = wrap(piece, &root, unit.path.len(), &mut piece.above.nulls())?;
+    for (Stretch { rows, nodes }, array) in unit.stretches() {
+        let piece = (rows.len(), array);
+        let array = wrap(piece, &root, unit.path.len(), &mut nodes.nulls())?;
         for (leaf, column) in compute_leaves(&root, &array)?.iter().zip(&mut columns) {
             column.write(leaf)?;
         }
@@ -54,30 +56,31 @@ pub(super) fn write(
     Ok(())
 }
 
-/// The piece as an array of `field`, `depth` fields above its values.
+/// Rows, and their values if the batch has the column, as an array of `field`, `depth` fields above
+/// the values.
 fn wrap<'a>(
-    piece: &Piece,
+    (rows, values): (usize, Option<&ArrayRef>),
     field: &FieldRef,
     depth: usize,
     nulls: &mut impl Iterator<Item = Option<&'a NullBuffer>>,
 ) -> Result<ArrayRef> {
-    match (field.data_type(), &piece.array) {
+    match (field.data_type(), values) {
         (_, Some(array)) if depth == 1 => bind_array(array, field),
         (DataType::Struct(fields), _) if depth > 1 => {
             let Some(nulls_here) = nulls.next() else {
                 // The batch lacks the rest of the path.
-                return Ok(new_null_array(field.data_type(), piece.rows));
+                return Ok(new_null_array(field.data_type(), rows));
             };
             let inner = fields
                 .first()
                 .ok_or_else(|| Error::internal("a struct without fields"))?;
-            let inner = wrap(piece, inner, depth - 1, nulls)?;
+            let inner = wrap((rows, values), inner, depth - 1, nulls)?;
             Ok(Arc::new(StructArray::try_new(
                 fields.clone(),
                 vec![inner],
                 nulls_here.cloned(),
             )?))
         }
-        _ => Ok(new_null_array(field.data_type(), piece.rows)),
+        _ => Ok(new_null_array(field.data_type(), rows)),
     }
 }

@@ -9,18 +9,19 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use hashbrown::HashMap;
 
+use super::history::{History, Stretch};
 use super::levels::{Nodes, Run};
 use crate::error::{Error, Result};
 use crate::schema::{Step, step, unreserved};
 
-/// Rows of one batch, or of several that all lack the column alike.
+/// What one batch has of a column.
 #[derive(Debug)]
 pub(super) struct Piece {
-    pub(super) rows: usize,
-    /// The structs around the column that the batch has.
+    /// The batch's rows within the row group.
+    pub(super) rows: Range<usize>,
+    /// The structs around the column.
     pub(super) above: Rc<Nodes>,
-    /// The values, where the batch has the column.
-    pub(super) array: Option<ArrayRef>,
+    pub(super) array: ArrayRef,
 }
 
 /// A field of the file whose values are written by one writer: a leaf, or a list with all that is
@@ -29,35 +30,15 @@ pub(super) struct Piece {
 pub(super) struct Unit {
     /// From the root.
     pub(super) path: Vec<FieldRef>,
-    /// In the order of the rows; together they are at most the row group's.
+    /// In the order of the rows.
     pub(super) pieces: Vec<Piece>,
-    rows: usize,
+    /// The struct that it is in, by its number.
+    within: usize,
+    /// What the rows between the pieces have of that struct.
+    pub(super) around: Rc<History>,
 }
 
 impl Unit {
-    fn push(&mut self, rows: usize, above: &Rc<Nodes>, array: Option<ArrayRef>) {
-        self.rows += rows;
-        if let Some(last) = self.pieces.last_mut()
-            && (last.array.is_none() && array.is_none())
-            && last.above.is_alike(above)
-        {
-            last.rows += rows;
-            return;
-        }
-        self.pieces.push(Piece {
-            rows,
-            above: Rc::clone(above),
-            array,
-        });
-    }
-
-    /// Rows up to `rows` lack the column.
-    fn skip_to(&mut self, rows: usize, root: &Rc<Nodes>) {
-        if self.rows < rows {
-            self.push(rows - self.rows, root, None);
-        }
-    }
-
     /// The field that has the values; `None` only for an empty path.
     pub(super) fn field(&self) -> Option<&FieldRef> {
         self.path.last()
@@ -82,18 +63,44 @@ impl Unit {
     ) -> Result<(), E> {
         let (top, mut runs) = (self.top(), Vec::new());
         let nullable = self.field().is_some_and(|field| field.is_nullable());
+        let mut end = 0;
         for piece in &self.pieces {
-            let leaf = piece.array.as_ref().map(|array| (nullable, array.nulls()));
-            piece.above.runs(leaf, piece.rows, &mut runs);
+            for run in self.around.lacking(end..piece.rows.start) {
+                take(run, None)?;
+            }
+            end = piece.rows.end;
+            let leaf = (nullable, piece.array.nulls());
+            piece.above.runs(Some(leaf), piece.rows.len(), &mut runs);
             let mut begin = 0;
             for &run in &runs {
                 let rows = begin..begin + run.rows;
                 begin = rows.end;
-                let values = piece.array.as_ref().filter(|_| run.level == top);
-                take(run, values.map(|array| (array, rows)))?;
+                take(run, (run.level == top).then_some((&piece.array, rows)))?;
             }
         }
+        for run in self.around.lacking(end..self.around.rows()) {
+            take(run, None)?;
+        }
         Ok(())
+    }
+
+    /// The rows in order, batch by batch: the structs around the column, and its array, where the
+    /// batch has it. Neighbours that lack it alike are one.
+    pub(super) fn stretches(&self) -> Vec<(Stretch, Option<&ArrayRef>)> {
+        let (mut found, mut end) = (Vec::new(), 0);
+        for piece in &self.pieces {
+            let between = self.around.between(end..piece.rows.start);
+            found.extend(between.map(|stretch| (stretch, None)));
+            let stretch = Stretch {
+                rows: piece.rows.clone(),
+                nodes: Rc::clone(&piece.above),
+            };
+            found.push((stretch, Some(&piece.array)));
+            end = piece.rows.end;
+        }
+        let between = self.around.between(end..self.around.rows());
+        found.extend(between.map(|stretch| (stretch, None)));
+        found
     }
 }
 
@@ -101,17 +108,18 @@ impl Unit {
 pub(super) struct Units<'a> {
     pub(super) units: Vec<Unit>,
     root: Struct<'a>,
-    outside: Rc<Nodes>,
+    /// Of each struct by its number, the struct around it; the root is 0 and has none.
+    around: Vec<usize>,
 }
 
 /// A struct of the file, or its root.
 struct Struct<'a> {
+    number: usize,
     members: Vec<Member<'a>>,
     by_step: HashMap<Step<'a>, usize>,
     /// Batches share most of their fields, so each is looked up by its identity once. The batches
     /// live as long as this, so an address never comes to mean another field.
     by_address: HashMap<*const Field, usize>,
-    units: Range<usize>,
 }
 
 struct Member<'a> {
@@ -127,12 +135,49 @@ enum MemberKind<'a> {
 impl<'a> Units<'a> {
     /// The units of a file with this schema, without rows.
     pub(super) fn of(schema: &'a Schema) -> Self {
-        let mut units = Vec::new();
-        let root = members(schema.fields(), &mut Vec::new(), &mut units);
-        Self {
-            units,
-            root,
-            outside: Rc::default(),
+        let mut found = Self {
+            units: Vec::new(),
+            root: Struct::default(),
+            around: vec![0],
+        };
+        found.root = found.members(schema.fields(), 0, &mut Vec::new());
+        found
+    }
+
+    fn members(
+        &mut self,
+        fields: &'a Fields,
+        number: usize,
+        path: &mut Vec<FieldRef>,
+    ) -> Struct<'a> {
+        let mut members = Vec::with_capacity(fields.len());
+        for field in fields {
+            path.push(FieldRef::clone(field));
+            let kind = if let DataType::Struct(fields) = field.data_type() {
+                self.around.push(number);
+                let number = self.around.len() - 1;
+                MemberKind::Struct(self.members(fields, number, path))
+            } else {
+                self.units.push(Unit {
+                    path: path.clone(),
+                    pieces: Vec::new(),
+                    within: number,
+                    around: Rc::default(),
+                });
+                MemberKind::Unit(self.units.len() - 1)
+            };
+            path.pop();
+            members.push(Member {
+                nullable: field.is_nullable(),
+                kind,
+            });
+        }
+        let steps = fields.iter().enumerate();
+        Struct {
+            number,
+            members,
+            by_step: steps.map(|(at, field)| (step(field), at)).collect(),
+            by_address: HashMap::new(),
         }
     }
 
@@ -143,59 +188,54 @@ impl<'a> Units<'a> {
     pub(super) fn gather(&mut self, batches: &'a [RecordBatch]) -> Result<()> {
         for unit in &mut self.units {
             unit.pieces.clear();
-            unit.rows = 0;
         }
         let mut gather = Gather {
             units: &mut self.units,
-            outside: Rc::clone(&self.outside),
+            histories: self.around.iter().map(|_| History::default()).collect(),
             rows: 0..0,
         };
+        let outside = Rc::default();
         for batch in batches {
             gather.rows = gather.rows.end..gather.rows.end + batch.num_rows();
+            let root = gather.histories.first_mut().ok_or_else(lost)?;
+            root.push(gather.rows.len(), &outside);
             let fields = batch.schema_ref().fields();
-            gather.take(
-                &mut self.root,
-                fields,
-                batch.columns(),
-                &Rc::clone(&self.outside),
-            )?;
+            gather.take(&mut self.root, fields, batch.columns(), &outside)?;
         }
-        let end = gather.rows.end;
+        let (end, mut histories) = (gather.rows.end, gather.histories);
+        for (number, &around) in self.around.iter().enumerate().skip(1) {
+            skip_to(&mut histories, number, around, end)?;
+        }
+        let histories: Vec<Rc<History>> = histories.into_iter().map(Rc::new).collect();
         for unit in &mut self.units {
-            unit.skip_to(end, &self.outside);
+            let around = histories.get(unit.within).ok_or_else(lost)?;
+            unit.around = Rc::clone(around);
         }
         Ok(())
     }
 }
 
-fn members<'a>(fields: &'a Fields, path: &mut Vec<FieldRef>, units: &mut Vec<Unit>) -> Struct<'a> {
-    let begin = units.len();
-    let mut found = Vec::with_capacity(fields.len());
-    for field in fields {
-        path.push(FieldRef::clone(field));
-        let kind = match field.data_type() {
-            DataType::Struct(fields) => MemberKind::Struct(members(fields, path, units)),
-            _ => {
-                units.push(Unit {
-                    path: path.clone(),
-                    pieces: Vec::new(),
-                    rows: 0,
-                });
-                MemberKind::Unit(units.len() - 1)
-            }
-        };
-        path.pop();
-        found.push(Member {
-            nullable: field.is_nullable(),
-            kind,
-        });
+/// Rows up to `end` lack the struct with the number: of what is around it they have what they
+/// have.
+fn skip_to(histories: &mut [History], number: usize, around: usize, end: usize) -> Result<()> {
+    // Structs are numbered from the outside.
+    let (outer, inner) = histories.split_at_mut_checked(number).ok_or_else(lost)?;
+    let (outer, inner) = (outer.get(around), inner.first_mut());
+    let (outer, inner) = outer.zip(inner).ok_or_else(lost)?;
+    for stretch in outer.between(inner.rows()..end) {
+        inner.push(stretch.rows.len(), &stretch.nodes);
     }
-    let steps = fields.iter().enumerate();
-    Struct {
-        members: found,
-        by_step: steps.map(|(at, field)| (step(field), at)).collect(),
-        by_address: HashMap::new(),
-        units: begin..units.len(),
+    Ok(())
+}
+
+impl Default for Struct<'_> {
+    fn default() -> Self {
+        Self {
+            number: 0,
+            members: Vec::new(),
+            by_step: HashMap::new(),
+            by_address: HashMap::new(),
+        }
     }
 }
 
@@ -220,8 +260,9 @@ impl<'a> Struct<'a> {
 /// The batch that is being gathered.
 struct Gather<'u> {
     units: &'u mut Vec<Unit>,
-    outside: Rc<Nodes>,
-    /// Its rows within the row group.
+    /// Of each struct, what the rows so far have of it.
+    histories: Vec<History>,
+    /// The batch's rows within the row group.
     rows: Range<usize>,
 }
 
@@ -233,26 +274,25 @@ impl Gather<'_> {
         columns: &'a [ArrayRef],
         above: &Rc<Nodes>,
     ) -> Result<()> {
-        let rows = self.rows.len();
+        let around = file.number;
         for (field, array) in fields.iter().zip(columns) {
             let member = file.member(field)?;
             match (&mut member.kind, array.data_type()) {
                 (MemberKind::Unit(unit), _) => {
                     let unit = self.units.get_mut(*unit).ok_or_else(lost)?;
-                    unit.skip_to(self.rows.start, &self.outside);
-                    unit.push(rows, above, Some(ArrayRef::clone(array)));
+                    unit.pieces.push(Piece {
+                        rows: self.rows.clone(),
+                        above: Rc::clone(above),
+                        array: ArrayRef::clone(array),
+                    });
                 }
                 (MemberKind::Struct(file), DataType::Struct(fields)) => {
                     let array = array.as_struct();
                     let nodes = Rc::new(above.with(member.nullable, array.nulls()));
+                    skip_to(&mut self.histories, file.number, around, self.rows.start)?;
+                    let history = self.histories.get_mut(file.number).ok_or_else(lost)?;
+                    history.push(self.rows.len(), &nodes);
                     self.take(file, fields, array.columns(), &nodes)?;
-                    // What the struct has in the file, but not in this batch.
-                    for unit in self.units.get_mut(file.units.clone()).ok_or_else(lost)? {
-                        if unit.rows < self.rows.end {
-                            unit.skip_to(self.rows.start, &self.outside);
-                            unit.push(rows, &nodes, None);
-                        }
-                    }
                 }
                 (MemberKind::Struct(_), found) => {
                     return Err(Error::internal(format!(

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod round_trip;
+mod small;
 mod stats;
 
 use bytes::Bytes;

@@ -195,7 +195,8 @@ fn indexed<'a>(
     dictionary: &Dictionary<'a>,
     utf8: bool,
 ) -> Result<TextBounds<'a>> {
-    chunk.dictionary(dictionary.entries.len(), |out| {
+    let indexes = dictionary.indexes.len() * dictionary.width() as usize / 8;
+    chunk.dictionary(dictionary.entries.len(), indexes, |out| {
         for entry in &dictionary.entries {
             out.extend_from_slice(&(entry.len() as u32).to_le_bytes());
             out.extend_from_slice(entry);
@@ -246,8 +247,13 @@ fn indexed<'a>(
 }
 
 impl Dictionary<'_> {
+    /// Bits of an index.
+    fn width(&self) -> u32 {
+        width_of((self.entries.len() as u32).saturating_sub(1))
+    }
+
     fn write_indexes(&self, indexes: &[u32], out: &mut Vec<u8>) {
-        let width = width_of((self.entries.len() as u32).saturating_sub(1));
+        let width = self.width();
         out.push(width as u8);
         let mut hybrid = Hybrid::new(out, width);
         for run in indexes.chunk_by(|left, right| left == right) {

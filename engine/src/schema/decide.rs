@@ -4,7 +4,6 @@
 //! table has a column for the integers they become one column of doubles, if every integer of the
 //! cut is exact in a double; else both stay.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StructArray};
@@ -12,6 +11,7 @@ use arrow::compute::kernels::zip::zip;
 use arrow::compute::{cast, is_not_null};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type, Schema};
 use arrow::record_batch::RecordBatchOptions;
+use hashbrown::{HashMap, HashSet};
 
 use super::grow::grow;
 use super::kind::{KIND, Kind, Shape, Step, step};
@@ -25,9 +25,17 @@ use crate::Result;
 /// `Internal` when a batch is not what the shredder makes.
 pub fn decide(reserved: &Schema, batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
     let found = union(batches.iter().map(|batch| batch.schema_ref().as_ref()));
-    let all = grow(reserved, &found).unwrap_or_else(|| reserved.clone());
+    // What the table has a column for is decided.
+    let Some(all) = grow(reserved, &found) else {
+        return Ok(batches);
+    };
     let mut open = Vec::new();
-    find(all.fields(), Some(reserved.fields()), &[], &mut open);
+    find(
+        all.fields(),
+        Some(reserved.fields()),
+        &mut Vec::new(),
+        &mut open,
+    );
     open.retain(|open| {
         let exact = |batch: &RecordBatch| {
             open.is_exact(batch.schema_ref().fields(), batch.columns(), &open.path)
@@ -90,38 +98,37 @@ struct Open {
     lists: u8,
 }
 
-fn find(fields: &Fields, reserved: Option<&Fields>, path: &[Hop], open: &mut Vec<Open>) {
-    let steps = |fields: &Fields| -> HashSet<Option<Hop>> {
-        fields.iter().map(|field| Hop::of(step(field))).collect()
-    };
-    let here = steps(fields);
-    let there = reserved.map(steps).unwrap_or_default();
+fn find(fields: &Fields, reserved: Option<&Fields>, path: &mut Vec<Hop>, open: &mut Vec<Open>) {
+    let here: HashSet<Step<'_>> = fields.iter().map(|field| step(field)).collect();
+    let there = reserved.into_iter().flatten();
+    let there: HashMap<Step<'_>, &FieldRef> = there.map(|field| (step(field), field)).collect();
     for field in fields {
-        let Some(hop) = Hop::of(step(field)) else {
-            continue;
-        };
-        if let Hop::Field(key, shape) = &hop
+        let found = step(field);
+        if let Step::Field { key, shape } = found
             && shape.leaf == Kind::Long
+            && !there.contains_key(&found)
         {
             let double = Shape {
                 leaf: Kind::Double,
-                ..*shape
+                ..shape
             };
-            let double = Some(Hop::Field(key.clone(), double));
-            if here.contains(&double) && !there.contains(&Some(hop.clone())) {
+            if here.contains(&Step::Field { key, shape: double }) {
                 open.push(Open {
-                    path: path.to_vec(),
-                    key: key.clone(),
+                    path: path.clone(),
+                    key: key.to_owned(),
                     lists: shape.lists,
                 });
             }
         }
-        if let Some(nested) = struct_of(field.data_type()) {
-            let reserved = reserved
-                .and_then(|fields| fields.iter().find(|field| hop.is(field)))
+        if let Some(nested) = struct_of(field.data_type())
+            && let Some(hop) = Hop::of(found)
+        {
+            let reserved = there
+                .get(&found)
                 .and_then(|field| struct_of(field.data_type()));
-            let path: Vec<Hop> = path.iter().cloned().chain([hop]).collect();
-            find(nested, reserved, &path, open);
+            path.push(hop);
+            find(nested, reserved, path, open);
+            path.pop();
         }
     }
 }

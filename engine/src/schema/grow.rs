@@ -1,9 +1,9 @@
 //! How a table grows: the union of two schemas by identity, with names for what is new.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
+use hashbrown::HashMap;
 
 use super::envelope::{VALUE, partition_columns};
 use super::kind::{Step, is_members, step};

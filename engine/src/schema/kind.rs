@@ -110,10 +110,7 @@ impl Kind {
 
     /// The kind that a field's metadata names.
     pub fn of(field: &Field) -> Option<Self> {
-        field
-            .metadata()
-            .get(KIND)
-            .and_then(|kind| Self::parse(kind))
+        entry(field, KIND).and_then(Self::parse)
     }
 
     /// The kind of a column that holds a value of this type by itself: no struct, no list.
@@ -240,14 +237,17 @@ pub(crate) fn step(field: &Field) -> Step<'_> {
     if kind == Kind::Rescued {
         return Step::Rescued;
     }
-    match (
-        Shape::of(kind, field.data_type()),
-        field.metadata().get(KEY),
-    ) {
+    match (Shape::of(kind, field.data_type()), entry(field, KEY)) {
         (Some(shape), Some(key)) => Step::Field { key, shape },
         (Some(shape), None) => Step::Member(shape),
         (None, _) => Step::Named(field.name()),
     }
+}
+
+/// An entry of a field's metadata, which has so few that looking at each is quicker than hashing.
+fn entry<'a>(field: &'a Field, key: &str) -> Option<&'a str> {
+    let mut entries = field.metadata().iter();
+    entries.find_map(|(found, value)| (found == key).then_some(value.as_str()))
 }
 
 /// The fields are the members of a mixed list's struct, not an object's keys.

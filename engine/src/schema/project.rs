@@ -1,9 +1,9 @@
 //! A file's schema: the columns that its rows have, under the names that the table reserved.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
+use hashbrown::HashMap;
 
 use super::kind::{Step, step};
 use crate::{Error, Result};

@@ -45,6 +45,41 @@ impl Blobs {
         self.offsets.push(self.bytes.len() as i32);
     }
 
+    /// The bytes of a row.
+    pub(super) fn get(&self, row: usize) -> Option<&[u8]> {
+        let [begin, end] = *self.offsets.get(row..)?.first_chunk::<2>()?;
+        let bytes = self.bytes.get(begin as usize..end as usize)?;
+        self.nulls.is_valid(row).then_some(bytes)
+    }
+
+    /// The column of some of the rows, in this order.
+    pub(super) fn rows(&self, rows: &[u32], spare: &Spare) -> Result<ArrayRef> {
+        let get = |row: &u32| self.get(*row as usize);
+        let total = rows.iter().filter_map(get).map(<[u8]>::len).sum();
+        let mut bytes = spare.take(total);
+        let mut offsets = Vec::with_capacity(rows.len() + 1);
+        offsets.push(0);
+        let mut nulls = NullBufferBuilder::new(rows.len());
+        for row in rows {
+            let found = get(row);
+            bytes.extend_from_slice(found.unwrap_or_default());
+            nulls.append(found.is_some());
+            offsets.push(bytes.len() as i32);
+        }
+        Ok(Arc::new(BinaryArray::try_new(
+            OffsetBuffer::new(ScalarBuffer::from(offsets)),
+            Buffer::from(spare.lend(bytes)),
+            nulls.finish(),
+        )?))
+    }
+
+    /// Forgets the rows, keeps their memory for the next.
+    pub(super) fn clear(&mut self) {
+        self.offsets.truncate(1);
+        self.bytes.clear();
+        self.nulls.truncate(0);
+    }
+
     /// The column; what is left is empty, with room for what may come.
     pub(super) fn finish(&mut self, spare: &Spare) -> Result<ArrayRef> {
         let (rows, bytes) = &mut self.expected;
@@ -62,8 +97,22 @@ impl Blobs {
 
 /// The bytes to be read, and a buffer in their place with room for `expected`: growing it step by
 /// step would cost more than filling it.
-pub(super) fn take_bytes(bytes: &mut Vec<u8>, expected: &mut usize, spare: &Spare) -> Buffer {
+fn take_bytes(bytes: &mut Vec<u8>, expected: &mut usize, spare: &Spare) -> Buffer {
     *expected = usual(*expected, bytes.len());
     let next = (*expected + *expected / 8).min(RESERVED_BYTES);
     Buffer::from(spare.lend_all(bytes, next))
+}
+
+/// The texts of a finished column. If it is alone, room for others comes with the first of them.
+pub(super) fn take_texts(
+    bytes: &mut Vec<u8>,
+    expected: &mut usize,
+    alone: bool,
+    spare: &Spare,
+) -> Buffer {
+    if !alone {
+        return take_bytes(bytes, expected, spare);
+    }
+    *expected = bytes.len();
+    Buffer::from(spare.lend(std::mem::take(bytes)))
 }

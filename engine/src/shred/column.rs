@@ -13,7 +13,7 @@ use arrow::datatypes::{
     Date32Type, Decimal128Type, FieldRef, Float64Type, Int64Type, TimestampMicrosecondType,
 };
 
-use super::blobs::take_bytes;
+use super::blobs::take_texts;
 use crate::Result;
 use crate::schema::{DECIMAL_DIGITS, Detected, Kind, Shape};
 use crate::spare::{Spare, usual};
@@ -291,9 +291,13 @@ impl Column {
             Values::Decimal { values, .. } => values.reserve(more),
             Values::Timestamp(values) => values.reserve(more),
             Values::Date(values) => values.reserve(more),
-            Values::Text { offsets, .. }
-            | Values::Binary { offsets, .. }
-            | Values::List { offsets, .. } => offsets.reserve(more),
+            Values::Text { offsets, bytes } | Values::Binary { offsets, bytes } => {
+                offsets.reserve(more);
+                if bytes.capacity() == 0 {
+                    bytes.reserve(self.expected_bytes);
+                }
+            }
+            Values::List { offsets, .. } => offsets.reserve(more),
             Values::Boolean(_) | Values::Object(_) | Values::Members(_) => {}
         }
     }
@@ -356,11 +360,11 @@ impl Column {
             ),
             Values::Date(values) => leaf(Date32Array::new(std::mem::take(values).into(), nulls)),
             Values::Text { offsets, bytes } => {
-                let texts = take_bytes(bytes, &mut self.expected_bytes, spare);
+                let texts = take_texts(bytes, &mut self.expected_bytes, alone, spare);
                 leaf(StringArray::try_new(take_offsets(offsets), texts, nulls)?)
             }
             Values::Binary { offsets, bytes } => {
-                let bytes = take_bytes(bytes, &mut self.expected_bytes, spare);
+                let bytes = take_texts(bytes, &mut self.expected_bytes, alone, spare);
                 leaf(BinaryArray::try_new(take_offsets(offsets), bytes, nulls)?)
             }
             Values::List { offsets, .. } => Finished::List(take_offsets(offsets), nulls),

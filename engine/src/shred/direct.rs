@@ -197,13 +197,24 @@ impl<'a> Direct<'a> {
         match self.peek() {
             b'"' => self.string(place),
             b'-' | b'0'..=b'9' => self.number(place),
-            b'{' => self.object_into(self.column(place, Kind::Object)?),
+            b'{' => match self.column(place, Kind::Object) {
+                Some(column) => self.object_into(column),
+                None => self.empty(b'}'),
+            },
             b'[' => self.list(place),
             b't' => self.boolean_into(self.column(place, Kind::Boolean)?, b"true"),
             b'f' => self.boolean_into(self.column(place, Kind::Boolean)?, b"false"),
             b'n' => self.word(b"null"),
             _ => None,
         }
+    }
+
+    /// The object or list at hand, for which there is no column: nothing of it is kept if it is
+    /// empty.
+    fn empty(&mut self, end: u8) -> Option<()> {
+        self.at += 1;
+        self.blanks();
+        self.expect(end)
     }
 
     #[inline]

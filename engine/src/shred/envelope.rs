@@ -136,6 +136,26 @@ impl Envelope {
     /// The columns, in the order of [`envelope_schema`]; empties the envelope. Its buffers have
     /// room for the next batch: growing them step by step would cost more than filling them.
     pub(super) fn finish(&mut self, spare: &Spare) -> Result<Envelopes> {
+        let mut envelopes = self.finish_others(spare)?;
+        envelopes.columns.push(self.values.finish(spare)?);
+        Ok(envelopes)
+    }
+
+    /// The same for rows that go to several batches; they come back by [`Envelope::reuse`].
+    pub(super) fn finish_apart(&mut self, spare: &Spare) -> Result<Apart> {
+        let others = self.finish_others(spare)?;
+        let values = std::mem::replace(&mut self.values, Blobs::new());
+        Ok(Apart { others, values })
+    }
+
+    /// Takes the memory of rows that have gone to their batches.
+    pub(super) fn reuse(&mut self, mut apart: Apart) {
+        apart.values.clear();
+        self.values = apart.values;
+    }
+
+    /// The columns but `_value`, which is the last.
+    fn finish_others(&mut self, spare: &Spare) -> Result<Envelopes> {
         let rows = self.rows();
         self.bytes = 0;
         let mut fields = self.fields.clone();
@@ -154,17 +174,14 @@ impl Envelope {
             self.errors(rows),
             self.keys.finish(spare)?,
             self.headers()?,
-            self.values.finish(spare)?,
         ];
-        if columns.len() != fields.len() {
+        if columns.len() + 1 != fields.len() {
             return Err(Error::internal("the envelope has columns without names"));
         }
         let keys = self.key_fields.as_mut().map(|keys| keys.finish(rows));
         if let Some((field, keys)) = keys.transpose()?.flatten() {
-            // `_value` stays last.
-            let at = fields.len().saturating_sub(1);
-            fields.insert(at, field);
-            columns.insert(at, keys);
+            fields.insert(columns.len(), field);
+            columns.push(keys);
         }
         Ok(Envelopes { fields, columns })
     }
@@ -242,32 +259,68 @@ impl Envelopes {
     pub(super) fn len(&self) -> usize {
         self.columns.first().map_or(0, |column| column.len())
     }
+}
 
+/// Envelopes of rows that go to several batches.
+#[derive(Debug)]
+pub(super) struct Apart {
+    others: Envelopes,
+    values: Blobs,
+}
+
+impl Apart {
     /// A row's original value.
-    pub(super) fn value(&self, row: Option<&u32>) -> Option<&[u8]> {
-        let values = self.columns.last()?.as_binary_opt::<i32>()?;
-        let row = *row? as usize;
-        (row < values.len() && values.is_valid(row)).then(|| values.value(row))
+    pub(super) fn value(&self, row: u32) -> Option<&[u8]> {
+        self.values.get(row as usize)
     }
 
-    /// Some of the rows, in this order.
-    pub(super) fn rows(&self, rows: &UInt32Array) -> Result<Self> {
-        let columns = self.columns.iter().zip(&self.fields);
+    /// Some of the rows, in this order; of these, the ones that turned out to be broken, and why.
+    pub(super) fn rows(
+        &self,
+        rows: Vec<u32>,
+        errors: Vec<(usize, String)>,
+        spare: &Spare,
+    ) -> Result<Envelopes> {
+        let values = self.values.rows(&rows, spare)?;
+        let rows = UInt32Array::from(rows);
+        let columns = self.others.columns.iter().zip(&self.others.fields);
         let columns = columns.map(|(column, field)| {
-            if column.null_count() == column.len()
-                || field.name() == "_topic"
-                || field.name() == "_topic_id"
-            {
-                // The same in every row.
+            if field.name() == "_error" && !errors.is_empty() {
+                return Ok(with_errors(&take_rows(column, &rows, None)?, &errors));
+            }
+            if is_same(field.name(), column) {
                 return Ok(column.slice(0, rows.len()));
             }
-            Ok(take_rows(column, rows, None)?)
+            Ok(take_rows(column, &rows, None)?)
         });
-        Ok(Self {
-            fields: self.fields.clone(),
-            columns: columns.collect::<Result<_>>()?,
+        let mut columns = columns.collect::<Result<Vec<_>>>()?;
+        columns.push(values);
+        Ok(Envelopes {
+            fields: self.others.fields.clone(),
+            columns,
         })
     }
+}
+
+/// The errors of rows beside those that are known already.
+fn with_errors(known: &ArrayRef, errors: &[(usize, String)]) -> ArrayRef {
+    let known = known.as_string_opt::<i32>().into_iter().flatten();
+    let mut all: Vec<Option<&str>> = known.collect();
+    for (row, error) in errors {
+        if let Some(slot) = all.get_mut(*row) {
+            *slot = Some(error);
+        }
+    }
+    Arc::new(StringArray::from(all))
+}
+
+/// The column has the same in every row.
+fn is_same(name: &str, column: &ArrayRef) -> bool {
+    let lists = column.as_list_opt::<i32>();
+    column.null_count() == column.len()
+        || lists.is_some_and(|lists| lists.null_count() == 0 && lists.values().is_empty())
+        || name == "_topic"
+        || name == "_topic_id"
 }
 
 /// Bytes of a record's key, value and headers.

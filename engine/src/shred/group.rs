@@ -1,20 +1,18 @@
 //! Rows of like keys put together, for tables so wide that most columns are empty in most rows.
 //!
-//! The rows of a batch are parsed one by one but shredded at its end, ordered by a sketch of their
+//! The rows of a batch wait as they are and are shredded at its end, ordered by a sketch of their
 //! keys: neighbours then fill the same columns, and a batch of few rows has few columns, each
 //! nearly full. What a row costs stays in proportion to its own keys, whatever the table's width.
-//!
-//! The sketch is a MinHash (Broder 1997): of each of four hash functions the least value over all
-//! paths of the row. Two rows agree in one with the probability of their Jaccard similarity, so an
-//! optional key more or less rarely moves a row away from its like.
 #![expect(
     clippy::indexing_slicing,
-    reason = "tape indexes come from the tape, whose values lie within it"
+    reason = "ranges are of what was pushed, and a sketch is longer than two"
 )]
 
 use std::ops::Range;
 
-use super::tape::{Entry, Token};
+use super::Shredder;
+use super::sketch::{Sketch, Sketcher};
+use super::tape::Entry;
 
 /// Leaves from which on rows are grouped: below, empty columns cost less than an order of the rows.
 pub(super) const WIDE: usize = 400;
@@ -23,24 +21,14 @@ pub(super) const WIDE: usize = 400;
 /// of its own.
 const ROWS_LEAST: usize = 128;
 
-/// Odd multipliers that make four hashes of one.
-const HASHES: [u64; 4] = [
-    0x9e37_79b9_7f4a_7c15,
-    0xc2b2_ae3d_27d4_eb4f,
-    0x1656_67b1_9e37_79f9,
-    0xd6e8_feb8_6659_fd93,
-];
-
-type Sketch = [u32; HASHES.len()];
-
-/// Rows that were parsed and wait for their group.
+/// Rows that wait for their group, by the sketches of their keys.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    entries: Vec<Entry>,
-    /// The texts of the rows whose tape is not that of their record's bytes.
+    /// The texts and tapes of the other rows.
     texts: Vec<u8>,
+    entries: Vec<Entry>,
     rows: Vec<Row>,
-    open: Vec<Open>,
+    sketcher: Sketcher,
 }
 
 #[derive(Debug)]
@@ -52,20 +40,49 @@ struct Row {
 }
 
 /// What is known of a row's payload.
-#[derive(Debug)]
-pub(super) struct Parsed {
-    /// Its tape; empty for a row without columns.
-    tape: Range<usize>,
-    /// Its text, where that isn't the record's bytes.
-    text: Option<Range<usize>>,
+#[derive(Debug, Clone)]
+pub(super) enum Parsed {
+    /// There are no columns.
+    Nothing,
+    /// The record's bytes are the text, if they are JSON.
+    Record,
+    /// Another text, and its tape.
+    Own {
+        text: Range<usize>,
+        tape: Range<usize>,
+    },
 }
 
-/// A container that the sketch is in.
-#[derive(Debug)]
-struct Open {
-    end: u32,
-    is_object: bool,
-    path: u64,
+impl Shredder {
+    /// Shreds the rows that wait, group by group.
+    pub(super) fn take_groups(&mut self) {
+        let whole = match self.envelope.finish_apart(&self.tree.spare) {
+            Ok(whole) => whole,
+            Err(error) => return self.sealed.push(Err(error)),
+        };
+        let mut waiting = std::mem::take(&mut self.waiting);
+        for group in waiting.groups() {
+            let mut errors = Vec::new();
+            for (row, (at, parsed)) in group.rows.iter().zip(&group.parsed).enumerate() {
+                match (parsed, whole.value(*at)) {
+                    (Parsed::Record, Some(text)) => {
+                        errors.extend(self.shred(text, row).map(|error| (row, error)));
+                    }
+                    (Parsed::Own { text, tape }, _) => {
+                        let (text, tape) = waiting.own(text, tape);
+                        self.walk(tape, text, row);
+                    }
+                    _ => {}
+                }
+            }
+            let batch = whole.rows(group.rows, errors, &self.tree.spare);
+            let batch = batch.and_then(|envelope| self.take_rows(envelope));
+            self.sealed.push(batch);
+        }
+        waiting.clear();
+        self.waiting = waiting;
+        self.envelope.reuse(whole);
+    }
 }
 
 /// Rows in their new order.
@@ -76,22 +93,28 @@ pub(super) struct Group {
 }
 
 impl Waiting {
-    /// Takes the tape of an object's text, and the text itself where it isn't the record's bytes.
-    pub(super) fn push(&mut self, tape: &[Entry], text: &[u8], own: Option<&[u8]>) {
-        let sketch = self.sketch(tape, text);
-        let begin = self.entries.len();
+    /// Takes a row whose columns are in its record's bytes.
+    pub(super) fn push_record(&mut self, text: &[u8]) {
+        let sketch = self.sketcher.of_text(text);
+        self.add(sketch, Parsed::Record);
+    }
+
+    /// Takes the tape of an object's text, and the text.
+    pub(super) fn push_own(&mut self, tape: &[Entry], text: &[u8]) {
+        let sketch = self.sketcher.of_tape(tape, text);
+        let begins = (self.texts.len(), self.entries.len());
+        self.texts.extend_from_slice(text);
         self.entries.extend_from_slice(tape);
-        let own = own.map(|text| {
-            let begin = self.texts.len();
-            self.texts.extend_from_slice(text);
-            begin..self.texts.len()
-        });
-        self.add(sketch, begin..self.entries.len(), own);
+        let own = Parsed::Own {
+            text: begins.0..self.texts.len(),
+            tape: begins.1..self.entries.len(),
+        };
+        self.add(sketch, own);
     }
 
     /// Takes a row that has its envelope alone.
     pub(super) fn push_empty(&mut self) {
-        self.add(Sketch::default(), 0..0, None);
+        self.add(Sketch::default(), Parsed::Nothing);
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -103,14 +126,9 @@ impl Waiting {
         size_of_val(self.entries.as_slice()) + size_of_val(self.rows.as_slice()) + self.texts.len()
     }
 
-    /// A row's tape.
-    pub(super) fn tape(&self, parsed: &Parsed) -> &[Entry] {
-        &self.entries[parsed.tape.clone()]
-    }
-
-    /// A row's text, where it isn't the record's bytes.
-    pub(super) fn text(&self, parsed: &Parsed) -> Option<&[u8]> {
-        parsed.text.clone().map(|text| &self.texts[text])
+    /// A text and its tape that are not a record's.
+    pub(super) fn own(&self, text: &Range<usize>, tape: &Range<usize>) -> (&[u8], &[Entry]) {
+        (&self.texts[text.clone()], &self.entries[tape.clone()])
     }
 
     /// The rows by groups, like beside like.
@@ -152,78 +170,14 @@ impl Waiting {
         *self = Self::default();
     }
 
-    fn add(&mut self, sketch: Sketch, tape: Range<usize>, text: Option<Range<usize>>) {
+    fn add(&mut self, sketch: Sketch, parsed: Parsed) {
         let row = self.rows.len() as u32;
         self.rows.push(Row {
             sketch,
             row,
-            parsed: Parsed { tape, text },
+            parsed,
         });
     }
-
-    fn sketch(&mut self, tape: &[Entry], text: &[u8]) -> Sketch {
-        let mut sketch = [u32::MAX; HASHES.len()];
-        self.open.clear();
-        let mut at = 1;
-        self.open.extend(tape.first().map(|root| Open {
-            end: root.next,
-            is_object: true,
-            path: 0,
-        }));
-        while let Some(open) = self.open.last() {
-            if at >= open.end as usize {
-                self.open.pop();
-                continue;
-            }
-            let mut path = open.path;
-            if open.is_object {
-                path = step(path, tape[at].of(text));
-                at += 1;
-            }
-            let value = tape[at];
-            if value.token == Token::Null {
-                at += 1;
-                continue;
-            }
-            let of_type = path.wrapping_add(value.token as u64);
-            for (least, multiplier) in sketch.iter_mut().zip(HASHES) {
-                let hash = (of_type ^ (of_type >> 29)).wrapping_mul(multiplier);
-                *least = (*least).min((hash >> 32) as u32);
-            }
-            if matches!(value.token, Token::Object | Token::List) {
-                self.open.push(Open {
-                    end: value.next,
-                    is_object: value.token == Token::Object,
-                    path: path.rotate_left(7) ^ 1,
-                });
-            }
-            at += 1;
-        }
-        sketch
-    }
-}
-
-/// The hash of a path continued by a key: of the key's ends and length, which tell keys apart well
-/// enough for a sketch.
-fn step(path: u64, key: &[u8]) -> u64 {
-    let word = |bytes: &[u8]| {
-        let mut word = [0; 8];
-        for (to, from) in word.iter_mut().zip(bytes) {
-            *to = *from;
-        }
-        u64::from_le_bytes(word)
-    };
-    let end = key.len().saturating_sub(8);
-    let (first, last) = match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
-        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-        _ => (word(key), word(&key[end..])),
-    };
-    let mixed = (path ^ first)
-        .wrapping_mul(HASHES[0])
-        .rotate_left(31)
-        .wrapping_add(last)
-        .wrapping_mul(HASHES[1]);
-    (mixed ^ (mixed >> 31)).wrapping_add(key.len() as u64)
 }
 
 #[cfg(test)]
@@ -259,8 +213,13 @@ mod tests {
             }
             let text = text(row % kinds, row);
             assert!(tape.parse(text.as_bytes()).is_ok());
-            waiting.push(&tape.entries, text.as_bytes(), None);
-            lengths.push(tape.entries.len());
+            if row % 2 == 0 {
+                waiting.push_record(text.as_bytes());
+                lengths.push(1);
+            } else {
+                waiting.push_own(&tape.entries, text.as_bytes());
+                lengths.push(tape.entries.len());
+            }
         }
         let groups = waiting.groups();
         let mut seen = BTreeSet::new();
@@ -271,7 +230,12 @@ mod tests {
             mixed += usize::from(kinds_here.len() > 2);
             for (&row, parsed) in group.rows.iter().zip(&group.parsed) {
                 assert!(seen.insert(row));
-                assert_eq!(waiting.tape(parsed).len(), lengths[row as usize]);
+                let length = match parsed {
+                    Parsed::Nothing => 0,
+                    Parsed::Record => 1,
+                    Parsed::Own { text, tape } => waiting.own(text, tape).1.len(),
+                };
+                assert_eq!(length, lengths[row as usize]);
             }
         }
         assert_eq!(seen.len(), rows);

@@ -12,10 +12,10 @@
 //! key's columns, makes a column, if the budgets allow it; else the value goes to its object's
 //! `_rescued` text. Nothing is dropped and nothing is cast in a way that loses something.
 //!
-//! The parse of a record ends before its shredding begins, so a broken record touches no column
-//! but the envelope's. The cost of a row follows the values that it has, never the table's width:
-//! columns without a value in a row are not visited, and nothing is allocated per row once the
-//! buffers have grown.
+//! A broken record touches no column but the envelope's: its parse ends before its shredding
+//! begins, or what it appended is taken back. The cost of a row follows the values that it has,
+//! never the table's width: columns without a value in a row are not visited, and nothing is
+//! allocated per row once the buffers have grown.
 //!
 //! Names and growth are `schema/`'s; when to make a batch is `write/`'s.
 
@@ -35,6 +35,7 @@ mod list;
 mod number;
 mod parse_value;
 mod payload;
+mod sketch;
 mod sparse;
 mod tape;
 #[cfg(test)]
@@ -49,7 +50,7 @@ mod whole;
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatchOptions;
 
@@ -104,6 +105,9 @@ pub struct Shredder {
     payload: usize,
     /// The buffers for the next batch are as large as the last one was.
     prepared: bool,
+    /// Nothing came between the last two calls for batches: one alone may be a cut's, right behind
+    /// the call that took all rows.
+    idle: bool,
     /// The rows that are being collected are grouped.
     grouping: bool,
     waiting: Waiting,
@@ -128,6 +132,7 @@ impl Shredder {
             typed: Typed::default(),
             payload: 0,
             prepared: false,
+            idle: false,
             grouping: false,
             waiting: Waiting::default(),
             sealed: Vec::new(),
@@ -190,7 +195,11 @@ impl Shredder {
             (Payload::Original, Some(value))
                 if self.converter == Converter::Json || begins_object(value) =>
             {
-                error = self.shred(value, row);
+                if self.grouping {
+                    self.waiting.push_record(value);
+                } else {
+                    error = self.shred(value, row);
+                }
             }
             (Payload::Value(_), _) if error.is_none() => self.take(&typed.tape, &typed.text, row),
             _ => {}
@@ -227,6 +236,12 @@ impl Shredder {
         self.envelope.rows() + self.sealed_rows
     }
 
+    /// Rows of like keys are put together when the batch ends: the more there are, the more are
+    /// alike.
+    pub(crate) fn groups(&self) -> bool {
+        self.grouping
+    }
+
     /// Bytes buffered, roughly.
     pub fn bytes(&self) -> usize {
         self.envelope.bytes() + self.tree.bytes + self.waiting.bytes() + self.sealed_bytes
@@ -245,7 +260,8 @@ impl Shredder {
     ///
     /// `Internal` for what can't happen.
     pub fn finish(&mut self) -> Result<Vec<RecordBatch>> {
-        if self.envelope.rows() == 0 && self.sealed.is_empty() {
+        let empty = self.envelope.rows() == 0 && self.sealed.is_empty();
+        if std::mem::replace(&mut self.idle, empty) && empty {
             self.shrink();
         }
         self.seal();
@@ -260,8 +276,9 @@ impl Shredder {
         self.envelope.adopt(reserved);
     }
 
+    /// Appends a record's bytes to the columns; answers why they are no JSON.
     fn shred(&mut self, value: &[u8], row: usize) -> Option<String> {
-        if !self.grouping && self.attempts.record(&mut self.tree, value, row) {
+        if self.attempts.record(&mut self.tree, value, row) {
             return None;
         }
         if let Err(fault) = self.tape.parse(value) {
@@ -270,11 +287,7 @@ impl Shredder {
         let tape = std::mem::take(&mut self.tape);
         let root = tape.entries.first();
         if root.is_some_and(|root| root.token == Token::Object) {
-            if self.grouping {
-                self.waiting.push(&tape.entries, value, None);
-            } else {
-                self.walk(&tape.entries, value, row);
-            }
+            self.walk(&tape.entries, value, row);
         }
         self.tape = tape;
         None
@@ -287,7 +300,7 @@ impl Shredder {
             return;
         }
         if self.grouping {
-            self.waiting.push(tape, text, Some(text));
+            self.waiting.push_own(tape, text);
         } else {
             self.walk(tape, text, row);
         }
@@ -318,37 +331,6 @@ impl Shredder {
         }
         self.payload = 0;
         self.prepared = true;
-    }
-
-    /// Shreds the rows that wait, group by group.
-    fn take_groups(&mut self) {
-        let whole = match self.envelope.finish(&self.tree.spare) {
-            Ok(envelope) => envelope,
-            Err(error) => return self.sealed.push(Err(error)),
-        };
-        for group in self.waiting.groups() {
-            for (row, parsed) in group.parsed.iter().enumerate() {
-                let text = self.waiting.text(parsed);
-                let Some(text) = text.or_else(|| whole.value(group.rows.get(row))) else {
-                    continue;
-                };
-                let tape = self.waiting.tape(parsed);
-                if !tape.is_empty() {
-                    let mut walk = Walk {
-                        tree: &mut self.tree,
-                        scratch: &mut self.scratch,
-                        tape,
-                        text,
-                    };
-                    walk.record(row);
-                }
-            }
-            let rows = UInt32Array::from(group.rows);
-            let batch = whole.rows(&rows);
-            let batch = batch.and_then(|envelope| self.take_rows(envelope));
-            self.sealed.push(batch);
-        }
-        self.waiting.clear();
     }
 
     /// Gives back the buffers that were made for the next batch when none comes: thousands of idle

@@ -13,8 +13,10 @@ mod parser;
 mod real_events;
 pub(crate) mod typed;
 
+use std::collections::BTreeMap;
+
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Int64Type, Schema};
 
 use super::Shredder;
 use crate::record::{Header, Record, TimestampType, TopicId};
@@ -354,4 +356,45 @@ fn a_null_in_a_mixed_list_is_a_null_element() {
     let null: Vec<bool> = (0..elements.len()).map(|at| elements.is_null(at)).collect();
     // No member holds objects yet; the empty list is one of the member that holds lists.
     assert_eq!(null, [false, true, false, true, false]);
+}
+
+#[test]
+fn broken_records_of_a_wide_table_are_rows_with_an_error_each_with_its_own() {
+    let limits = Limits {
+        keys: 1_000,
+        ..Limits::default()
+    };
+    let texts: Vec<String> = (0..300)
+        .map(|row| match row % 3 {
+            0 => format!("{{\"k{}\":{row}}}", row % 40),
+            1 => format!("{{\"k1\":{row},\"k2\"{row}}}"),
+            _ => format!("no object {row}"),
+        })
+        .collect();
+    let errors = |shredder: &mut Shredder| -> BTreeMap<i64, (Vec<u8>, Option<String>)> {
+        for (offset, text) in texts.iter().enumerate() {
+            shredder.append(&record(offset as i64, text.as_bytes()), 0);
+        }
+        let batches = shredder.finish().unwrap();
+        let rows = batches.iter().flat_map(|batch| {
+            let column = |name| batch.column_by_name(name).unwrap();
+            let offsets = column("_offset").as_primitive::<Int64Type>().values();
+            let values = column("_value").as_binary::<i32>();
+            let errors = column("_error").as_string::<i32>();
+            (0..batch.num_rows()).map(move |row| {
+                let error = errors.is_valid(row).then(|| errors.value(row).to_owned());
+                (offsets[row], (values.value(row).to_vec(), error))
+            })
+        });
+        rows.collect()
+    };
+    let narrow = errors(&mut shredder(&envelope_schema(), limits));
+    assert_eq!(narrow.len(), texts.len());
+    assert_eq!(narrow.values().filter(|row| row.1.is_some()).count(), 100);
+    let mut wide = shredder(&envelope_schema(), limits);
+    let keys: Vec<String> = (0..500).map(|key| format!("\"k{key}\":1")).collect();
+    wide.append(&record(0, format!("{{{}}}", keys.join(",")).as_bytes()), 0);
+    assert_eq!(wide.finish().unwrap().len(), 1);
+    assert_eq!(errors(&mut wide), narrow);
+    assert!(wide.groups(), "the rows were put together");
 }

@@ -9,9 +9,8 @@
     reason = "ids are indexes into vectors that only grow, and come from here"
 )]
 
-use std::collections::HashMap;
-
 use arrow::datatypes::{DataType, Fields, Schema};
+use hashbrown::HashMap;
 
 use super::column::{Column, Values};
 use super::tape::Token;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
+use arrow::datatypes::{Schema, SchemaRef};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::try_join_all;
@@ -20,7 +20,7 @@ use crate::fault;
 use crate::layout::file_of;
 use crate::partition::Values;
 use crate::path::{data_file, partition_folder, suffixed};
-use crate::schema::{decide, detect, envelope_schema, grow, project, union};
+use crate::schema::{Detect, decide, detect, envelope_schema, grow, project, union};
 use crate::write::assign::sealing;
 use crate::write::gather::{PartitionRows, by_partition};
 use crate::write::job::Run;
@@ -47,15 +47,8 @@ impl Run {
             return Ok(Vec::new());
         }
         sealing(&self.log, self.plan.key.as_ref())?;
-        let batches = decide(&self.log.schema(), batches)?;
-        let batches = detect(&self.log.schema(), batches, self.plan.detect)?;
         let elides = self.plan.raw == Raw::Elide && is_possible(&self.log.schema());
-        let mut discovered = columns(&batches);
-        if elides {
-            let shape = Schema::new(vec![shape_field()]);
-            discovered = grow(&discovered, &shape).unwrap_or(discovered);
-        }
-        let reserved = self.until_settled("reserve columns", |run| run.log.reserve(&discovered))?;
+        let (batches, found, reserved) = self.reserve(batches, elides)?;
         fault::point("before_encode");
         let parts = by_partition(&batches, &std::mem::take(&mut self.plan.placements))?;
         let named = self.name(parts, &batches)?;
@@ -64,8 +57,10 @@ impl Run {
         let (mut files, mut waiting) = (Vec::with_capacity(named.len()), Waiting::default());
         let batches: Arc<[RecordBatch]> = batches.into();
         let form = self.form();
+        // A file of all rows has all columns.
+        let all = (named.len() == 1 && !elides).then(|| Arc::new(found));
         for part in named {
-            let rows = part.rows;
+            let (rows, all) = (part.rows, all.clone());
             let (batches, reserved) = (Arc::clone(&batches), Arc::clone(&reserved));
             let (spare, form) = (self.lake.spare().clone(), form.clone());
             let encoded = self.lake.compute(move || {
@@ -73,7 +68,8 @@ impl Run {
                 if elides {
                     rows = elide(rows)?;
                 }
-                let file_schema = Arc::new(project(&reserved, &columns(&rows))?);
+                let found = all.unwrap_or_else(|| Arc::new(columns(&rows)));
+                let file_schema = Arc::new(project(&reserved, &found)?);
                 encode(&rows, &file_schema, &form, &spare)
             });
             let file = encoded??;
@@ -93,6 +89,28 @@ impl Run {
         self.upload(waiting, &mut files)?;
         fault::point("after_upload");
         Ok(files)
+    }
+
+    /// The batches with the types that their columns are to have, these columns, and the table's,
+    /// which has them all.
+    fn reserve(
+        &mut self,
+        mut batches: Vec<RecordBatch>,
+        elides: bool,
+    ) -> Result<(Vec<RecordBatch>, Schema, SchemaRef)> {
+        let (known, looks) = (self.log.schema(), self.plan.detect);
+        let mut found = columns(&batches);
+        if !elides && looks == Detect::default() && grow(&known, &found).is_none() {
+            // As nearly always: nothing is new.
+            return Ok((batches, found, known));
+        }
+        batches = detect(&known, decide(&known, batches)?, looks)?;
+        found = columns(&batches);
+        if elides {
+            found = union([&found, &Schema::new(vec![shape_field()])]);
+        }
+        let reserved = self.until_settled("reserve columns", |run| run.log.reserve(&found))?;
+        Ok((batches, found, reserved))
     }
 
     /// How the files are written.
@@ -291,9 +309,8 @@ impl Waiting {
     }
 }
 
-/// Every column of `batches`, under provisional names.
+/// Every column of `batches`, under provisional names, and all of the envelope.
 fn columns(batches: &[RecordBatch]) -> Schema {
-    let envelope = envelope_schema();
-    let found = union(batches.iter().map(|batch| batch.schema_ref().as_ref()));
-    grow(&envelope, &found).unwrap_or(envelope)
+    let batches = batches.iter().map(|batch| batch.schema_ref().as_ref());
+    union(std::iter::once(&envelope_schema()).chain(batches))
 }

@@ -30,6 +30,11 @@ pub(super) const BATCH_ROWS: usize = 8_192;
 /// Bytes after which a batch is closed by itself.
 const BATCH_BYTES: usize = 16 << 20;
 
+/// The same for rows that are put together by their keys: each group has builders of its own, and
+/// the more rows there are, the more of them are alike.
+const GROUPED_ROWS: usize = 65_536;
+const GROUPED_BYTES: usize = 40 << 20;
+
 /// Bytes appended before the budget hears of them, so that it isn't touched for each record.
 const REPORT_BYTES: usize = 256 << 10;
 
@@ -118,7 +123,11 @@ impl TableWriter {
     pub(super) fn appended(&mut self) -> Result<()> {
         self.note_progress();
         let bytes = self.shredder.bytes();
-        if self.shredder.rows() >= BATCH_ROWS || bytes >= BATCH_BYTES {
+        let (rows_most, bytes_most) = match self.shredder.groups() {
+            true => (GROUPED_ROWS, GROUPED_BYTES),
+            false => (BATCH_ROWS, BATCH_BYTES),
+        };
+        if self.shredder.rows() >= rows_most || bytes >= bytes_most {
             self.publish()?;
         } else if self.share.bytes() + REPORT_BYTES < self.held_bytes() + bytes {
             self.report();

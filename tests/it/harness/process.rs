@@ -135,10 +135,9 @@ impl Start {
         };
         std::fs::write(&eddy.config, self.configuration(&eddy)).expect("a configuration file");
         if let Some((group, lines)) = &self.worker {
-            let (url, port) = (eddy.connect_url(), eddy.port);
-            let text = format!(
-                "group.id={group}\nlisteners={url}\neddy.http.listen=127.0.0.1:{port}\n{lines}"
-            );
+            let (url, http) = (eddy.connect_url(), format!("127.0.0.1:{}", eddy.port));
+            let text =
+                format!("group.id={group}\nlisteners={url}\neddy.http.listen={http}\n{lines}");
             std::fs::write(eddy.worker_file(), text).expect("a worker file");
         }
         eddy.start();
@@ -146,8 +145,8 @@ impl Start {
     }
 
     fn group(&self) -> String {
-        let named = self.worker.as_ref().map(|(group, _)| group.clone());
-        named.unwrap_or_else(|| unique("workers"))
+        let named = self.worker.as_ref();
+        named.map_or_else(|| unique("workers"), |(group, _)| group.clone())
     }
 
     fn configuration(&self, eddy: &Eddy) -> String {
@@ -298,14 +297,11 @@ impl Eddy {
         self.wait_ready(PATIENCE);
     }
 
-    /// As [`Eddy::restart`], with these environment variables.
+    /// As [`Eddy::restart`], with this environment variable.
     #[track_caller]
-    pub fn restart_with(&mut self, variables: &[(&str, &str)]) {
+    pub fn restart_with(&mut self, name: &str, value: &str) {
         self.kill();
-        let variables = variables.iter();
-        self.environment = variables
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
+        self.environment = vec![(name.to_owned(), value.to_owned())];
         self.start();
         self.wait_ready(PATIENCE);
     }
@@ -374,11 +370,9 @@ impl Eddy {
 
     fn signal(&self, name: &str) {
         // The shell's own `kill`: sending a signal needs no crate and no unsafe code this way.
-        let status = Command::new("sh")
-            .arg("-c")
-            .arg(format!("kill -{name} {}", self.pid()))
-            .status()
-            .expect("a shell");
+        let kill = format!("kill -{name} {}", self.pid());
+        let status = Command::new("sh").args(["-c", &kill]).status();
+        let status = status.expect("a shell");
         assert!(status.success(), "SIG{name} was not delivered");
     }
 }
@@ -389,9 +383,8 @@ impl Drop for Eddy {
         if std::thread::panicking() {
             let log = self.log();
             let lines: Vec<&str> = log.lines().collect();
-            let tail = &lines[lines.len().saturating_sub(LOG_TAIL_LINES)..];
-            eprintln!("---- last lines of {}", self.log.display());
-            eprintln!("{}", tail.join("\n"));
+            let tail = lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n");
+            eprintln!("---- last lines of {}\n{tail}", self.log.display());
         }
     }
 }

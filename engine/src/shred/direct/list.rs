@@ -9,6 +9,9 @@ use crate::shred::tree::Tree;
 impl Direct<'_> {
     /// The list at hand.
     pub(super) fn list(&mut self, place: u32) -> Option<()> {
+        if self.has_no_list(place) {
+            return self.empty(b']');
+        }
         let (shape, column) = self.only_list(place)?;
         self.at += 1;
         let row = self.row;
@@ -50,6 +53,11 @@ impl Direct<'_> {
             _ => return None,
         }
         Some(())
+    }
+
+    fn has_no_list(&self, place: u32) -> bool {
+        let place = self.tree.places.get(place as usize);
+        place.is_some_and(|place| !place.alternates.iter().any(|(shape, _)| shape.is_list()))
     }
 
     /// The place's column for lists, where there is one and it isn't for lists of lists or of
