@@ -19,6 +19,7 @@ mod dev;
 mod discovery;
 mod erasure;
 mod foreign;
+mod foreign_formats;
 mod harness;
 mod kills;
 mod landing;

@@ -30,6 +30,7 @@ mod convert;
 pub mod def;
 mod detect;
 mod errors;
+mod flat;
 mod foreign;
 mod home;
 mod null_values;

@@ -35,6 +35,7 @@ use crate::maintain::scan::{self, Scan};
 use crate::maintain::uploads::Journals;
 use crate::path::TablePath;
 use crate::read::Snapshot;
+use crate::read::filtered::{self, Kind};
 use crate::read::retired::Gone;
 use crate::write::forget_journals;
 
@@ -75,6 +76,7 @@ pub fn erase(
     erasure: &Erasure<'_>,
     halt: &AtomicBool,
 ) -> Result<Receipt> {
+    check_stored(lake, table)?;
     let mut looked = BTreeSet::new();
     let mut begun = false;
     for _ in 0..ROUNDS {
@@ -109,6 +111,20 @@ pub fn erase(
         "table `{}` changed all the while; call again",
         table.topic()
     )))
+}
+
+/// What is stored beside the table can't be looked into, and a receipt must not say that it was.
+fn check_stored(lake: &Lake, table: &TablePath) -> Result<()> {
+    let (of, name) = (lake.clone(), table.clone());
+    let kept = lake.wait(async move { filtered::kept(&of, &name, Kind::Stored).await })??;
+    match kept.is_empty() {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "records of `{}` are in objects of another format beside the table, from which nothing \
+             can be erased; remove the objects themselves",
+            table.topic()
+        ))),
+    }
 }
 
 /// Looks at `pending` until a commit's worth of files has matches, and commits these.
@@ -221,6 +237,7 @@ fn rewrite(
     let cut = Cut {
         id,
         files: made.files,
+        apart: Vec::new(),
         moves: Vec::new(),
         rewrite: Some(Rewrite {
             removes,

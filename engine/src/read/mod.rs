@@ -9,13 +9,14 @@ mod fetch;
 pub mod filtered;
 pub mod live;
 pub mod retired;
+mod runs;
 mod snapshot;
 mod tables;
 
 pub use accounts::{Account, accounts};
 pub use answer::{Answer, consistent};
 pub use counting::{CountingStore, ReadCount};
-pub use filtered::{FilteredRanges, filtered};
+pub use filtered::{FilteredRanges, filtered, stored};
 pub use live::{LiveBatch, LiveRange, LiveRows};
 pub use retired::{RetiredRanges, retired};
 pub use snapshot::{SchemaHistory, Snapshot, SnapshotCache};

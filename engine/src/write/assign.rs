@@ -8,6 +8,7 @@ use crate::schema::envelope_schema;
 use crate::write::buffer::Owned;
 use crate::write::options::{Start, WriterOptions};
 use crate::write::table::{Health, TableWriter};
+use crate::write::upload::check_marks;
 
 /// Attempts to store a start while other writers store theirs: each loss means that another one
 /// got through.
@@ -18,9 +19,13 @@ impl TableWriter {
     ///
     /// # Errors
     /// `Invalid` when another connector owns the table (P2), when it was made with another
-    /// partitioning, or when the store refuses the credentials;
+    /// partitioning, or when the store refuses the credentials, or keeps no metadata of objects
+    /// that are no files of the table (P13);
     /// `Unavailable` when the store does not answer: call again.
     pub fn open(lake: &Lake, options: WriterOptions) -> Result<Self> {
+        if options.layout.flat().is_some() {
+            check_marks(lake)?;
+        }
         let log = TableLog::create_or_open(
             lake,
             &options.table,
@@ -169,6 +174,7 @@ impl TableWriter {
             let base = Cut {
                 id,
                 files: Vec::new(),
+                apart: Vec::new(),
                 moves,
                 rewrite: None,
                 operation: "START",

@@ -66,7 +66,11 @@ impl TableWriter {
         let filtered = self.take_filtered(&ends);
         let (moves, flight_moves) = self.plan_moves(&ends, take);
         // What the commit encodes comes on top of the rows, which stay readable until it lands.
-        let encoded = buffer.bytes / ENCODED_PART + self.options.raw.shapes_bytes(buffer.bytes);
+        let encoded = match self.options.layout.flat() {
+            None => buffer.bytes / ENCODED_PART + self.options.raw.shapes_bytes(buffer.bytes),
+            // Text isn't smaller than its rows before it is compressed.
+            Some(_) => buffer.bytes,
+        };
         let beside = encoded + buffer.files_bytes;
         let held = self.options.budget.hold(buffer.bytes + beside);
         self.whole_since = None;
