@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use eddy_engine::commit::{TableLog, Version};
 use eddy_engine::read::{
     Account, FilteredRanges, RetiredRanges, Snapshot, accounts, alterations, filtered, retired,
+    stored,
 };
 use eddy_engine::{Clock, Lake, TablePath, TopicId};
 
@@ -134,8 +135,18 @@ async fn held(lake: &Lake, table: &TablePath, asked: &Asked) -> Result<Held> {
             .map(|(key, altered)| (key, altered.skipped))
             .collect(),
     };
-    for (other, snapshot) in &asked.others {
+    for (key, beside) in stored(lake, table, &asked.history).await? {
+        held.rows.entry(key).or_default().add(&beside);
+    }
+    for others::Other {
+        table: other,
+        snapshot,
+        history,
+    } in &asked.others
+    {
         let more = accounts(lake, other, snapshot).await?;
+        others::add(&mut held.rows, more, &asked.topic_id);
+        let more = stored(lake, other, history).await?;
         others::add(&mut held.rows, more, &asked.topic_id);
         let retired = retired(lake, other, snapshot).await?.into_iter();
         for (key, ranges) in retired.filter(|(key, _)| key.0 == asked.topic_id) {

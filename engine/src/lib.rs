@@ -37,6 +37,7 @@ mod encode;
 pub mod error;
 pub mod fault;
 pub mod filter;
+pub mod flat;
 pub mod lake;
 pub mod layout;
 pub mod maintain;

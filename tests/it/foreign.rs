@@ -43,7 +43,7 @@ const LATE_MS: i64 = 1_795_473_000_000;
 /// A bucket that belongs to the connector alone.
 pub(crate) struct Bucket {
     pub(crate) lake: TestLake,
-    name: String,
+    pub(crate) name: String,
 }
 
 impl Bucket {
@@ -356,12 +356,12 @@ fn the_json_that_another_worker_had_is_posted_and_runs_and_goes_on_after_a_kill(
 #[test]
 fn what_another_sink_can_do_and_eddy_cannot_yet_is_refused_by_name() {
     let (main, bucket) = (TestLake::local(), Bucket::new());
-    let topic = Topic::create("json", 1);
-    let json = (
+    let topic = Topic::create("avro", 1);
+    let avro = (
         "format.class",
-        "io.confluent.connect.s3.format.json.JsonFormat",
+        "io.confluent.connect.s3.format.avro.AvroFormat",
     );
-    let mut eddy = bucket.worker(&main, &topic, &[json]).spawn();
+    let mut eddy = bucket.worker(&main, &topic, &[avro]).spawn();
     assert!(!eddy.wait_exit(PATIENCE).success());
     eddy.wait_log(PATIENCE, "Eddy doesn't do");
     assert!(eddy.log().contains("format.class"), "{}", eddy.log());

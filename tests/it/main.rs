@@ -20,6 +20,7 @@ mod discovery;
 mod encryption;
 mod erasure;
 mod foreign;
+mod foreign_formats;
 mod group;
 mod harness;
 mod kills;

@@ -31,6 +31,7 @@ pub mod def;
 mod detect;
 mod encryption;
 mod errors;
+mod flat;
 mod foreign;
 mod home;
 mod null_values;

@@ -2,14 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use eddy_engine::commit::{TableLog, Version};
 use eddy_engine::read::{Account, Snapshot};
 use eddy_engine::{Lake, TablePath, TopicId};
 
 use crate::error::Result;
 use crate::sink::Noted;
 
-/// Tables with their newest versions.
-pub(super) type Others = Vec<(TablePath, Snapshot)>;
+/// A table with its newest version.
+pub(super) struct Other {
+    pub(super) table: TablePath,
+    pub(super) snapshot: Snapshot,
+    /// Its versions, newest first, as far as the log hasn't been cleaned.
+    pub(super) history: Vec<Version>,
+}
+
+/// Tables that may lack something of the topic.
+pub(super) type Others = Vec<Other>;
 
 /// The newest version of each table, and per partition the smallest offset that one of those which
 /// may lack something has reached.
@@ -32,7 +41,15 @@ pub(super) fn load(
             let least = reached.entry(*partition).or_insert(offset);
             *least = offset.min(*least);
         }
-        others.extend(snapshot.map(|snapshot| (table, snapshot)));
+        if let Some(snapshot) = snapshot {
+            let log = TableLog::open(lake, &table)?;
+            let history = log.map(|log| log.history(usize::MAX)).transpose()?;
+            others.push(Other {
+                table,
+                snapshot,
+                history: history.unwrap_or_default(),
+            });
+        }
     }
     Ok((others, reached))
 }
@@ -58,24 +75,7 @@ pub(super) fn add(
     topic_id: &TopicId,
 ) {
     for (key, account) in more.into_iter().filter(|(key, _)| key.0 == *topic_id) {
-        let known = held.entry(key).or_default();
-        known.rows += account.rows;
-        known.dead_letters += account.dead_letters;
-        known.doubled.extend(account.doubled);
-        let mut all = std::mem::take(&mut known.ranges);
-        all.extend(account.ranges);
-        all.sort_unstable();
-        for (from, to) in all {
-            match known.ranges.last_mut() {
-                Some((_, end)) if from <= *end => {
-                    if from < *end {
-                        known.doubled.push((from, to.min(*end)));
-                    }
-                    *end = to.max(*end);
-                }
-                _ => known.ranges.push((from, to)),
-            }
-        }
+        held.entry(key).or_default().add(&account);
     }
 }
 

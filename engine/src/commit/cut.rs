@@ -21,6 +21,9 @@ pub struct Cut {
     pub id: Uuid,
     /// The files that become part of the table; none is fine.
     pub files: Vec<DataFile>,
+    /// Objects that come with it and are no files of the table: they hold their rows in a format
+    /// that its readers don't know. A record named by the id says which they are.
+    pub apart: Vec<DataFile>,
     /// The positions that move, at most one per partition.
     pub moves: Vec<Move>,
     /// The files that stop being part of the table, when this is a rewrite (P15).
@@ -128,11 +131,8 @@ impl Cut {
             }
         }
         let half = i64::try_from(GRACE.as_millis() / 2).unwrap_or(i64::MAX);
-        match self
-            .files
-            .iter()
-            .find(|file| now_ms - file.modified_ms > half)
-        {
+        let mut uploaded = self.files.iter().chain(&self.apart);
+        match uploaded.find(|file| now_ms - file.modified_ms > half) {
             Some(file) => Err(Error::invalid(format!(
                 "the upload of `{}` began more than {} hours ago: it may have been removed as an \
                  orphan meanwhile; write its rows anew (P14)",

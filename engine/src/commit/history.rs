@@ -1,10 +1,20 @@
 //! What was committed when, for `inspect`, `verify` and the invariants.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use crate::commit::actions::{self, Actions, MovedRange};
 use crate::commit::log::TableLog;
 use crate::error::Result;
+use crate::lake::Lake;
+use crate::path::TablePath;
+
+/// Commits that are looked at first; twice as many each time until they reach far enough back.
+const COMMITS: usize = 512;
+
+/// A committer's clock may be this much behind the one that wrote what its commit explains.
+const SKEW_MS: i64 = 600_000;
 
 /// One version of a table's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +53,61 @@ impl TableLog {
             versions.push(describe(version, Actions::parse(&bytes)?));
         }
         Ok(versions)
+    }
+
+    /// The versions since a moment in milliseconds since the Unix epoch and one before it, newest
+    /// first, as far as the log hasn't been cleaned.
+    ///
+    /// # Errors
+    /// As [`TableLog::history`].
+    pub(crate) fn back_to(&self, ms: i64) -> Result<Vec<Version>> {
+        let mut most = COMMITS;
+        loop {
+            let history = self.history(most)?;
+            let reached = history.last().and_then(|oldest| oldest.timestamp_ms);
+            let before = ms.saturating_sub(SKEW_MS);
+            if history.len() < most || reached.is_some_and(|reached| reached < before) {
+                return Ok(history);
+            }
+            most *= 2;
+        }
+    }
+}
+
+/// The commits that a log is known to have, as far back as it was read.
+#[derive(Debug, Default)]
+pub(crate) struct Commits {
+    ids: BTreeSet<Uuid>,
+    /// Older ones may have been cleaned away, in milliseconds since the Unix epoch.
+    since_ms: i64,
+}
+
+impl Commits {
+    /// The commits of `table` since a moment, as of now.
+    ///
+    /// # Errors
+    /// As [`TableLog::history`].
+    pub(crate) fn since(lake: &Lake, table: &TablePath, ms: i64) -> Result<Self> {
+        let Some(log) = TableLog::open(lake, table)? else {
+            return Ok(Self::default());
+        };
+        let history = log.back_to(ms)?;
+        let ids = history.iter().filter_map(|version| version.id).collect();
+        let oldest = history.last();
+        let since_ms = match oldest {
+            Some(oldest) if oldest.version > 0 => oldest.timestamp_ms.unwrap_or(i64::MAX),
+            _ => i64::MIN,
+        };
+        Ok(Self { ids, since_ms })
+    }
+
+    /// Whether the commit `id`, which was begun at a moment, is in the log; `None` where nobody can
+    /// tell any more.
+    pub(crate) fn have(&self, id: Uuid, begun_ms: i64) -> Option<bool> {
+        match self.ids.contains(&id) {
+            true => Some(true),
+            false => (self.since_ms <= begun_ms.saturating_sub(SKEW_MS)).then_some(false),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::path::TablePath;
 use crate::read::Snapshot;
+use crate::read::filtered::{self, Kind};
 use crate::record::TopicId;
 use crate::schema::{KEY, KIND, is_members};
 
@@ -84,6 +85,7 @@ pub fn check(lake: &Lake, table: &TablePath) -> Result<Report> {
             .iter()
             .map(|file| (file.path.clone(), file.size)),
     );
+    sizes.extend(beside(lake, table, &walk.ids)?);
     check_sizes(lake, table, &sizes)?;
     for rewritten in &walk.rewrites {
         rows::check_rewrite(lake, table, rewritten, &newest.schema)?;
@@ -284,6 +286,18 @@ fn walk(
         found.insert(identity, name);
     }
     Ok(())
+}
+
+/// The objects beside the table, with their sizes as the records of the commits `landed` say.
+fn beside(
+    lake: &Lake,
+    table: &TablePath,
+    landed: &BTreeSet<uuid::Uuid>,
+) -> Result<BTreeMap<String, u64>> {
+    let (of, name) = (lake.clone(), table.clone());
+    let kept = lake.wait(async move { filtered::kept(&of, &name, Kind::Stored).await })??;
+    let kept = kept.into_iter().filter(|one| landed.contains(&one.id));
+    Ok(kept.flat_map(|one| one.objects).collect())
 }
 
 /// 3 (and 11): every file of a version that can be read is there, with its logged size.

@@ -96,6 +96,7 @@
 //! | (the journal is written) | the names of files to come | the journal says what may go |
 //! | `after_upload` | files that no version names | as above; the rows are written anew |
 //! | `after_filtered` | as above, and what was filtered, named by no version | as above |
+//! | `after_stored` | the same of objects beside the table (`crate::flat`) | as above |
 //! | `before_commit` | as above | as above |
 //! | `before_put` | as above | as above |
 //! | (the put is under way) | the row above or the row below | one object decides |
@@ -136,6 +137,7 @@ mod transact;
 
 pub use actions::MovedRange;
 pub use cut::{Committed, Cut, DataFile, GRACE, Move, Rewrite};
+pub(crate) use history::Commits;
 pub use history::Version;
 pub use log::TableLog;
 pub use since::Since;

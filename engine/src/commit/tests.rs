@@ -69,6 +69,7 @@ fn cut(clock: &Clock, partition: i32, from: Option<Position>, to: i64) -> Cut {
     Cut {
         id,
         files: if rows == 0 { Vec::new() } else { vec![file] },
+        apart: Vec::new(),
         moves: vec![Move {
             topic_id: topic(),
             partition,

@@ -23,6 +23,7 @@ mod template;
 use std::sync::Arc;
 
 pub use crate::encode::Codec;
+pub use crate::flat::Flat;
 pub use crate::path::{ConfluentNames, ForeignFile, Names};
 pub use folder::{Folders, TimeFolders, TimeSource};
 pub use rotation::Rotation;
@@ -55,8 +56,17 @@ pub struct Foreign {
     pub folders: Folders,
     /// When its files end.
     pub rotation: Rotation,
-    /// What their pages are compressed with.
-    pub codec: Codec,
+    /// What they hold.
+    pub format: Format,
+}
+
+/// What the files of another sink's layout hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Format {
+    /// Parquet, of which the table consists; their pages compressed so.
+    Parquet(Codec),
+    /// Records one behind the other: objects beside the table, which no reader of it can read.
+    Flat(Flat),
 }
 
 impl Layout {
@@ -65,6 +75,14 @@ impl Layout {
         match self {
             Self::Native => None,
             Self::Foreign(foreign) => Some(foreign),
+        }
+    }
+
+    /// How records stand one behind the other, where they do.
+    pub fn flat(&self) -> Option<&Flat> {
+        match &self.foreign()?.format {
+            Format::Parquet(_) => None,
+            Format::Flat(flat) => Some(flat),
         }
     }
 }

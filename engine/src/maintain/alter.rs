@@ -29,6 +29,7 @@ use crate::maintain::scan::Scan;
 use crate::maintain::without::{check_journals, without};
 use crate::path::TablePath;
 use crate::read::altered;
+use crate::read::filtered::{self, Kind};
 use crate::read::{Alterations, Altered, Snapshot, alterations};
 use crate::record::{Position, TopicId};
 use crate::write::forget_journals;
@@ -76,8 +77,8 @@ pub struct Moved {
 /// # Errors
 /// `Unavailable` when the store does not answer or others changed the table all the while: what
 /// became of it is found out by the next call. `NotFound` when there is no such table; `Invalid`
-/// for a negative target; `Data` for a file or a record that can't be read; `Fenced` when `halt`
-/// was set.
+/// for a negative target, or one that goes back where records are stored beside the table; `Data`
+/// for a file or a record that can't be read; `Fenced` when `halt` was set.
 pub fn alter(
     lake: &Lake,
     table: &TablePath,
@@ -146,6 +147,21 @@ fn moves(snapshot: &Snapshot, alteration: &Alteration, before: &Alterations) -> 
     moves.collect()
 }
 
+/// What is stored beside the table stays there, so its records would be there twice.
+fn check_stored(lake: &Lake, table: &TablePath) -> Result<()> {
+    let (of, name) = (lake.clone(), table.clone());
+    let kept = lake.wait(async move { filtered::kept(&of, &name, Kind::Stored).await })??;
+    match kept.is_empty() {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "records of `{}` are in objects of another format beside the table, which stay: a \
+             position can go forward but not back; a connector with another bucket or \
+             `topics.dir` begins anew",
+            table.topic()
+        ))),
+    }
+}
+
 /// One attempt, on what `snapshot` shows.
 fn round(
     lake: &Lake,
@@ -164,6 +180,9 @@ fn round(
         topic_id: alteration.topic_id.clone(),
         offsets: back.map(|moved| (moved.partition, moved.to)).collect(),
     };
+    if !targets.offsets.is_empty() {
+        check_stored(lake, table)?;
+    }
     let found = look(lake, table, snapshot, &targets, halt)?;
     let leaving: Vec<Arc<DataFile>> = found.leaving().cloned().collect();
     let mut made = Made::default();
@@ -176,6 +195,7 @@ fn round(
     let cut = Cut {
         id: lake.clock().new_id(),
         files: made.files,
+        apart: Vec::new(),
         moves,
         rewrite: (!leaving.is_empty()).then_some(Rewrite {
             removes: leaving,

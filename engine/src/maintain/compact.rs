@@ -131,6 +131,7 @@ fn rewrite(
     let cut = Cut {
         id: lake.clock().new_id(),
         files: made.files,
+        apart: Vec::new(),
         moves: Vec::new(),
         rewrite: Some(Rewrite {
             removes,

@@ -30,6 +30,7 @@ use crate::maintain::scan::Scan;
 use crate::maintain::without::{Without, check_journals, without};
 use crate::path::TablePath;
 use crate::read::Snapshot;
+use crate::read::filtered::{self, Kind};
 use crate::write::forget_journals;
 
 /// Files that one commit rewrites.
@@ -69,6 +70,7 @@ pub fn erase(
     erasure: &Erasure<'_>,
     halt: &AtomicBool,
 ) -> Result<Receipt> {
+    check_stored(lake, table)?;
     let mut looked = BTreeSet::new();
     let mut begun = false;
     for _ in 0..ROUNDS {
@@ -103,6 +105,20 @@ pub fn erase(
         "table `{}` changed all the while; call again",
         table.topic()
     )))
+}
+
+/// What is stored beside the table can't be looked into, and a receipt must not say that it was.
+fn check_stored(lake: &Lake, table: &TablePath) -> Result<()> {
+    let (of, name) = (lake.clone(), table.clone());
+    let kept = lake.wait(async move { filtered::kept(&of, &name, Kind::Stored).await })??;
+    match kept.is_empty() {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "records of `{}` are in objects of another format beside the table, from which nothing \
+             can be erased; remove the objects themselves",
+            table.topic()
+        ))),
+    }
 }
 
 /// Looks at `pending` until a commit's worth of files has matches, and commits these.
@@ -160,6 +176,7 @@ fn rewrite(
     let cut = Cut {
         id: lake.clock().new_id(),
         files: made.files,
+        apart: Vec::new(),
         moves: Vec::new(),
         rewrite: Some(Rewrite {
             removes,

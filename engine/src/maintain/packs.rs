@@ -343,8 +343,7 @@ impl Journaled {
                 files: &self.files,
                 filters: &self.filters,
                 replaced: &self.replaced,
-                foreign: None,
-                fenced: false,
+                ..Named::default()
             };
             write_journal_of(&of, &from, id, named, started_us).await
         })?

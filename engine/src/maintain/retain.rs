@@ -82,6 +82,7 @@ pub(super) fn retire(
     let cut = Cut {
         id,
         files: Vec::new(),
+        apart: Vec::new(),
         moves: Vec::new(),
         rewrite: Some(Rewrite {
             removes: files,

@@ -23,7 +23,7 @@ use crate::lake::Lake;
 use crate::maintain::remove::remove;
 use crate::path::{TablePath, filter_pack};
 use crate::read::Snapshot;
-use crate::write::{Journal, carries, read_journals};
+use crate::write::{Journal, Landed, carries, read_journals};
 
 /// The journals of the whole lake, as far as they could be read.
 #[derive(Debug, Default)]
@@ -106,14 +106,12 @@ impl Journals {
         table: &TablePath,
         snapshot: Option<&Snapshot>,
     ) -> Result<u64> {
-        let live: BTreeSet<&str> = snapshot
-            .into_iter()
-            .flat_map(|snapshot| snapshot.files.iter().map(|file| file.path.as_str()))
-            .collect();
+        let journals = self.entries.remove(table).unwrap_or_default();
+        let live = Landed::load(lake, table, snapshot, &journals)?;
         let mut removed = 0;
         let (mut kept, mut landed) = (Vec::new(), Vec::new());
-        for journal in self.entries.remove(table).unwrap_or_default() {
-            match judge(&journal, &live, lake.clock().now_us()) {
+        for journal in journals {
+            match judge(&journal, live.lacks(&journal), lake.clock().now_us()) {
                 Verdict::Keep => kept.push(journal),
                 Verdict::Landed => landed.push(journal.location),
                 Verdict::Abandoned(files) => {
@@ -185,13 +183,8 @@ fn all_there(lake: &Lake, objects: Vec<Path>) -> Result<bool> {
     })?
 }
 
-/// What becomes of a journal, by the files that the log has.
-fn judge(journal: &Journal, live: &BTreeSet<&str>, now_us: i64) -> Verdict {
-    let gone = journal
-        .files
-        .iter()
-        .filter(|file| !live.contains(file.as_str()));
-    let gone: Vec<String> = gone.cloned().collect();
+/// What becomes of a journal, by those of its files that the table doesn't have.
+fn judge(journal: &Journal, gone: Vec<String>, now_us: i64) -> Verdict {
     let age_us = u128::try_from(now_us - journal.started_us).unwrap_or(0);
     if gone.is_empty() && !journal.files.is_empty() {
         Verdict::Landed
@@ -214,6 +207,7 @@ mod tests {
             location: Path::from("_eddy/uploads/a.json"),
             table: TablePath::new(&Path::default(), "topics", "t"),
             foreign: None,
+            apart: false,
             fenced: false,
             started_us: 0,
             files: vec!["a".to_owned(), "b".to_owned()],
@@ -221,21 +215,20 @@ mod tests {
             replaced: Vec::new(),
         };
         let grace_us = i64::try_from(GRACE.as_micros()).unwrap_or(i64::MAX);
-        let both = BTreeSet::from(["a", "b", "c"]);
-        let one = BTreeSet::from(["a"]);
-        for (live, now_us, verdict) in [
-            (&both, 1, Verdict::Landed),
-            (&both, grace_us * 2, Verdict::Landed),
-            (&one, grace_us, Verdict::Keep),
-            (&one, grace_us + 1, Verdict::Abandoned(vec!["b".to_owned()])),
+        let (none, one) = (Vec::new, || vec!["b".to_owned()]);
+        for (gone, now_us, verdict) in [
+            (none(), 1, Verdict::Landed),
+            (none(), grace_us * 2, Verdict::Landed),
+            (one(), grace_us, Verdict::Keep),
+            (one(), grace_us + 1, Verdict::Abandoned(one())),
         ] {
-            assert_eq!(judge(&journal, live, now_us), verdict);
+            assert_eq!(judge(&journal, gone, now_us), verdict);
         }
         let of_filters = Journal {
             files: Vec::new(),
             ..journal
         };
-        assert_eq!(judge(&of_filters, &both, grace_us), Verdict::Keep);
-        assert_eq!(judge(&of_filters, &both, grace_us + 1), Verdict::Replaced);
+        assert_eq!(judge(&of_filters, none(), grace_us), Verdict::Keep);
+        assert_eq!(judge(&of_filters, none(), grace_us + 1), Verdict::Replaced);
     }
 }

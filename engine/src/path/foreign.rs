@@ -26,7 +26,9 @@ const START_DIGITS: usize = 20;
 const VALUE_BYTES: usize = 200;
 
 /// What stands behind the last dots of a file's name.
-const EXTENSIONS: [&str; 6] = [".parquet", ".snappy", ".zstd", ".zst", ".gz", ".lz4raw"];
+const EXTENSIONS: [&str; 8] = [
+    ".parquet", ".json", ".bin", ".snappy", ".zstd", ".zst", ".gz", ".lz4raw",
+];
 
 /// How a foreign layout names its objects, below the lake's root.
 #[derive(Debug, Clone, PartialEq, Eq)]

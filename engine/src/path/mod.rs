@@ -28,7 +28,7 @@ pub use partition::data_file;
 pub(crate) use partition::{partition_folder, partition_value};
 pub(crate) use state::{altered_object, altered_objects};
 pub(crate) use state::{filter_pack, filter_pack_id, filter_packs};
-pub(crate) use state::{filtered_object, filtered_objects};
+pub(crate) use state::{filtered_object, filtered_objects, stored_object, stored_objects};
 pub(crate) use state::{pin, pins, retired_object, retired_objects};
 pub use table::{FLAT_TABLES, TablePath};
 pub(crate) use table::{LogFile, below, flat_tables};

@@ -35,6 +35,16 @@ pub(crate) fn altered_object(lake: &Path, table: &TablePath, id: Uuid) -> Path {
     altered_objects(lake, table).join(format!("{id}.json"))
 }
 
+/// The folder of the records of what is stored beside `table`, in objects that are no files of it.
+pub(crate) fn stored_objects(lake: &Path, table: &TablePath) -> Path {
+    of_table(lake, "stored", table)
+}
+
+/// What the commit `id` came with.
+pub(crate) fn stored_object(lake: &Path, table: &TablePath, id: Uuid) -> Path {
+    stored_objects(lake, table).join(format!("{id}.json"))
+}
+
 /// The folder of the pins of `table`'s versions.
 pub(crate) fn pins(lake: &Path, table: &TablePath) -> Path {
     of_table(lake, "pins", table)

@@ -81,6 +81,40 @@ pub(crate) async fn accounts_of(
     Ok(accounts.collect())
 }
 
+impl Account {
+    /// Adds what is stored beside the table, `dead` of them as dead letters.
+    pub(crate) fn store(&mut self, ranges: &[(i64, i64)], dead: u64) {
+        let rows: u64 = ranges.iter().map(|(from, to)| to.abs_diff(*from)).sum();
+        self.add(&Self {
+            rows,
+            dead_letters: dead,
+            ranges: ranges.to_vec(),
+            doubled: Vec::new(),
+        });
+    }
+
+    /// Adds what another table or object holds. An offset that both have is doubled.
+    pub fn add(&mut self, more: &Self) {
+        self.rows += more.rows;
+        self.dead_letters += more.dead_letters;
+        self.doubled.extend(&more.doubled);
+        let mut all = std::mem::take(&mut self.ranges);
+        all.extend(&more.ranges);
+        all.sort_unstable();
+        for (from, to) in all {
+            match self.ranges.last_mut() {
+                Some((_, end)) if from <= *end => {
+                    if from < *end {
+                        self.doubled.push((from, to.min(*end)));
+                    }
+                    *end = to.max(*end);
+                }
+                _ => self.ranges.push((from, to)),
+            }
+        }
+    }
+}
+
 #[derive(Default)]
 struct Rows {
     /// Runs of offsets as they were met; one run per stretch of a file.

@@ -1,5 +1,6 @@
-//! The offsets that a filter passed over, as recorded before the commit that moved past them (P5,
-//! E1).
+//! The offsets of a commit that are no rows of the table, as recorded before it moved past them
+//! (P5, E1): those that a filter passed over, and those that are stored beside the table, in
+//! objects of a format that its readers don't know (`crate::flat`).
 //!
 //! A record is an object of the table's own, made once and named by the commit. One whose commit
 //! never landed says nothing: what it names was read again, and accounted by another.
@@ -7,17 +8,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt;
+use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::commit::Version;
+use crate::commit::{DataFile, Version};
 use crate::error::{Error, Result};
 use crate::lake::Lake;
-use crate::path::{TablePath, filtered_object, filtered_objects};
+use crate::path::{TablePath, filtered_object, filtered_objects, stored_object, stored_objects};
+use crate::read::accounts::Account;
 use crate::read::altered::{self, Alterations};
 use crate::read::once;
 use crate::read::retired::join;
+use crate::read::runs::Partition;
 use crate::record::TopicId;
 
 /// The offsets of each partition that were filtered, as half-open ranges in order.
@@ -34,24 +38,100 @@ pub async fn filtered(
     history: &[Version],
     alterations: &Alterations,
 ) -> Result<FilteredRanges> {
+    let mut found = FilteredRanges::new();
+    for one in landed(lake, table, Kind::Filtered, history).await? {
+        for ((key, epoch), ranges) in one.ranges {
+            let kept = altered::keep(alterations, &key, epoch, ranges);
+            found.entry(key).or_default().extend(kept);
+        }
+    }
+    found.values_mut().for_each(join);
+    Ok(found)
+}
+
+/// What is stored beside the table, by the commits that `history` has; as [`filtered`]. Dead
+/// letters are in no object, but they are accounted. No rewind takes such rows back.
+///
+/// # Errors
+/// As [`filtered`].
+pub async fn stored(
+    lake: &Lake,
+    table: &TablePath,
+    history: &[Version],
+) -> Result<BTreeMap<(TopicId, i32), Account>> {
+    let mut found: BTreeMap<(TopicId, i32), Account> = BTreeMap::new();
+    for one in landed(lake, table, Kind::Stored, history).await? {
+        for ((key, _), ranges) in one.ranges {
+            found.entry(key).or_default().store(&ranges, 0);
+        }
+        for ((key, _), ranges) in one.dead {
+            let dead = ranges.iter().map(|(from, to)| to.abs_diff(*from)).sum();
+            found.entry(key).or_default().store(&ranges, dead);
+        }
+    }
+    Ok(found)
+}
+
+async fn landed(
+    lake: &Lake,
+    table: &TablePath,
+    kind: Kind,
+    history: &[Version],
+) -> Result<Vec<Kept>> {
     let landed: BTreeSet<Uuid> = history.iter().filter_map(|version| version.id).collect();
     let complete = history.last().is_none_or(|oldest| oldest.version == 0);
     let oldest_ms = history
         .iter()
         .filter_map(|version| version.timestamp_ms)
         .min();
-    let mut found = FilteredRanges::new();
-    for one in kept(lake, table).await? {
+    let mut kept = kept(lake, table, kind).await?;
+    kept.retain(|one| {
         let before = !complete && oldest_ms.is_some_and(|oldest| one.at_us / 1_000 < oldest);
-        if one.landed || before || landed.contains(&one.id) {
-            for ((key, epoch), ranges) in one.ranges {
-                let kept = altered::keep(alterations, &key, epoch, ranges);
-                found.entry(key).or_default().extend(kept);
-            }
+        one.landed || before || landed.contains(&one.id)
+    });
+    Ok(kept)
+}
+
+/// What a record tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Offsets that a filter passed over.
+    Filtered,
+    /// Offsets that are stored beside the table.
+    Stored,
+}
+
+impl Kind {
+    /// Every kind.
+    pub(crate) const ALL: [Self; 2] = [Self::Filtered, Self::Stored];
+
+    fn folder(self, lake: &Lake, table: &TablePath) -> Path {
+        match self {
+            Self::Filtered => filtered_objects(lake.root(), table),
+            Self::Stored => stored_objects(lake.root(), table),
         }
     }
-    found.values_mut().for_each(join);
-    Ok(found)
+
+    fn object(self, lake: &Lake, table: &TablePath, id: Uuid) -> Path {
+        match self {
+            Self::Filtered => filtered_object(lake.root(), table, id),
+            Self::Stored => stored_object(lake.root(), table, id),
+        }
+    }
+}
+
+/// Ranges of offsets by partition.
+pub(crate) type Ranges = Vec<(i32, Vec<(i64, i64)>)>;
+
+/// What a commit comes with beside the table's files.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// Offsets that are records of `objects`.
+    pub(crate) stored: Ranges,
+    /// Offsets whose records no such object can hold.
+    pub(crate) dead: Ranges,
+    /// The objects.
+    pub(crate) objects: Vec<DataFile>,
 }
 
 /// What a commit passes over in one partition.
@@ -79,41 +159,88 @@ pub(crate) fn record(
         .map(|one| Partition::new(topic_id.as_str(), one.partition, one.epoch, &one.ranges));
     let record = Record {
         at_us: lake.clock().now_us(),
-        landed: false,
         partitions: partitions.collect(),
+        ..Record::default()
     };
-    put(lake, table, id, &record)
+    put(lake, table, Kind::Filtered, id, &record)
+}
+
+/// Records what the commit `id` is about to come with. Again with the same id is the same record.
+///
+/// # Errors
+/// `Unavailable`.
+pub(crate) fn record_stored(
+    lake: &Lake,
+    table: &TablePath,
+    id: Uuid,
+    topic_id: &TopicId,
+    beside: &Beside,
+) -> Result<()> {
+    let objects = beside.objects.iter().map(|object| Object {
+        path: object.path.clone(),
+        size: object.size,
+        rows: object.rows,
+    });
+    let record = Record {
+        at_us: lake.clock().now_us(),
+        partitions: partitions(topic_id, &beside.stored),
+        dead: partitions(topic_id, &beside.dead),
+        objects: objects.collect(),
+        ..Record::default()
+    };
+    put(lake, table, Kind::Stored, id, &record)
+}
+
+fn partitions(topic_id: &TopicId, ranges: &[(i32, Vec<(i64, i64)>)]) -> Vec<Partition> {
+    let ranges = ranges.iter();
+    ranges
+        .map(|(partition, ranges)| Partition::new(topic_id.as_str(), *partition, 0, ranges))
+        .collect()
 }
 
 /// Records in one what several records say, whose commits have landed.
 ///
 /// # Errors
 /// `Unavailable`.
-pub(crate) fn record_landed(lake: &Lake, table: &TablePath, settled: &[Kept]) -> Result<()> {
+pub(crate) fn record_landed(
+    lake: &Lake,
+    table: &TablePath,
+    kind: Kind,
+    settled: &[Kept],
+) -> Result<()> {
+    let record = Record {
+        at_us: lake.clock().now_us(),
+        landed: true,
+        partitions: joined(settled.iter().flat_map(|one| &one.ranges)),
+        dead: joined(settled.iter().flat_map(|one| &one.dead)),
+        // Their names say what they hold; a list of all of them would grow for ever.
+        objects: Vec::new(),
+    };
+    put(lake, table, kind, lake.clock().new_id(), &record)
+}
+
+fn joined<'a>(
+    ranges: impl Iterator<Item = (&'a ((TopicId, i32), i64), &'a Vec<(i64, i64)>)>,
+) -> Vec<Partition> {
     let mut all = ByEpoch::new();
-    for (key, ranges) in settled.iter().flat_map(|one| &one.ranges) {
+    for (key, ranges) in ranges {
         all.entry(key.clone()).or_default().extend(ranges);
     }
     all.values_mut().for_each(join);
     let partitions = all.iter().map(|(((topic_id, partition), epoch), ranges)| {
         Partition::new(topic_id.as_str(), *partition, *epoch, ranges)
     });
-    let record = Record {
-        at_us: lake.clock().now_us(),
-        landed: true,
-        partitions: partitions.collect(),
-    };
-    put(lake, table, lake.clock().new_id(), &record)
+    partitions.collect()
 }
 
 /// Takes records back whose ranges another has, or whose commits never landed.
 ///
 /// # Errors
 /// `Unavailable`.
-pub(crate) fn remove(lake: &Lake, table: &TablePath, ids: &[Uuid]) -> Result<()> {
+pub(crate) fn remove(lake: &Lake, table: &TablePath, kind: Kind, ids: &[Uuid]) -> Result<()> {
     for id in ids {
         let store = lake.store().clone();
-        let path = filtered_object(lake.root(), table, *id);
+        let path = kind.object(lake, table, *id);
         match lake.wait(async move { store.delete(&path).await })? {
             // Another keeper was quicker.
             Ok(()) | Err(StoreError::NotFound { .. }) => {}
@@ -123,10 +250,10 @@ pub(crate) fn remove(lake: &Lake, table: &TablePath, ids: &[Uuid]) -> Result<()>
     Ok(())
 }
 
-fn put(lake: &Lake, table: &TablePath, id: Uuid, record: &Record) -> Result<()> {
+fn put(lake: &Lake, table: &TablePath, kind: Kind, id: Uuid, record: &Record) -> Result<()> {
     let text = serde_json::to_vec(record)
         .map_err(|error| Error::internal("a record can't be written").with_source(error))?;
-    once::put(lake, filtered_object(lake.root(), table, id), text)
+    once::put(lake, kind.object(lake, table, id), text)
 }
 
 /// One record, as it is kept.
@@ -138,9 +265,12 @@ pub(crate) struct Kept {
     /// It stands for commits that have landed.
     pub(crate) landed: bool,
     ranges: ByEpoch,
+    dead: ByEpoch,
+    /// The objects that the commit came with: path and size.
+    pub(crate) objects: Vec<(String, u64)>,
 }
 
-/// The offsets of each partition that were filtered in each of its epochs.
+/// Offsets of each partition, by its epochs.
 type ByEpoch = BTreeMap<((TopicId, i32), i64), Vec<(i64, i64)>>;
 
 /// How often the records are listed anew because one went before it was read.
@@ -150,19 +280,19 @@ const LOOKS: u32 = 5;
 ///
 /// # Errors
 /// `Unavailable`; `Data` for one that can't be read.
-pub(crate) async fn kept(lake: &Lake, table: &TablePath) -> Result<Vec<Kept>> {
+pub(crate) async fn kept(lake: &Lake, table: &TablePath, kind: Kind) -> Result<Vec<Kept>> {
     for _ in 0..LOOKS {
-        if let Some(kept) = look(lake, table).await? {
+        if let Some(kept) = look(lake, table, kind).await? {
             return Ok(kept);
         }
     }
     Err(Error::unavailable(
-        "the records of what was filtered change all the while; call again",
+        "the records of what is no row change all the while; call again",
     ))
 }
 
-async fn look(lake: &Lake, table: &TablePath) -> Result<Option<Vec<Kept>>> {
-    let folder = filtered_objects(lake.root(), table);
+async fn look(lake: &Lake, table: &TablePath, kind: Kind) -> Result<Option<Vec<Kept>>> {
+    let folder = kind.folder(lake, table);
     let objects: Vec<_> = lake.store().list(Some(&folder)).try_collect().await?;
     let mut kept = Vec::with_capacity(objects.len());
     for object in objects {
@@ -178,92 +308,46 @@ async fn look(lake: &Lake, table: &TablePath) -> Result<Option<Vec<Kept>>> {
         };
         let record: Record =
             serde_json::from_slice(&bytes).map_err(|error| broken().with_source(error))?;
-        let ranges = record.partitions.into_iter().map(|partition| {
-            let ranges = partition.ranges();
-            let key = (TopicId::new(partition.topic_id), partition.partition);
-            ((key, partition.epoch), ranges)
-        });
+        let objects = record.objects.into_iter();
         kept.push(Kept {
             id,
             at_us: record.at_us,
             landed: record.landed,
-            ranges: ranges.collect(),
+            ranges: by_partition(record.partitions),
+            dead: by_partition(record.dead),
+            objects: objects.map(|object| (object.path, object.size)).collect(),
         });
     }
     Ok(Some(kept))
 }
 
-/// What one commit passed over.
-#[derive(Debug, Serialize, Deserialize)]
+fn by_partition(partitions: Vec<Partition>) -> ByEpoch {
+    let ranges = partitions.into_iter().map(|partition| {
+        let ranges = partition.ranges();
+        let key = (TopicId::new(partition.topic_id), partition.partition);
+        ((key, partition.epoch), ranges)
+    });
+    ranges.collect()
+}
+
+/// What one commit passed over, or came with.
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Record {
     at_us: i64,
     /// It stands for several, whose commits have landed.
     #[serde(default)]
     landed: bool,
     partitions: Vec<Partition>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    dead: Vec<Partition>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    objects: Vec<Object>,
 }
 
-/// Ranges as numbers that stay small where every other record is filtered.
+/// An object beside the table.
 #[derive(Debug, Serialize, Deserialize)]
-struct Partition {
-    topic_id: String,
-    partition: i32,
-    /// That of the commit: what is filtered may be taken back (P5).
-    #[serde(default)]
-    epoch: i64,
-    start: i64,
-    /// From the start on, in turns: how many offsets were filtered, how many weren't.
-    runs: Vec<i64>,
-}
-
-impl Partition {
-    fn new(topic_id: &str, partition: i32, epoch: i64, ranges: &[(i64, i64)]) -> Self {
-        let start = ranges.first().map_or(0, |(from, _)| *from);
-        let mut runs = Vec::with_capacity(ranges.len() * 2);
-        let mut end = start;
-        for (from, to) in ranges {
-            if *from > end {
-                runs.push(from - end);
-            }
-            runs.push(to - from);
-            end = *to;
-        }
-        Self {
-            topic_id: topic_id.to_owned(),
-            partition,
-            epoch,
-            start,
-            runs,
-        }
-    }
-
-    fn ranges(&self) -> Vec<(i64, i64)> {
-        let mut ranges = Vec::with_capacity(self.runs.len() / 2 + 1);
-        let mut at = self.start;
-        for (turn, length) in self.runs.iter().enumerate() {
-            let end = at.saturating_add(*length);
-            if turn % 2 == 0 {
-                ranges.push((at, end));
-            }
-            at = end;
-        }
-        ranges
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_come_back_from_their_runs() {
-        for ranges in [
-            &[][..],
-            &[(5, 6)],
-            &[(0, 1), (2, 3), (4, 9)],
-            &[(7, 9), (100, 101)],
-        ] {
-            assert_eq!(Partition::new("t", 0, 0, ranges).ranges(), ranges);
-        }
-    }
+struct Object {
+    path: String,
+    size: u64,
+    rows: u64,
 }

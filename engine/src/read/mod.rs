@@ -11,6 +11,7 @@ pub mod filtered;
 pub mod live;
 mod once;
 pub mod retired;
+mod runs;
 mod snapshot;
 mod tables;
 
@@ -18,7 +19,7 @@ pub use accounts::{Account, accounts};
 pub use altered::{Alterations, Altered, alterations};
 pub use answer::{Answer, consistent};
 pub use counting::{CountingStore, ReadCount};
-pub use filtered::{FilteredRanges, filtered};
+pub use filtered::{FilteredRanges, filtered, stored};
 pub use live::{LiveBatch, LiveRange, LiveRows};
 pub use retired::{RetiredRanges, retired};
 pub use snapshot::{SchemaHistory, Snapshot, SnapshotCache};

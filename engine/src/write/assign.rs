@@ -9,6 +9,7 @@ use crate::seal::Key;
 use crate::write::buffer::Owned;
 use crate::write::options::{Start, WriterOptions};
 use crate::write::table::{Health, TableWriter};
+use crate::write::upload::check_marks;
 
 /// Attempts to store a start while other writers store theirs: each loss means that another one
 /// got through.
@@ -20,7 +21,7 @@ impl TableWriter {
     /// # Errors
     /// `Invalid` when another connector owns the table (P2), when it was made with another
     /// partitioning, when it is encrypted and there is no key, or when the store refuses the
-    /// credentials;
+    /// credentials, or keeps no metadata of objects that are no files of the table (P13);
     /// `Unavailable` when the store does not answer: call again.
     pub fn open(lake: &Lake, options: WriterOptions) -> Result<Self> {
         if let (Some(key), true) = (&options.key, options.layout.foreign().is_some()) {
@@ -30,6 +31,9 @@ impl TableWriter {
                 options.table.topic(),
                 key.id()
             )));
+        }
+        if options.layout.flat().is_some() {
+            check_marks(lake)?;
         }
         let mut log = TableLog::create_or_open(
             lake,
@@ -185,6 +189,7 @@ impl TableWriter {
             let base = Cut {
                 id,
                 files: Vec::new(),
+                apart: Vec::new(),
                 moves,
                 rewrite: None,
                 operation: "START",

@@ -66,10 +66,16 @@ impl TableWriter {
         let filtered = self.take_filtered(&ends);
         let (moves, flight_moves) = self.plan_moves(&ends, take);
         // What the commit encodes comes on top of the rows, which stay readable until it lands.
-        // To be sealed a file is gone through once more: then there are two of it.
-        let copies = 1 + usize::from(self.options.key.is_some());
-        let encoded = buffer.bytes / ENCODED_PART * copies;
-        let encoded = encoded + self.options.raw.shapes_bytes(buffer.bytes);
+        let encoded = match self.options.layout.flat() {
+            None => {
+                // To be sealed a file is gone through once more: then there are two of it.
+                let copies = 1 + usize::from(self.options.key.is_some());
+                let shapes = self.options.raw.shapes_bytes(buffer.bytes);
+                buffer.bytes / ENCODED_PART * copies + shapes
+            }
+            // Text isn't smaller than its rows before it is compressed.
+            Some(_) => buffer.bytes,
+        };
         let beside = encoded + buffer.files_bytes;
         let held = self.options.budget.hold(buffer.bytes + beside);
         self.whole_since = None;

@@ -17,7 +17,7 @@ use crate::elide::{Raw, elide, is_possible, shape_field};
 use crate::encode::{Form, encode};
 use crate::error::{Error, Result};
 use crate::fault;
-use crate::layout::file_of;
+use crate::layout::{Format, file_of};
 use crate::partition::Values;
 use crate::path::{data_file, partition_folder, suffixed};
 use crate::schema::{Detect, decide, detect, envelope_schema, grow, project, union};
@@ -73,18 +73,15 @@ impl Run {
                 encode(&rows, &file_schema, &form, &spare)
             });
             let file = encoded??;
-            waiting.push(files.len(), part.partition, file.bytes.clone());
-            files.push(DataFile {
+            let data = DataFile {
                 path: part.path,
                 size: file.bytes.len() as u64,
                 modified_ms: begun_us.div_euclid(1_000),
                 partition_values: part.values,
                 rows: file.rows,
                 stats_json: file.stats_json,
-            });
-            if waiting.is_full() {
-                self.upload(std::mem::take(&mut waiting), &mut files)?;
-            }
+            };
+            self.finish_file(data, (part.partition, file.bytes), &mut waiting, &mut files)?;
         }
         self.upload(waiting, &mut files)?;
         fault::point("after_upload");
@@ -113,22 +110,38 @@ impl Run {
         Ok((batches, found, reserved))
     }
 
+    /// Uploads what waits, if that is enough.
+    pub(super) fn finish_file(
+        &mut self,
+        file: DataFile,
+        (partition, bytes): (Option<i32>, Bytes),
+        waiting: &mut Waiting,
+        files: &mut Vec<DataFile>,
+    ) -> Result<()> {
+        waiting.push(files.len(), partition, bytes);
+        files.push(file);
+        match waiting.is_full() {
+            true => self.upload(std::mem::take(waiting), files),
+            false => Ok(()),
+        }
+    }
+
     /// How the files are written.
     fn form(&self) -> Form {
-        match self.plan.layout.foreign() {
-            Some(foreign) => Form {
-                codec: foreign.codec,
+        match self.plan.layout.foreign().map(|foreign| &foreign.format) {
+            Some(Format::Parquet(codec)) => Form {
+                codec: *codec,
                 mark: Some(self.plan.id),
                 key: None,
             },
-            None => Form {
+            Some(Format::Flat(_)) | None => Form {
                 key: self.plan.key.clone(),
                 ..Form::default()
             },
         }
     }
 
-    fn name(
+    pub(super) fn name(
         &self,
         parts: BTreeMap<Values, PartitionRows>,
         batches: &[RecordBatch],
@@ -172,7 +185,7 @@ impl Run {
     }
 
     /// Answers when the files count as begun, in microseconds since the Unix epoch.
-    fn journal(&mut self, named: &[Part]) -> Result<i64> {
+    pub(super) fn journal(&mut self, named: &[Part]) -> Result<i64> {
         let begun_us = self.lake.clock().now_us();
         let mut journals: BTreeMap<Option<i32>, Vec<String>> = BTreeMap::new();
         for part in named {
@@ -191,7 +204,7 @@ impl Run {
         journals: BTreeMap<Option<i32>, Vec<String>>,
         begun_us: i64,
     ) -> Result<()> {
-        let mark = self.plan.id;
+        let (mark, apart) = (self.plan.id, self.plan.layout.flat().is_some());
         let journals: Vec<_> = journals
             .into_iter()
             .map(|(partition, files)| match partition {
@@ -208,6 +221,7 @@ impl Run {
                     let named = Named {
                         files,
                         foreign: *foreign,
+                        apart,
                         ..Named::default()
                     };
                     write_journal_of(&lake, &table, *id, named, begun_us)
@@ -227,7 +241,7 @@ impl Run {
 
     /// Uploads what waits. A foreign name that is taken gets a suffix, and the file its new name
     /// (P13).
-    fn upload(&mut self, waiting: Waiting, files: &mut [DataFile]) -> Result<()> {
+    pub(super) fn upload(&mut self, waiting: Waiting, files: &mut [DataFile]) -> Result<()> {
         let mut left = waiting.files;
         while !left.is_empty() {
             let mut named = Vec::with_capacity(left.len());
@@ -259,7 +273,8 @@ impl Run {
 
     /// Answers which of the files' names are taken.
     fn send(&mut self, named: Vec<(usize, Path, Bytes)>) -> Result<Vec<usize>> {
-        let mark = self.form().mark;
+        let mark = self.plan.layout.foreign().map(|_| self.plan.id);
+        let bare = self.plan.layout.flat().is_some();
         self.until_settled("upload files", |run| {
             let (lake, files) = (run.lake.clone(), named.clone());
             let sent = async move {
@@ -267,7 +282,7 @@ impl Run {
                     let lake = &lake;
                     async move {
                         let created = match mark {
-                            Some(mark) => create(lake, &object, bytes, mark).await?,
+                            Some(mark) => create(lake, &object, bytes, mark, bare).await?,
                             None => upload(lake, &object, bytes).await.map(|()| true)?,
                         };
                         Ok::<_, Error>((!created).then_some(at))
@@ -283,17 +298,17 @@ impl Run {
 
 /// A file to be written: where it goes, its partition's values by column, its rows; in a foreign
 /// layout the Kafka partition that they are of.
-struct Part {
-    path: String,
-    partition: Option<i32>,
+pub(super) struct Part {
+    pub(super) path: String,
+    pub(super) partition: Option<i32>,
     values: BTreeMap<String, Option<String>>,
-    rows: PartitionRows,
+    pub(super) rows: PartitionRows,
 }
 
 /// Encoded files on their way out: the place of each among the cut's, its Kafka partition in a
 /// foreign layout, its bytes.
 #[derive(Default)]
-struct Waiting {
+pub(super) struct Waiting {
     files: Vec<(usize, Option<i32>, Bytes)>,
     bytes: usize,
 }

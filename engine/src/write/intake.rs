@@ -3,11 +3,30 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+use crate::flat::Flat;
 use crate::lake::Lake;
 use crate::record::Record;
 use crate::redact::Redactor;
 use crate::shred::{Payload, Shredder};
 use crate::write::options::WriterOptions;
+
+/// The record as it is stored: in objects of records one behind the other, a decoded value stands
+/// for its bytes.
+pub(super) fn as_stored<'a>(
+    flat: Option<&Flat>,
+    record: &Record<'a>,
+    payload: Payload<'_>,
+    text: &'a mut Vec<u8>,
+) -> Record<'a> {
+    match (flat, payload) {
+        (Some(flat), Payload::Value(value)) => {
+            text.clear();
+            let value = flat.value(value, text).then_some(text.as_slice());
+            Record { value, ..*record }
+        }
+        _ => *record,
+    }
+}
 
 /// Appends the record to the shredder, without what the table's rules name. What can't be redacted
 /// is a row whose `_error` says so.

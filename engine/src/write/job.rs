@@ -5,7 +5,8 @@
 //!                      (P11)                       (P14)                 (P13)     (P8, P9)
 //! ```
 //!
-//! The files are in `files`; this file has the rest: the thread, its patience, the commit.
+//! The files are in `files`, objects that are no files of the table in `objects`; this file has the
+//! rest: the thread, its patience, the commit.
 //!
 //! A store that does not answer is asked again for as long as it takes, always for the same cut:
 //! while its outcome is open, nothing else may be planned in its place (P9). The task sees that by
@@ -19,7 +20,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::budget::Held;
-use crate::commit::{Cut, DataFile, GRACE, Move, TableLog};
+use crate::commit::{Cut, GRACE, Move, TableLog};
 use crate::elide::Raw;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault;
@@ -178,7 +179,13 @@ impl Run {
     }
 
     fn commit(&mut self) -> Result<u64> {
-        let files = self.write_files()?;
+        let (files, beside) = match self.plan.layout.flat() {
+            None => (self.write_files()?, None),
+            Some(flat) => {
+                let flat = flat.clone();
+                (Vec::new(), self.write_objects(&flat)?)
+            }
+        };
         if !self.plan.filtered.is_empty() {
             self.until_settled("record what was filtered", |run| {
                 let plan = &run.plan;
@@ -187,9 +194,22 @@ impl Run {
             })?;
             fault::point("after_filtered");
         }
+        if let Some(beside) = &beside {
+            self.until_settled("record what is stored", |run| {
+                let Plan {
+                    id,
+                    table,
+                    topic_id,
+                    ..
+                } = &run.plan;
+                filtered::record_stored(&run.lake, table, *id, topic_id, beside)
+            })?;
+            fault::point("after_stored");
+        }
         let cut = Cut {
             id: self.plan.id,
             files,
+            apart: beside.map(|beside| beside.objects).unwrap_or_default(),
             moves: std::mem::take(&mut self.plan.moves),
             rewrite: None,
             operation: "WRITE",
@@ -197,7 +217,7 @@ impl Run {
         fault::point("before_commit");
         let committed = self
             .until_settled("commit", |run| run.log.commit(&cut))
-            .map_err(|error| self.too_old(&cut.files, error))?;
+            .map_err(|error| self.too_old(&cut, error))?;
         self.note_committed(&cut, committed.version);
         if let Err(error) = self.log.checkpoint_if_due() {
             // Without one, loading is slower; a later commit tries again.
@@ -207,14 +227,15 @@ impl Run {
     }
 
     fn note_committed(&self, cut: &Cut, version: u64) {
-        let rows: u64 = cut.files.iter().map(|file| file.rows).sum();
-        let bytes: u64 = cut.files.iter().map(|file| file.size).sum();
+        let files = || cut.files.iter().chain(&cut.apart);
+        let rows: u64 = files().map(|file| file.rows).sum();
+        let bytes: u64 = files().map(|file| file.size).sum();
         metrics::counter!("eddy_records_written_total", "topic" => self.topic()).increment(rows);
         metrics::counter!("eddy_bytes_written_total", "topic" => self.topic()).increment(bytes);
         tracing::debug!(
             topic = self.plan.table.topic(),
             version,
-            files = cut.files.len(),
+            files = files().count(),
             rows,
             bytes,
             "committed"
@@ -223,10 +244,11 @@ impl Run {
 
     /// After half a day without a store the commit refuses files that may count as orphans by now
     /// (P14): then the rows are read again, which is no reason for the task to fail.
-    fn too_old(&self, files: &[DataFile], error: Error) -> Error {
+    fn too_old(&self, cut: &Cut, error: Error) -> Error {
         let now_ms = self.lake.clock().now_us() / 1_000;
         let half_ms = i64::try_from(GRACE.as_millis() / 2).unwrap_or(i64::MAX);
-        let old = files.iter().any(|file| now_ms - file.modified_ms > half_ms);
+        let mut files = cut.files.iter().chain(&cut.apart);
+        let old = files.any(|file| now_ms - file.modified_ms > half_ms);
         match error.kind() {
             ErrorKind::Invalid if old => {
                 Error::fenced("the store was away for too long").with_source(error)

@@ -4,6 +4,7 @@
 //! The files of a foreign layout have a journal per Kafka partition, so that its next owner can
 //! look after what its last one left without touching what is others'.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,9 +15,11 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::commit::Commits;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::path::{TablePath, upload_journal, upload_journals};
+use crate::read::Snapshot;
 
 /// Requests under way at once.
 const AT_ONCE: usize = 16;
@@ -54,10 +57,12 @@ pub(crate) struct Named<'a> {
     /// Of files of a foreign layout: the Kafka partition that they are of, and the mark in their
     /// footers, without which an object of such a name isn't ours (P14).
     pub(crate) foreign: Option<(i32, Uuid)>,
+    /// They are no files of the table: they are there for good once it has the commit that the mark
+    /// names.
+    pub(crate) apart: bool,
     /// Nobody can commit the files any more: what the table has of their names is others'.
     pub(crate) fenced: bool,
 }
-
 /// As [`write_journal`], of anything that a journal names.
 ///
 /// # Errors
@@ -89,6 +94,7 @@ pub(crate) async fn write_journal_of(
         text.insert("partition".to_owned(), partition.into());
         text.insert("mark".to_owned(), mark.to_string().into());
         text.insert("fenced".to_owned(), named.fenced.into());
+        text.insert("apart".to_owned(), named.apart.into());
     }
     let text = text.to_string();
     let put = lake
@@ -144,7 +150,56 @@ pub(crate) struct Journal {
     /// As in [`Named`].
     pub(crate) foreign: Option<(i32, Uuid)>,
     /// As in [`Named`].
+    pub(crate) apart: bool,
+    /// As in [`Named`].
     pub(crate) fenced: bool,
+}
+/// What a table has: the files of a version, and the commits that came with others.
+#[derive(Debug, Default)]
+pub(crate) struct Landed {
+    files: BTreeSet<String>,
+    commits: Commits,
+}
+
+impl Landed {
+    /// What `table` has now, as far as `journals`, which were read before, ask.
+    ///
+    /// # Errors
+    /// `Unavailable`; `Data` for a log that can't be read.
+    pub(crate) fn load(
+        lake: &Lake,
+        table: &TablePath,
+        snapshot: Option<&Snapshot>,
+        journals: &[Journal],
+    ) -> Result<Self> {
+        let files = snapshot.into_iter().flat_map(|one| one.files.iter());
+        let apart = journals.iter().filter(|journal| journal.apart);
+        let oldest_us = apart.map(|journal| journal.started_us).min();
+        Ok(Self {
+            files: files.map(|file| file.path.clone()).collect(),
+            commits: match oldest_us {
+                Some(oldest_us) => Commits::since(lake, table, oldest_us.div_euclid(1_000))?,
+                None => Commits::default(),
+            },
+        })
+    }
+
+    /// The files of a journal that the table doesn't have. What nobody can tell of any more counts
+    /// as there, since it must not be removed.
+    pub(crate) fn lacks(&self, journal: &Journal) -> Vec<String> {
+        let begun_ms = journal.started_us.div_euclid(1_000);
+        let files = journal.files.iter();
+        match journal.foreign.filter(|_| journal.apart) {
+            Some((_, mark)) => match self.commits.have(mark, begun_ms) {
+                Some(false) => journal.files.clone(),
+                Some(true) | None => Vec::new(),
+            },
+            None => files
+                .filter(|file| !self.files.contains(*file))
+                .cloned()
+                .collect(),
+        }
+    }
 }
 
 /// Lists and reads the journals of the whole lake, as far as they can be read.
@@ -184,6 +239,7 @@ pub(crate) fn read_journals(lake: &Lake) -> Result<Vec<Journal>> {
             filters: ids(&text.filters),
             replaced: ids(&text.replaced),
             foreign: text.partition.zip(mark),
+            apart: text.apart,
             fenced: text.fenced,
         })
     });
@@ -205,6 +261,8 @@ struct Text {
     replaced: Vec<String>,
     partition: Option<i32>,
     mark: Option<String>,
+    #[serde(default)]
+    apart: bool,
     #[serde(default)]
     fenced: bool,
 }

@@ -45,6 +45,7 @@ mod gather;
 mod intake;
 mod job;
 mod journal;
+mod objects;
 mod options;
 mod orphans;
 mod payload;
@@ -68,6 +69,6 @@ pub use schedule::Schedule;
 pub use table::TableWriter;
 
 pub(crate) use journal::{
-    Journal, Named, forget_journals, read_journals, write_journal, write_journal_of,
+    Journal, Landed, Named, forget_journals, read_journals, write_journal, write_journal_of,
 };
 pub(crate) use upload::{PART_BYTES, carries};

@@ -26,7 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::read::Snapshot;
 use crate::record::Position;
 use crate::write::assign::BASE_ATTEMPTS;
-use crate::write::journal::{Journal, Named, read_journals, write_journal_of};
+use crate::write::journal::{Journal, Landed, Named, read_journals, write_journal_of};
 use crate::write::table::TableWriter;
 use crate::write::upload::carries;
 
@@ -54,10 +54,9 @@ impl TableWriter {
         if journals.is_empty() {
             return Ok(positions);
         }
-        let mut live = self.live()?;
-        let is_open = |journal: &Journal, live: &BTreeSet<String>| {
-            !journal.fenced && journal.files.iter().any(|file| !live.contains(file))
-        };
+        let mut live = self.live(&journals)?;
+        let is_open =
+            |journal: &Journal, live: &Landed| !journal.fenced && !live.lacks(journal).is_empty();
         let open = journals.iter().filter(|journal| is_open(journal, &live));
         let partitions: BTreeSet<i32> = open
             .filter_map(|journal| Some(journal.foreign?.0))
@@ -66,7 +65,7 @@ impl TableWriter {
         if !partitions.is_empty() {
             raised = self.raise_epochs(&partitions)?;
             // Before, a writer may have committed some after all.
-            live = self.live()?;
+            live = self.live(&journals)?;
         }
         for journal in &journals {
             self.remove_orphans(journal, &live)?;
@@ -82,11 +81,11 @@ impl TableWriter {
         Ok(positions)
     }
 
-    /// The files that the table has now.
-    fn live(&self) -> Result<BTreeSet<String>> {
-        let snapshot = Snapshot::load(&self.lake, &self.options.table, None)?;
-        let files = snapshot.iter().flat_map(|snapshot| snapshot.files.iter());
-        Ok(files.map(|file| file.path.clone()).collect())
+    /// What the table has now.
+    fn live(&self, journals: &[Journal]) -> Result<Landed> {
+        let table = &self.options.table;
+        let snapshot = Snapshot::load(&self.lake, table, None)?;
+        Landed::load(&self.lake, table, snapshot.as_ref(), journals)
     }
 
     /// Makes commits of whoever wrote before impossible.
@@ -110,6 +109,7 @@ impl TableWriter {
             let cut = Cut {
                 id,
                 files: Vec::new(),
+                apart: Vec::new(),
                 moves: moves.collect(),
                 rewrite: None,
                 operation: "TAKE OVER",
@@ -134,12 +134,12 @@ impl TableWriter {
     }
 
     /// Removes the files of a journal that are its own and not `live`.
-    fn remove_orphans(&self, journal: &Journal, live: &BTreeSet<String>) -> Result<()> {
+    fn remove_orphans(&self, journal: &Journal, live: &Landed) -> Result<()> {
         let Some((partition, mark)) = journal.foreign else {
             return Ok(());
         };
-        for file in journal.files.iter().filter(|file| !live.contains(*file)) {
-            let (lake, object) = (self.lake.clone(), self.options.table.object(file));
+        for file in live.lacks(journal) {
+            let (lake, object) = (self.lake.clone(), self.options.table.object(&file));
             let removed = self.lake.wait(async move {
                 if carries(&lake, &object, mark).await? != Some(true) {
                     return Ok(false);
@@ -163,14 +163,15 @@ impl TableWriter {
 
     /// Puts a journal that says so in the place of `journal`: what of it isn't `live` never will
     /// be.
-    fn note_fenced(&self, journal: &Journal, live: &BTreeSet<String>) -> Result<()> {
+    fn note_fenced(&self, journal: &Journal, live: &Landed) -> Result<()> {
         let (lake, mut journal) = (self.lake.clone(), journal.clone());
-        journal.files.retain(|file| !live.contains(file));
+        journal.files = live.lacks(&journal);
         let id = lake.clock().new_id();
         self.lake.wait(async move {
             let named = Named {
                 files: &journal.files,
                 foreign: journal.foreign,
+                apart: journal.apart,
                 fenced: true,
                 ..Named::default()
             };

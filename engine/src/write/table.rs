@@ -48,6 +48,8 @@ pub struct TableWriter {
     /// Stands before the shredder: what is never to land never gets there.
     pub(super) redactor: Option<Redactor>,
     pub(super) shredder: Shredder,
+    /// What objects beside the table will have of a decoded value.
+    text: Vec<u8>,
     pub(super) owned: BTreeMap<i32, Owned>,
     pub(super) assignments: u64,
     pub(super) buffer: Buffer,
@@ -85,6 +87,7 @@ impl TableWriter {
             log: Some(log),
             schema,
             shredder,
+            text: Vec::new(),
             owned: BTreeMap::new(),
             assignments: 0,
             buffer: Buffer::default(),
@@ -114,8 +117,11 @@ impl TableWriter {
         let owned = owned_mut(&mut self.owned, record.partition)?;
         owned.take(record.partition, record.offset)?;
         self.note_span(record, arrival_us);
+        let mut text = std::mem::take(&mut self.text);
+        let record = intake::as_stored(self.options.layout.flat(), record, payload, &mut text);
         let (redactor, shredder) = (&mut self.redactor, &mut self.shredder);
-        intake::append(redactor, shredder, record, payload, arrival_us);
+        intake::append(redactor, shredder, &record, payload, arrival_us);
+        self.text = text;
         self.appended()
     }
 

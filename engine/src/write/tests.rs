@@ -12,6 +12,7 @@ mod columns;
 mod decoded;
 mod fences;
 mod filtered;
+mod flat;
 mod foreign;
 mod json_test_suite;
 mod live;
@@ -172,6 +173,9 @@ impl World {
     /// E1: each offset below the position is exactly one row; returns the positions.
     fn each_offset_once(&self) -> BTreeMap<i32, i64> {
         // One version: a commit that was given up may still land at any time.
+        if self.layout.flat().is_some() {
+            return flat::each_offset_once(self);
+        }
         let snapshot = self.snapshot();
         let positions: BTreeMap<i32, i64> = snapshot
             .positions

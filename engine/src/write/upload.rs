@@ -3,13 +3,15 @@
 //! Objects of the native layout carry a UUID in their name and are never written by anyone else, so
 //! a plain put or multipart upload is create-only in effect, and repeating it is harmless. Those of
 //! a foreign layout have a name that somebody else may have taken: they are put with a condition,
-//! and their footer says whose they are (P13). The journal names them before the first byte goes
+//! and their footer says whose they are (P13); of objects that have none, their metadata in the
+//! store, which isn't to be had on local disk. The journal names them before the first byte goes
 //! out (`journal`). On local disk the lake's store syncs what it is given.
 
 use bytes::Bytes;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{Attribute, Attributes, GetOptions};
+use object_store::{Error as StoreError, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
@@ -50,17 +52,25 @@ pub(super) async fn upload(lake: &Lake, path: &Path, bytes: Bytes) -> Result<()>
     sent
 }
 
-/// Puts `bytes`, whose footer has `mark`, as `path` if nothing is there. `false`: something else
+/// Puts `bytes`, whose footer has `mark`, or which `bare` have it in their metadata, as `path` if
+/// nothing is there. `false`: something else
 /// is, and stays as it is (P13, P14).
 ///
 /// # Errors
 /// As the store's.
-pub(super) async fn create(lake: &Lake, path: &Path, bytes: Bytes, mark: Uuid) -> Result<bool> {
+pub(super) async fn create(
+    lake: &Lake,
+    path: &Path,
+    bytes: Bytes,
+    mark: Uuid,
+    bare: bool,
+) -> Result<bool> {
     let body = PutPayload::from_bytes(bytes);
-    let put = lake
-        .store()
-        .put_opts(path, body, PutMode::Create.into())
-        .await;
+    let mut options = PutOptions::from(PutMode::Create);
+    if bare {
+        options.attributes = Attributes::from_iter([(attribute(), mark.to_string())]);
+    }
+    let put = lake.store().put_opts(path, body, options).await;
     match put {
         Ok(_) => Ok(true),
         // Perhaps by an attempt of ours whose answer was lost.
@@ -73,14 +83,58 @@ pub(super) async fn create(lake: &Lake, path: &Path, bytes: Bytes, mark: Uuid) -
     }
 }
 
-/// Whether the Parquet file at `path` has `mark` in its footer; `None` when there is no object.
+/// Asks the store whether it keeps the metadata of objects.
+///
+/// # Errors
+/// `Invalid` when it doesn't; `Unavailable`.
+pub(super) fn check_marks(lake: &Lake) -> Result<()> {
+    let refused = || {
+        Error::invalid(format!(
+            "the store of `{}` doesn't keep the metadata of objects (`x-amz-meta-...`), by which \
+             those that aren't Parquet are known for Eddy's own; use a store that does, or Parquet",
+            lake.url()
+        ))
+    };
+    if lake.is_local() {
+        return Err(refused());
+    }
+    let (of, id) = (lake.clone(), lake.clock().new_id());
+    let kept = lake.wait(async move {
+        let folder = of.root().clone().join("_eddy").join("probe");
+        let path = folder.join(id.to_string());
+        create(&of, &path, Bytes::from_static(b"mark"), id, true).await?;
+        let kept = carries(&of, &path, id).await?;
+        // The object has done its work; one that stays behind does no harm.
+        drop(of.store().delete(&path).await);
+        Ok::<_, Error>(kept)
+    })??;
+    match kept {
+        Some(true) => Ok(()),
+        _ => Err(refused()),
+    }
+}
+
+/// Where an object without a footer has its mark.
+fn attribute() -> Attribute {
+    Attribute::Metadata("eddy-cut".into())
+}
+
+/// Whether the object at `path` has `mark` in its metadata or the footer of a Parquet file; `None`
+/// when there is none.
 ///
 /// # Errors
 /// As the store's.
 pub(crate) async fn carries(lake: &Lake, path: &Path, mark: Uuid) -> Result<Option<bool>> {
     let store = lake.store();
-    let size = match store.head(path).await {
-        Ok(found) => found.size,
+    let head = GetOptions {
+        head: true,
+        ..GetOptions::default()
+    };
+    let size = match store.get_opts(path, head).await {
+        Ok(found) => match found.attributes.get(&attribute()) {
+            Some(marked) => return Ok(Some(marked.as_ref() == mark.to_string())),
+            None => found.meta.size,
+        },
         Err(StoreError::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };

@@ -1,16 +1,18 @@
-//! The keys of `io.aiven.kafka.connect.s3.AivenKafkaConnectS3SinkConnector`, for Parquet.
+//! The keys of `io.aiven.kafka.connect.s3.AivenKafkaConnectS3SinkConnector`; those of formats that
+//! aren't Parquet are in `flat`.
 
 use std::time::Duration;
 
+use eddy_engine::flat::Compression;
 use eddy_engine::layout::{
-    Codec, Folders, Foreign, Names, Rotation, Template, TemplateTime, TimeSource,
+    Codec, Folders, Foreign, Format, Names, Rotation, Template, TemplateTime, TimeSource,
 };
 use eddy_engine::partition::Zone;
 use eddy_engine::path::FLAT_TABLES;
 use eddy_engine::write::CutPolicy;
 
 use super::Reader;
-use super::class::not_built;
+use super::flat;
 use super::foreign::{BYTES, ForeignConfig, S3, time_source, zone};
 use crate::error::{Error, Result};
 
@@ -22,8 +24,11 @@ const INTERVAL_MS: usize = 60_000;
 
 /// Reads and checks the keys.
 pub(super) fn read(reader: &Reader<'_>) -> Result<ForeignConfig> {
-    check_format(reader)?;
-    let (codec, extension) = codec(reader)?;
+    let (codec, compression, extension) = codec(reader)?;
+    let format = match flat::aiven(reader, compression)? {
+        Some(flat) => Format::Flat(flat),
+        None => Format::Parquet(codec),
+    };
     let usual = format!("{{{{topic}}}}-{{{{partition}}}}-{{{{start_offset}}}}{extension}");
     let key = "file.name.template";
     let text = reader.text(key).unwrap_or(&usual);
@@ -52,7 +57,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<ForeignConfig> {
                 whole: false,
                 open_most: interval,
             },
-            codec,
+            format,
         },
         cut: CutPolicy {
             interval,
@@ -67,24 +72,15 @@ fn either<'a>(reader: &'a Reader<'_>, key: &str, old: &str) -> Option<&'a str> {
     reader.text(key).or_else(|| reader.text(old))
 }
 
-/// The default is CSV, which no table can refuse.
-fn check_format(reader: &Reader<'_>) -> Result<()> {
-    let (key, instead) = ("format.output.type", "`parquet` is");
-    let format = reader.text(key).unwrap_or("csv");
-    match format.eq_ignore_ascii_case("parquet") {
-        true => Ok(()),
-        false => Err(not_built(reader, key, format, instead)),
-    }
-}
-
-fn codec(reader: &Reader<'_>) -> Result<(Codec, &'static str)> {
+/// The compression of pages of Parquet, or of other objects as a whole, and what it adds to names.
+fn codec(reader: &Reader<'_>) -> Result<(Codec, Compression, &'static str)> {
     let key = "file.compression.type";
     let text = either(reader, key, "output_compression").unwrap_or("gzip");
     match text.to_ascii_lowercase().as_str() {
-        "gzip" => Ok((Codec::Gzip, ".gz")),
-        "snappy" => Ok((Codec::Snappy, ".snappy")),
-        "zstd" => Ok((Codec::Zstd, ".zst")),
-        "none" => Ok((Codec::None, "")),
+        "gzip" => Ok((Codec::Gzip, Compression::Gzip(None), ".gz")),
+        "snappy" => Ok((Codec::Snappy, Compression::Snappy, ".snappy")),
+        "zstd" => Ok((Codec::Zstd, Compression::Zstd, ".zst")),
+        "none" => Ok((Codec::None, Compression::None, "")),
         _ => Err(reader.wrong(key, text, "`gzip`, `snappy`, `zstd` or `none`")),
     }
 }
@@ -216,7 +212,7 @@ mod tests {
     fn what_is_not_built_or_wrong_is_refused_by_key_and_value() {
         for (entries, needles) in [
             (
-                &[("format.output.type", "jsonl")][..],
+                &[("format.output.type", "avro")][..],
                 ["`format.output.type`", "Eddy doesn't do"],
             ),
             (

@@ -1,9 +1,10 @@
-//! The keys of `io.confluent.connect.s3.S3SinkConnector`, for Parquet.
+//! The keys of `io.confluent.connect.s3.S3SinkConnector`; those of formats that aren't Parquet are
+//! in `flat`.
 
 use std::time::Duration;
 
 use eddy_engine::layout::{
-    Codec, ConfluentNames, Folders, Foreign, Names, Rotation, TimeFolders, TimeSource,
+    Codec, ConfluentNames, Folders, Foreign, Format, Names, Rotation, TimeFolders, TimeSource,
 };
 use eddy_engine::partition::{Pattern, Unit, Zone};
 use eddy_engine::path::FLAT_TABLES;
@@ -11,6 +12,7 @@ use eddy_engine::write::{CutPolicy, Schedule};
 
 use super::Reader;
 use super::class::{not_built, simple_name};
+use super::flat;
 use super::foreign::{BYTES, ForeignConfig, OPEN_MOST, S3, field, positive_ms, zone};
 use crate::error::{Error, Result};
 
@@ -22,13 +24,13 @@ const BOOLEANS: [(&str, bool); 2] = [("true", true), ("false", false)];
 /// Reads and checks the keys.
 pub(super) fn read(reader: &Reader<'_>) -> Result<ForeignConfig> {
     check_classes(reader)?;
-    let (codec, extension) = codec(reader)?;
+    let (format, extension) = format(reader)?;
     let directory_delim = raw(reader, "directory.delim").unwrap_or("/").to_owned();
     let names = ConfluentNames {
         topics_dir: topics_dir(reader)?,
         file_delim: raw(reader, "file.delim").unwrap_or("+").to_owned(),
         offset_digits: reader.number("filename.offset.zero.pad.width", 10, 0, 1_000)?,
-        extension: extension.to_owned(),
+        extension,
         directory_delim,
     };
     let folders = folders(reader, &names.directory_delim)?;
@@ -53,7 +55,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<ForeignConfig> {
             names: Names::Confluent(names),
             folders,
             rotation,
-            codec,
+            format,
         },
         cut: CutPolicy {
             interval: INTERVAL,
@@ -78,16 +80,6 @@ fn raw<'a>(reader: &'a Reader<'_>, key: &str) -> Option<&'a str> {
 
 /// Refuses what is wrong and in no table: Connect takes any class here.
 fn check_classes(reader: &Reader<'_>) -> Result<()> {
-    let key = "format.class";
-    let class = required(reader, key)?;
-    if simple_name(&class) != "ParquetFormat" {
-        return Err(not_built(
-            reader,
-            key,
-            &class,
-            "`...parquet.ParquetFormat` is",
-        ));
-    }
     let key = "s3.credentials.provider.class";
     match reader.text(key) {
         Some(class) if !simple_name(class).starts_with("Default") => {
@@ -97,6 +89,16 @@ fn check_classes(reader: &Reader<'_>) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// What objects hold, and their extension.
+fn format(reader: &Reader<'_>) -> Result<(Format, String)> {
+    let class = required(reader, "format.class")?;
+    if let Some((flat, extension)) = flat::confluent(reader, &class)? {
+        return Ok((Format::Flat(flat), extension));
+    }
+    let (codec, extension) = codec(reader)?;
+    Ok((Format::Parquet(codec), extension.to_owned()))
 }
 
 fn flush_size(reader: &Reader<'_>) -> Result<u64> {

@@ -200,6 +200,7 @@ fn e1_a_rewrite_that_changes_the_number_of_rows_is_refused() {
     let cut = Cut {
         id: world.lake.clock().new_id(),
         files: Vec::new(),
+        apart: Vec::new(),
         moves: Vec::new(),
         rewrite: Some(Rewrite {
             removes: vec![Arc::clone(&snapshot.files[0])],

@@ -111,7 +111,9 @@ fn many_records_of_what_was_filtered_become_one_that_says_the_same() {
     }
     let objects = || {
         let (lake, table) = (world.lake.clone(), world.table());
-        let kept = async move { crate::read::filtered::kept(&lake, &table).await };
+        let kept = async move {
+            crate::read::filtered::kept(&lake, &table, crate::read::filtered::Kind::Filtered).await
+        };
         world.lake.wait(kept).unwrap().unwrap().len()
     };
     assert_eq!(objects(), 70);

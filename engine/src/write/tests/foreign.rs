@@ -8,7 +8,7 @@ use object_store::path::Path;
 
 use super::*;
 use crate::commit::invariants;
-use crate::layout::{Codec, ConfluentNames, Folders, Foreign, Names, Rotation};
+use crate::layout::{Codec, ConfluentNames, Folders, Foreign, Format, Names, Rotation};
 use crate::layout::{Template, TemplateTime, TimeSource};
 use crate::maintain::{Alteration, Target, alter};
 use crate::partition::{FieldPath, Zone};
@@ -33,11 +33,11 @@ pub(super) fn confluent(flush_size: u64) -> Layout {
             whole: true,
             open_most: Duration::from_hours(24),
         },
-        codec: Codec::Snappy,
+        format: Format::Parquet(Codec::Snappy),
     }))
 }
 
-fn with(change: impl FnOnce(&mut Foreign)) -> Layout {
+pub(super) fn with(change: impl FnOnce(&mut Foreign)) -> Layout {
     let Layout::Foreign(foreign) = confluent(3) else {
         panic!("it is foreign");
     };
@@ -46,7 +46,7 @@ fn with(change: impl FnOnce(&mut Foreign)) -> Layout {
     Layout::Foreign(Arc::new(foreign))
 }
 
-fn world(layout: Layout) -> World {
+pub(super) fn world(layout: Layout) -> World {
     World {
         layout,
         ..World::faulty()
@@ -58,7 +58,7 @@ fn name(partition: i32, start: i64) -> String {
 }
 
 /// The keys of all objects that are no log and no state.
-fn keys(world: &World) -> BTreeSet<String> {
+pub(super) fn keys(world: &World) -> BTreeSet<String> {
     let store = Arc::clone(world.lake.store());
     let root = world.lake.root().clone();
     let listed = world.lake.wait(async move {
@@ -78,14 +78,14 @@ fn keys(world: &World) -> BTreeSet<String> {
         .collect()
 }
 
-fn put(world: &World, key: &str, text: &'static str) {
+pub(super) fn put(world: &World, key: &str, text: &'static str) {
     let (store, root) = (Arc::clone(world.lake.store()), world.lake.root().clone());
     let path = Path::parse(format!("{root}/{key}")).unwrap();
     let put = async move { store.put(&path, text.into()).await };
     world.lake.wait(put).unwrap().unwrap();
 }
 
-fn get(world: &World, key: &str) -> bytes::Bytes {
+pub(super) fn get(world: &World, key: &str) -> bytes::Bytes {
     let (store, root) = (Arc::clone(world.lake.store()), world.lake.root().clone());
     let path = Path::parse(format!("{root}/{key}")).unwrap();
     let get = async move { store.get(&path).await.unwrap().bytes().await.unwrap() };
@@ -94,6 +94,10 @@ fn get(world: &World, key: &str) -> bytes::Bytes {
 
 /// Objects of somebody else under names that the writers will want.
 pub(super) fn strangers(world: &World) -> BTreeSet<String> {
+    let name = |partition, start| match world.layout.flat() {
+        Some(_) => flat::name(partition, start),
+        None => name(partition, start),
+    };
     let names = (0..4).flat_map(|partition| [0, 3, 5].map(|start| name(partition, start)));
     let names: BTreeSet<String> = names.collect();
     names
@@ -113,20 +117,23 @@ pub(super) fn each_row_once_by_name(world: &World, strangers: &BTreeSet<String>)
     drop(world.assigned(&[0, 1, 2, 3]));
     let mut seen = BTreeSet::new();
     for key in keys(world).difference(strangers) {
-        for batch in read(get(world, key)) {
-            for row in offsets(&batch) {
-                assert!(seen.insert(row), "{row:?} is in `{key}` and elsewhere");
-            }
+        let rows = match world.layout.flat() {
+            Some(_) => flat::rows(world, key),
+            None => read(get(world, key)).iter().flat_map(offsets).collect(),
+        };
+        for row in rows {
+            assert!(seen.insert(row), "{row:?} is in `{key}` and elsewhere");
         }
     }
-    let rows: BTreeSet<_> = match world.snapshot().files.is_empty() {
-        true => BTreeSet::new(),
-        false => offsets(&world.rows()).into_iter().collect(),
+    let rows: BTreeSet<_> = match world.layout.flat() {
+        Some(_) => flat::recorded(world).into_iter().collect(),
+        None if world.snapshot().files.is_empty() => BTreeSet::new(),
+        None => offsets(&world.rows()).into_iter().collect(),
     };
     assert_eq!(seen, rows);
 }
 
-fn due(writer: &mut TableWriter) {
+pub(super) fn due(writer: &mut TableWriter) {
     assert!(writer.cut_due().unwrap());
     settled(writer);
 }

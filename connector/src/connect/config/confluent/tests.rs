@@ -173,7 +173,7 @@ fn what_is_not_built_or_wrong_is_refused_by_key_and_value() {
         (
             &[(
                 "format.class",
-                "io.confluent.connect.s3.format.json.JsonFormat",
+                "io.confluent.connect.s3.format.avro.AvroFormat",
             )][..],
             ["`format.class`", "Eddy doesn't do"],
         ),

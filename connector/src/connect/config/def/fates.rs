@@ -139,6 +139,7 @@ mod tests {
         let sources = [
             include_str!("../confluent.rs"),
             include_str!("../aiven.rs"),
+            include_str!("../flat.rs"),
             include_str!("../null_values.rs"),
         ];
         for (class, _) in NEEDED {

@@ -1,0 +1,49 @@
+"""Reads the objects of a bucket that hold records one behind the other, with Python's own libraries.
+
+Input: {"bucket": NAME, "options": {object_store keys}, "put": {key: text}}
+Output: {key: text}: every object outside of `_eddy/` and Delta's logs, decompressed if its name says
+that it is; bytes that are no UTF-8 as Latin-1.
+"""
+
+import gzip
+import json
+import sys
+from urllib.parse import urlparse
+
+import pyarrow.fs
+
+
+def main():
+    request = json.load(sys.stdin)
+    options = request["options"]
+    address = urlparse(options["aws_endpoint"])
+    store = pyarrow.fs.S3FileSystem(
+        access_key=options["aws_access_key_id"],
+        secret_key=options["aws_secret_access_key"],
+        endpoint_override=address.netloc,
+        scheme=address.scheme,
+        region=options["aws_region"],
+    )
+    bucket = request["bucket"]
+    for key, text in request.get("put", {}).items():
+        with store.open_output_stream(f"{bucket}/{key}") as out:
+            out.write(text.encode())
+    found = {}
+    for info in store.get_file_info(pyarrow.fs.FileSelector(bucket, recursive=True)):
+        key = info.path.split("/", 1)[1]
+        if not info.is_file or key.startswith("_eddy/") or "_delta_log" in key:
+            continue
+        # As the bytes are: a stream by that name would be decompressed by itself.
+        with store.open_input_stream(info.path, compression=None) as source:
+            data = source.read()
+        if key.endswith(".gz"):
+            data = gzip.decompress(data)
+        try:
+            found[key] = data.decode()
+        except UnicodeDecodeError:
+            found[key] = data.decode("latin-1")
+    json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
