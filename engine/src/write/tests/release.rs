@@ -116,7 +116,20 @@ fn p7_a_commit_that_lands_after_its_deadline_is_noticed_by_the_fence_and_doubles
     let mut steps = vec![Step::Delay];
     steps.extend(vec![Step::FailBefore; 10_000]);
     world.store().script("_delta_log", steps);
+    let commits = || {
+        let puts = world.store().puts().into_iter();
+        puts.filter(|path| path.as_ref().contains("_delta_log"))
+            .count()
+    };
+    let before = commits();
     assert!(writer.cut().unwrap());
+    // However slow the machine: the deadline is to pass while the put is under way.
+    let clock = Clock::system();
+    let until = clock.monotonic() + DEADLINE;
+    while commits() == before {
+        assert!(clock.monotonic() < until, "no commit was put");
+        clock.block(Duration::from_millis(1));
+    }
     let released = writer.release(&[0], Duration::from_millis(200)).unwrap();
     assert_eq!(released.rewind, [(1, 1)]);
     // The first put was under way all the time and arrives now.
