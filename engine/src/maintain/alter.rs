@@ -26,10 +26,9 @@ use crate::maintain::beyond::{self, Targets, Verdict};
 use crate::maintain::compact::commit;
 use crate::maintain::output::Made;
 use crate::maintain::scan::Scan;
-use crate::maintain::without::{check_journals, without};
+use crate::maintain::without::{check_journals, check_stored, without};
 use crate::path::TablePath;
 use crate::read::altered;
-use crate::read::filtered::{self, Kind};
 use crate::read::{Alterations, Altered, Snapshot, alterations};
 use crate::record::{Position, TopicId};
 use crate::write::forget_journals;
@@ -147,21 +146,6 @@ fn moves(snapshot: &Snapshot, alteration: &Alteration, before: &Alterations) -> 
     moves.collect()
 }
 
-/// What is stored beside the table stays there, so its records would be there twice.
-fn check_stored(lake: &Lake, table: &TablePath) -> Result<()> {
-    let (of, name) = (lake.clone(), table.clone());
-    let kept = lake.wait(async move { filtered::kept(&of, &name, Kind::Stored).await })??;
-    match kept.is_empty() {
-        true => Ok(()),
-        false => Err(Error::invalid(format!(
-            "records of `{}` are in objects of another format beside the table, which stay: a \
-             position can go forward but not back; a connector with another bucket or \
-             `topics.dir` begins anew",
-            table.topic()
-        ))),
-    }
-}
-
 /// One attempt, on what `snapshot` shows.
 fn round(
     lake: &Lake,
@@ -181,7 +165,12 @@ fn round(
         offsets: back.map(|moved| (moved.partition, moved.to)).collect(),
     };
     if !targets.offsets.is_empty() {
-        check_stored(lake, table)?;
+        check_stored(
+            lake,
+            table,
+            "which stay: a position can go forward but not back; a connector with another bucket \
+             or `topics.dir` begins anew",
+        )?;
     }
     let found = look(lake, table, snapshot, &targets, halt)?;
     let leaving: Vec<Arc<DataFile>> = found.leaving().cloned().collect();

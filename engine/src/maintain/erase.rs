@@ -27,10 +27,9 @@ use crate::lake::Lake;
 use crate::maintain::receipt::{self, Receipt};
 use crate::maintain::retain::commit_leaving;
 use crate::maintain::scan::Scan;
-use crate::maintain::without::{Without, check_journals, without};
+use crate::maintain::without::{Without, check_journals, check_stored, without};
 use crate::path::TablePath;
 use crate::read::Snapshot;
-use crate::read::filtered::{self, Kind};
 use crate::write::forget_journals;
 
 /// Files that one commit rewrites.
@@ -70,7 +69,11 @@ pub fn erase(
     erasure: &Erasure<'_>,
     halt: &AtomicBool,
 ) -> Result<Receipt> {
-    check_stored(lake, table)?;
+    check_stored(
+        lake,
+        table,
+        "from which nothing can be erased; remove the objects themselves",
+    )?;
     let mut looked = BTreeSet::new();
     let mut begun = false;
     for _ in 0..ROUNDS {
@@ -105,20 +108,6 @@ pub fn erase(
         "table `{}` changed all the while; call again",
         table.topic()
     )))
-}
-
-/// What is stored beside the table can't be looked into, and a receipt must not say that it was.
-fn check_stored(lake: &Lake, table: &TablePath) -> Result<()> {
-    let (of, name) = (lake.clone(), table.clone());
-    let kept = lake.wait(async move { filtered::kept(&of, &name, Kind::Stored).await })??;
-    match kept.is_empty() {
-        true => Ok(()),
-        false => Err(Error::invalid(format!(
-            "records of `{}` are in objects of another format beside the table, from which nothing \
-             can be erased; remove the objects themselves",
-            table.topic()
-        ))),
-    }
 }
 
 /// Looks at `pending` until a commit's worth of files has matches, and commits these.

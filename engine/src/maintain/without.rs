@@ -16,6 +16,7 @@ use crate::maintain::scan::{self, Scan};
 use crate::maintain::uploads::Journals;
 use crate::path::TablePath;
 use crate::read::Snapshot;
+use crate::read::filtered::{self, Kind};
 use crate::read::retired::Gone;
 
 /// What became of files without some of their rows.
@@ -77,6 +78,23 @@ pub(super) fn without(
     }
     made.journals.extend(packs::put(lake, table, &made.filters));
     Ok(Without { made, gone })
+}
+
+/// What is stored beside the table can't be taken out of it: a receipt must not say that it was,
+/// and records that come again would be there twice.
+///
+/// # Errors
+/// `Invalid`, with `why`, when there is anything; as [`filtered::kept`].
+pub(super) fn check_stored(lake: &Lake, table: &TablePath, why: &str) -> Result<()> {
+    let (of, name) = (lake.clone(), table.clone());
+    let kept = lake.wait(async move { filtered::kept(&of, &name, Kind::Stored).await })??;
+    match kept.is_empty() {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "records of `{}` are in objects of another format beside the table, {why}",
+            table.topic()
+        ))),
+    }
 }
 
 /// A file leaves the table only once no upload journal names it ([`Journals`]).

@@ -8,26 +8,14 @@ that it is; bytes that are no UTF-8 as Latin-1.
 import gzip
 import json
 import sys
-from urllib.parse import urlparse
 
+import buckets
 import pyarrow.fs
 
 
 def main():
     request = json.load(sys.stdin)
-    options = request["options"]
-    address = urlparse(options["aws_endpoint"])
-    store = pyarrow.fs.S3FileSystem(
-        access_key=options["aws_access_key_id"],
-        secret_key=options["aws_secret_access_key"],
-        endpoint_override=address.netloc,
-        scheme=address.scheme,
-        region=options["aws_region"],
-    )
-    bucket = request["bucket"]
-    for key, text in request.get("put", {}).items():
-        with store.open_output_stream(f"{bucket}/{key}") as out:
-            out.write(text.encode())
+    store, bucket = buckets.opened(request)
     found = {}
     for info in store.get_file_info(pyarrow.fs.FileSelector(bucket, recursive=True)):
         key = info.path.split("/", 1)[1]

@@ -7,27 +7,15 @@ the rows of every other Parquet file outside of Delta's logs.
 
 import json
 import sys
-from urllib.parse import urlparse
 
+import buckets
 import pyarrow.fs
 import pyarrow.parquet
 
 
 def main():
     request = json.load(sys.stdin)
-    options = request["options"]
-    address = urlparse(options["aws_endpoint"])
-    store = pyarrow.fs.S3FileSystem(
-        access_key=options["aws_access_key_id"],
-        secret_key=options["aws_secret_access_key"],
-        endpoint_override=address.netloc,
-        scheme=address.scheme,
-        region=options["aws_region"],
-    )
-    bucket = request["bucket"]
-    for key, text in request.get("put", {}).items():
-        with store.open_output_stream(f"{bucket}/{key}") as out:
-            out.write(text.encode())
+    store, bucket = buckets.opened(request)
     got = {}
     for key in request.get("get", []):
         with store.open_input_stream(f"{bucket}/{key}") as source:

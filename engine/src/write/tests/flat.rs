@@ -14,7 +14,7 @@ use crate::read::{Account, stored};
 use crate::shred::{Converter, Payload};
 use crate::testing::Step;
 use crate::value::Value;
-use crate::write::tests::foreign::{due, get, keys, put, with, world};
+use crate::write::tests::foreign::{due, get, keys, of_two, put, with, world};
 
 /// Lines of JSON, as Confluent's sink writes them.
 pub(super) fn lines(flush_size: u64) -> Layout {
@@ -287,17 +287,7 @@ fn a_decoded_value_is_stored_in_the_place_of_its_bytes() {
 
 #[test]
 fn p13_objects_of_a_dead_writer_go_with_its_successor_and_those_of_a_commit_stay() {
-    let inner = Arc::new(InMemory::new());
-    let failing = FaultyStore::new(inner.clone());
-    let store = failing.clone();
-    let before = World {
-        layout: lines(3),
-        ..World::with(|clock| (store_lake(Arc::new(store), clock), Some(failing), None))
-    };
-    let after = World {
-        layout: lines(3),
-        ..World::with(|clock| (store_lake(inner, clock), None, None))
-    };
+    let (before, after) = of_two(|| lines(3));
     let (mut zombie, _) = before.assigned(&[0, 1]);
     append(&mut zombie, 0, 0, 3);
     due(&mut zombie);

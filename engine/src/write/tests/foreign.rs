@@ -266,19 +266,25 @@ fn p13_an_answer_that_was_lost_is_no_name_that_is_taken() {
     world.each_offset_once();
 }
 
-#[test]
-fn p13_what_a_dead_writer_left_is_removed_by_its_successor_and_its_name_used_again() {
+/// Two processes on one store: one whose requests can fail, and its successor.
+pub(super) fn of_two(layout: fn() -> Layout) -> (World, World) {
     let inner = Arc::new(InMemory::new());
     let failing = FaultyStore::new(inner.clone());
     let store = failing.clone();
     let before = World {
-        layout: confluent(3),
+        layout: layout(),
         ..World::with(|clock| (store_lake(Arc::new(store), clock), Some(failing), None))
     };
     let after = World {
-        layout: confluent(3),
+        layout: layout(),
         ..World::with(|clock| (store_lake(inner, clock), None, None))
     };
+    (before, after)
+}
+
+#[test]
+fn p13_what_a_dead_writer_left_is_removed_by_its_successor_and_its_name_used_again() {
+    let (before, after) = of_two(|| confluent(3));
     let (mut zombie, _) = before.assigned(&[0, 1]);
     append(&mut zombie, 0, 0, 6);
     append(&mut zombie, 1, 0, 3);
