@@ -3,9 +3,10 @@
 //! Two kinds of events: nested ones with drift, and the wide audit logs (91 kinds, some 5,000
 //! leaves, every column kept). Prints what one CPU-second shreds (the appending thread) and what it
 //! takes through (everything: shred, encode, commit). `redact` is the search of the nested events
-//! for what must never land, alone.
+//! for what must never land, alone; `redacted` and `encrypted` are the nested events again, with
+//! such rules and into encrypted files, to be compared with `nested` of the same run.
 //!
-//! `EDDY_BENCH_MB` changes the amount of JSON, `EDDY_BENCH_ONLY` picks one of the three.
+//! `EDDY_BENCH_MB` changes the amount of JSON, `EDDY_BENCH_ONLY` picks one of them.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,10 +28,12 @@ mod yardstick;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use audit::Audit;
 use eddy_engine::redact::{self, Action, HashKey, Redaction, Redactor, Rule};
+use eddy_engine::seal::Key;
 use eddy_engine::write::{Start, TableWriter, WriterOptions};
 use eddy_engine::{Clock, Lake, LakeOptions, Record, TimestampType, TopicId};
 use events::{Seeded, event};
@@ -50,13 +53,11 @@ fn main() {
     );
     let only = std::env::var("EDDY_BENCH_ONLY").ok();
     let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
-    if wanted("nested") {
-        measure(
-            "nested",
-            &nested(megabytes.min(100) << 20),
-            megabytes << 20,
-            2_000,
-        );
+    for (name, prepare) in NESTED {
+        if wanted(name) {
+            let events = nested(megabytes.min(100) << 20);
+            measure(name, &events, megabytes << 20, prepare);
+        }
     }
     if wanted("redact") {
         let (events, bytes) = (nested(megabytes.min(100) << 20), megabytes << 20);
@@ -64,17 +65,33 @@ fn main() {
         redact("one hash per event", &events, bytes, "did");
     }
     if wanted("wide") {
-        measure(
-            "wide",
-            &wide(megabytes.min(100) << 20),
-            megabytes << 20,
-            10_000,
-        );
+        let events = wide(megabytes.min(100) << 20);
+        measure("wide", &events, megabytes << 20, |options| {
+            // Every column is kept: some objects of the audit logs have more keys than the default
+            // allows.
+            options.limits.leaves = 10_000;
+            options.limits.keys = 10_000;
+        });
     }
 }
 
-/// What one CPU-second looks through for what must never land.
-fn redact(name: &str, events: &[String], bytes: usize, hash: &str) {
+/// Sets what a table is to be.
+type Prepare = fn(&mut WriterOptions);
+
+/// What the nested events are written to.
+const NESTED: [(&str, Prepare); 3] = [
+    ("nested", |_| {}),
+    ("redacted", |options| {
+        options.redaction = Some(redaction("did"));
+    }),
+    ("encrypted", |options| {
+        let key = "a2V5IG9mIGEgYmVuY2gsIG9mIG5vIHVzZSBhdCBhbGw=";
+        options.key = Some(Key::from_base64("bench", key).unwrap());
+    }),
+];
+
+/// Rules of which the second finds something in each nested event, if `hash` is there.
+fn redaction(hash: &str) -> Arc<Redaction> {
     let rules = [("password, **.secret", Action::Drop), (hash, Action::Hash)];
     let rules = rules
         .into_iter()
@@ -83,7 +100,12 @@ fn redact(name: &str, events: &[String], bytes: usize, hash: &str) {
         hash_key: HashKey::new(b"a key for the bench, of no use"),
         ..redact::Options::default()
     };
-    let mut redactor = Redactor::new(Redaction::new(rules.collect(), options).unwrap());
+    Redaction::new(rules.collect(), options).unwrap()
+}
+
+/// What one CPU-second looks through for what must never land.
+fn redact(name: &str, events: &[String], bytes: usize, hash: &str) {
+    let mut redactor = Redactor::new(redaction(hash));
     let (begun, mut taken, mut landed) = (thread_cpu(), 0, 0);
     for event in events.iter().cycle() {
         if taken >= bytes {
@@ -126,9 +148,9 @@ fn wide(bytes: usize) -> Vec<String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
-fn measure(name: &str, events: &[String], bytes: usize, leaves: usize) {
+fn measure(name: &str, events: &[String], bytes: usize, prepare: Prepare) {
     let folder = tempfile::tempdir().unwrap();
-    let mut writer = open(folder.path(), name, leaves);
+    let mut writer = open(folder.path(), name, prepare);
     let (begun, process) = (Instant::now(), cpu("/proc/self/stat"));
     let (records, taken, shredding) = feed(&mut writer, events, bytes);
     while writer.in_flight() {
@@ -145,7 +167,7 @@ fn measure(name: &str, events: &[String], bytes: usize, leaves: usize) {
     println!("  on disk     {:.1} MB", size(folder.path()) as f64 / 1e6);
 }
 
-fn open(folder: &Path, name: &str, leaves: usize) -> TableWriter {
+fn open(folder: &Path, name: &str, prepare: Prepare) -> TableWriter {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let options = LakeOptions {
         url: format!("file://{}", folder.display()),
@@ -156,9 +178,7 @@ fn open(folder: &Path, name: &str, leaves: usize) -> TableWriter {
     std::mem::forget(runtime);
     let table = lake.table("topics", name);
     let mut options = WriterOptions::new(table, name, TopicId::new("bench"), "bench");
-    // Every column is kept: some objects of the audit logs have more keys than the default allows.
-    options.limits.leaves = leaves;
-    options.limits.keys = leaves;
+    prepare(&mut options);
     let mut writer = TableWriter::open(&lake, options).unwrap();
     writer.assign(&[(0, Start::at(0))]).unwrap();
     writer
