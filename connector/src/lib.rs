@@ -21,6 +21,7 @@ pub mod convert;
 pub mod data;
 mod error;
 pub mod kafka;
+mod keystore;
 pub mod load;
 pub mod sink;
 mod transform;

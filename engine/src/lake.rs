@@ -26,6 +26,7 @@ mod compute;
 mod durable;
 mod encryption;
 mod open;
+mod role;
 mod transit;
 
 use commits::Commits;
@@ -82,7 +83,7 @@ impl Lake {
             ))
             .with_source(error)
         })?;
-        let opened = open::open(&url, &options.options)?;
+        let opened = open::open(&url, &options.options, &clock)?;
         if opened.root.as_ref().contains('%') {
             // The Delta kernel would take it for an escape.
             return Err(Error::invalid(format!(

@@ -11,6 +11,7 @@ use eddy_engine::budget::Budget;
 use crate::connect::config::{ConnectorConfig, Providers};
 use crate::connect::lakes::{Lakes, OnLake};
 use crate::connect::memory::Memory;
+use crate::connect::metrics::{self, OfWorker};
 pub(super) use crate::connect::running::Running;
 use crate::connect::running::{late, not_running};
 use crate::connect::system;
@@ -290,6 +291,20 @@ impl Connectors {
             .filter(|partition| partition.topic == topic)
             .filter_map(|partition| Some((partition.partition, partition.committed?)))
             .collect()
+    }
+
+    /// What `/metrics` tells of connectors, tasks and partitions, in Prometheus' text format.
+    pub fn metrics(&self) -> String {
+        metrics::text(&metrics::seen(self.status()), self.measured(None))
+    }
+
+    /// What `/metrics` tells of this process, with how often its group changed what it has.
+    pub(super) fn measured(&self, rebalances: Option<u64>) -> OfWorker {
+        OfWorker {
+            now: self.lake().clock().monotonic(),
+            memory: (self.budget.used_bytes(), self.budget.limit_bytes()),
+            rebalances,
+        }
     }
 
     /// `system.connectors`: a row per task.

@@ -8,6 +8,7 @@ mod config;
 mod connectors;
 mod lakes;
 mod memory;
+mod metrics;
 pub mod rest;
 mod running;
 mod settled;

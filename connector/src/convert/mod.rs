@@ -125,14 +125,28 @@ pub(crate) enum Unconverted {
         why: String,
     },
     /// Nobody's fault that a record could help; it is tried again.
-    Later(String),
+    Later(Later),
+}
+
+/// What a record waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Later {
+    pub(crate) part: Part,
+    /// The converter, by Connect's name.
+    pub(crate) class: &'static str,
+    pub(crate) why: String,
+    /// An attempt has failed; else its answer is on its way.
+    pub(crate) failed: bool,
 }
 
 /// Why some bytes have no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Failure {
     Broken(String),
-    Later(String),
+    /// An answer is on its way.
+    Pending(String),
+    /// Who was asked doesn't answer.
+    Away(String),
 }
 
 /// One converter of one task.
@@ -249,13 +263,19 @@ impl Converter {
             return Ok(Datum::null());
         };
         let converted = self.convert(headers, bytes, id);
-        converted.map_err(|failure| match failure {
-            Failure::Broken(why) => Unconverted::Broken {
+        let class = self.class();
+        let later = |why, failed| {
+            Unconverted::Later(Later {
                 part,
-                class: self.class(),
+                class,
                 why,
-            },
-            Failure::Later(why) => Unconverted::Later(why),
+                failed,
+            })
+        };
+        converted.map_err(|failure| match failure {
+            Failure::Broken(why) => Unconverted::Broken { part, class, why },
+            Failure::Pending(why) => later(why, false),
+            Failure::Away(why) => later(why, true),
         })
     }
 

@@ -105,7 +105,8 @@ impl RegisteredConverter {
         let registered = match self.registry.get(key) {
             Answer::Found(registered) => registered,
             Answer::Missing(why) => return Err(Failure::Broken(why)),
-            Answer::Later(why) => return Err(Failure::Later(why)),
+            Answer::Pending(why) => return Err(Failure::Pending(why)),
+            Answer::Away(why) => return Err(Failure::Away(why)),
         };
         if self.plans.len() >= self.kept {
             let any = self.plans.keys().next().copied();

@@ -13,7 +13,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 
 use crate::error::{Error, Result};
-use crate::kafka::jaas;
+use crate::kafka::{jaas, stores};
 
 /// The keys of a `[kafka]` table, a destination or a connector's overrides.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -123,9 +123,8 @@ pub(crate) fn is_secret(key: &str) -> bool {
 }
 
 /// Java's spelling of keys that librdkafka spells differently.
-const RENAMED: [(&str, &str); 8] = [
+const RENAMED: [(&str, &str); 7] = [
     ("fetch.max.wait.ms", "fetch.wait.max.ms"),
-    ("ssl.truststore.location", "ssl.ca.location"),
     ("ssl.truststore.certificates", "ssl.ca.pem"),
     ("ssl.keystore.certificate.chain", "ssl.certificate.pem"),
     ("ssl.keystore.key", "ssl.key.pem"),
@@ -149,12 +148,7 @@ fn translate(entries: &BTreeMap<String, String>) -> Result<BTreeMap<String, Stri
                 keys.insert("sasl.username".to_owned(), user);
                 keys.insert("sasl.password".to_owned(), password);
             }
-            "ssl.truststore.type" | "ssl.keystore.type" => check_store_type(key, value)?,
-            "ssl.keystore.location" if is_pem(entries, "ssl.keystore.type", value) => {
-                // One PEM file holds the certificate chain and the key; librdkafka names it twice.
-                keys.insert("ssl.certificate.location".to_owned(), value.to_owned());
-                keys.insert("ssl.key.location".to_owned(), value.to_owned());
-            }
+            key if stores::is_key(key) => stores::translate(entries, key, value, &mut keys)?,
             "ssl.endpoint.identification.algorithm" if value.is_empty() => {
                 keys.insert(key.clone(), "none".to_owned());
             }
@@ -178,24 +172,6 @@ fn translate(entries: &BTreeMap<String, String>) -> Result<BTreeMap<String, Stri
         }
     }
     Ok(keys)
-}
-
-fn is_pem(entries: &BTreeMap<String, String>, type_key: &str, location: &str) -> bool {
-    match entries.get(type_key) {
-        Some(kind) => kind.trim().eq_ignore_ascii_case("PEM"),
-        None => location.to_ascii_lowercase().ends_with(".pem"),
-    }
-}
-
-fn check_store_type(key: &str, value: &str) -> Result<()> {
-    let known = value.eq_ignore_ascii_case("PEM")
-        || (key == "ssl.keystore.type" && value.eq_ignore_ascii_case("PKCS12"));
-    if known {
-        return Ok(());
-    }
-    Err(Error::invalid(format!(
-        "`{key}` is `{value}`; Eddy reads `PEM`: export the store with `keytool` and `openssl`"
-    )))
 }
 
 /// Whether librdkafka knows the key; a value that it refuses is an error.
@@ -255,8 +231,14 @@ mod tests {
                 "x.ScramLoginModule required username=\"u\" password=\"p\";",
             ),
             ("ssl.truststore.type", "PEM"),
-            ("ssl.truststore.location", "/etc/ca.pem"),
-            ("ssl.keystore.location", "/etc/client.pem"),
+            (
+                "ssl.truststore.location",
+                "../tests/fixtures/stores/authority.pem",
+            ),
+            (
+                "ssl.keystore.location",
+                "../tests/fixtures/stores/client.pem",
+            ),
             ("ssl.endpoint.identification.algorithm", ""),
             ("fetch.max.wait.ms", "100"),
             ("buffer.memory", "33554432"),
@@ -268,8 +250,10 @@ mod tests {
         assert_eq!(client.get("sasl.username"), Some("u"));
         assert_eq!(client.get("sasl.password"), Some("p"));
         assert_eq!(client.get("security.protocol"), Some("sasl_ssl"));
-        assert_eq!(client.get("ssl.ca.location"), Some("/etc/ca.pem"));
-        assert_eq!(client.get("ssl.key.location"), Some("/etc/client.pem"));
+        let ca = client.get("ssl.ca.location");
+        assert_eq!(ca, Some("../tests/fixtures/stores/authority.pem"));
+        let key = client.get("ssl.key.location");
+        assert_eq!(key, Some("../tests/fixtures/stores/client.pem"));
         assert_eq!(
             client.get("ssl.endpoint.identification.algorithm"),
             Some("none")
@@ -299,10 +283,10 @@ mod tests {
     fn a_wrong_value_is_refused_by_name() {
         let error = config(&[("linger.ms", "soon")]).client().unwrap_err();
         assert!(error.to_string().contains("`linger.ms`"), "{error}");
-        let error = config(&[("ssl.truststore.type", "JKS")])
+        let error = config(&[("ssl.truststore.type", "BCFKS")])
             .client()
             .unwrap_err();
-        assert!(error.to_string().contains("PEM"), "{error}");
+        assert!(error.to_string().contains("`BCFKS`"), "{error}");
         let error = KafkaConfig::default().client().unwrap_err();
         assert!(error.to_string().contains("bootstrap.servers"), "{error}");
     }

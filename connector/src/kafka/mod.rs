@@ -1,10 +1,11 @@
 //! Kafka's clients, with Kafka's own configuration keys.
 //!
-//! `config` maps Java's keys to librdkafka's, `consumer` is what a sink task reads with, `producer`
-//! what load, replay and dead letters are written with, `admin` answers questions about topics,
-//! `create` makes one, `compacted`, `tail` and `exclusive` make, follow and write small topics that
-//! hold a state, `embedded` is a broker for trying things. `native` holds the calls that
-//! rust-rdkafka has no safe API for.
+//! `config` maps Java's keys to librdkafka's, `stores` those of Java's key and trust stores.
+//! `consumer` is what a sink task reads with, `producer` what load, replay and dead letters are
+//! written with, `admin` answers questions about topics, `create` makes one, `compacted`, `tail`
+//! and `exclusive` make, follow and write small topics that hold a state, `embedded` is a broker
+//! for trying things.
+//! `native` holds the calls that rust-rdkafka has no safe API for.
 
 mod admin;
 mod client;
@@ -20,6 +21,7 @@ mod jaas;
 mod native;
 mod producer;
 mod range;
+mod stores;
 mod tail;
 
 pub use crate::error::{Error, ErrorKind};

@@ -75,8 +75,16 @@ impl Delivery {
     /// `NotFound` for a topic or partition that doesn't exist, `Invalid` for a record that the
     /// broker refuses (too large, no rights), `Unavailable` when the broker didn't acknowledge it
     /// within `delivery.timeout.ms`: it may or may not be there.
-    pub async fn wait(self) -> Result<Delivered> {
-        match self.report.await {
+    pub async fn wait(mut self) -> Result<Delivered> {
+        self.acknowledged().await
+    }
+
+    /// The same, for whoever may stop waiting and begin again. Once it has answered it is over.
+    ///
+    /// # Errors
+    /// As [`Delivery::wait`].
+    pub(crate) async fn acknowledged(&mut self) -> Result<Delivered> {
+        match (&mut self.report).await {
             Ok(Ok(delivery)) => Ok(Delivered {
                 partition: delivery.partition,
                 offset: delivery.offset,
@@ -164,6 +172,12 @@ impl Producer {
                 }
             }
         }
+    }
+
+    /// Whether [`Producer::send`] would take the record without waiting for others.
+    pub(crate) fn has_room(&self, record: &Outgoing<'_>) -> bool {
+        let size = size(record).clamp(1, self.bytes_max);
+        self.records.available_permits() > 0 && self.bytes.available_permits() >= size
     }
 
     /// Waits until everything sent so far is acknowledged or failed. Blocks.

@@ -36,8 +36,14 @@ impl Run<'_> {
                 continue;
             };
             match writer.poll() {
-                Ok(ranges) => group.extend(slot.committed(&ranges)),
+                Ok(ranges) => {
+                    if !ranges.is_empty() {
+                        self.measures.commit(slot.cut_at.take(), now);
+                    }
+                    group.extend(slot.committed(&ranges));
+                }
                 Err(error) if error.kind() == eddy_engine::ErrorKind::Fenced => {
+                    self.measures.commits_lost += 1;
                     tracing::warn!(topic = %slot.name, %error, "another writer has moved on");
                     slot.reset_due = true;
                     slot.retry_at = now;
@@ -117,6 +123,7 @@ impl Run<'_> {
             }
             other => {
                 other?;
+                slot.cut_at = Some(now);
             }
         }
         Ok(true)
@@ -161,6 +168,7 @@ impl Run<'_> {
     /// another one's is kept for whoever comes back under its lasting name.
     pub(super) fn finish(mut self, within: Duration, leaves: bool) {
         let until = self.clock.monotonic() + within / 5 * 4;
+        let told = self.has_told(within / 5 * 2);
         let sampled = self.sample(|lane| lane.flows());
         if let Err(error) = sampled.and_then(|()| self.publish()) {
             tracing::warn!(%error, "stopping without the last records; they are read again");
@@ -169,7 +177,8 @@ impl Run<'_> {
         let mut writers = Vec::new();
         for name in names {
             // With many topics and a dead broker the questions alone could use up the time.
-            let ready = self.clock.monotonic() < until && self.ready_to_commit(&name);
+            let in_time = told && self.clock.monotonic() < until;
+            let ready = in_time && self.ready_to_commit(&name);
             let Some(slot) = self.slots.get_mut(&name) else {
                 continue;
             };

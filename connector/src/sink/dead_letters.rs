@@ -2,11 +2,15 @@
 //!
 //! A copy is acknowledged before the cut that accounts its record can begin. The record is a row
 //! with `_error` besides, so a copy that the broker refuses for good is told of and passed over.
+//! Nobody waits here for long: a task that has to wait for the broker goes on polling.
+
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use eddy_engine::{Clock, Lake, Record};
 
-use crate::connect::{ConnectorConfig, DeadLetterTopic};
-use crate::error::{ErrorKind, Result};
+use crate::connect::{ConnectorConfig, DeadLetterTopic, ErrorPolicy};
+use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::{Delivery, KafkaConfig, Outgoing, Producer, ProducerOptions, ensure_topic};
 use crate::sink::errant::Errant;
 
@@ -23,8 +27,15 @@ pub(super) struct DeadLetters {
     topic: DeadLetterTopic,
     connector: String,
     task: usize,
-    waiting: Vec<Delivery>,
+    waiting: VecDeque<Delivery>,
+    /// A copy got lost: what its record is of must be read again.
+    lost: bool,
+    /// Copies that the broker refused.
+    pub(super) refused: u64,
 }
+
+/// How long a record may wait for the copies before it, in the middle of a batch.
+const ROOM: Duration = Duration::from_millis(50);
 
 impl DeadLetters {
     /// Makes the topic where it doesn't exist, and the client; `None` without such a topic.
@@ -42,6 +53,7 @@ impl DeadLetters {
             return Ok(None);
         };
         let clock: Clock = lake.clock().clone();
+        let kafka = &patient(kafka, &config.errors);
         let made = ensure_topic(kafka, &topic.name, 1, topic.replication, clock.clone());
         lake.runtime().block_on(made)?;
         Ok(Some(Self {
@@ -50,18 +62,17 @@ impl DeadLetters {
             topic,
             connector: config.name.clone(),
             task,
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
+            lost: false,
+            refused: 0,
         }))
     }
 
-    /// Sends a copy of the record.
+    /// Sends a copy of the record; `false` when too many aren't acknowledged yet.
     ///
     /// # Errors
-    /// `Unavailable` when the broker doesn't take it.
-    pub(super) fn send(&mut self, topic: &str, record: &Record<'_>, why: &Errant) -> Result<()> {
-        if self.waiting.len() >= IN_FLIGHT.in_flight_records {
-            self.settle()?;
-        }
+    /// `Unavailable` when the broker didn't take one: the records must be read again.
+    pub(super) fn send(&mut self, topic: &str, record: &Record<'_>, why: &Errant) -> Result<bool> {
         let context = match self.topic.context {
             true => context(topic, record, &self.connector, self.task, why),
             false => Vec::new(),
@@ -74,8 +85,9 @@ impl DeadLetters {
             .iter()
             .map(|(name, text)| (*name, Some(text.as_bytes())));
         let headers: Vec<(&str, Option<&[u8]>)> = headers.chain(context).collect();
+        let name = self.topic.name.clone();
         let copy = Outgoing {
-            topic: &self.topic.name,
+            topic: &name,
             partition: None,
             key: record.key,
             value: record.value,
@@ -83,33 +95,96 @@ impl DeadLetters {
             // The client takes a zero for "now".
             timestamp_ms: record.timestamp_ms.map(|ms| ms.max(1)),
         };
-        match self.lake.runtime().block_on(self.producer.send(&copy)) {
-            Ok(delivery) => self.waiting.push(delivery),
-            Err(error) => self.refused(error)?,
-        }
-        Ok(())
-    }
-
-    /// Waits until every copy is acknowledged.
-    ///
-    /// # Errors
-    /// `Unavailable` when the broker doesn't: the records must be read again.
-    pub(super) fn settle(&mut self) -> Result<()> {
-        for delivery in std::mem::take(&mut self.waiting) {
-            if let Err(error) = self.lake.runtime().block_on(delivery.wait()) {
-                self.refused(error)?;
+        // One after the other, so that a broker that answers at all is never too slow.
+        while !self.producer.has_room(&copy) {
+            if self.waiting.is_empty() || !self.first_acknowledged(ROOM)? {
+                return Ok(false);
             }
         }
-        Ok(())
+        match self.lake.runtime().block_on(self.producer.send(&copy)) {
+            Ok(delivery) => self.waiting.push_back(delivery),
+            Err(error) => self.refused(error)?,
+        }
+        Ok(true)
     }
 
-    fn refused(&self, error: crate::Error) -> Result<()> {
+    /// Whether every copy is acknowledged; waits for that, but not longer than `within`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the broker didn't take one: the records must be read again. It stays so.
+    pub(super) fn settle(&mut self, within: Duration) -> Result<bool> {
+        let clock = self.lake.clock().clone();
+        let until = clock.monotonic() + within;
+        loop {
+            if self.lost {
+                return Err(Error::unavailable(format!(
+                    "a dead letter was not taken by the topic `{}`; its record is read again",
+                    self.topic.name
+                )));
+            }
+            if self.waiting.is_empty() {
+                return Ok(true);
+            }
+            if !self.first_acknowledged(until.saturating_sub(clock.monotonic()))? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Whether nothing waits for the broker.
+    pub(super) fn is_settled(&self) -> bool {
+        self.waiting.is_empty() && !self.lost
+    }
+
+    /// Takes in the acknowledgement of the copy that waits longest; `false` when it doesn't come.
+    fn first_acknowledged(&mut self, within: Duration) -> Result<bool> {
+        let Some(delivery) = self.waiting.front_mut() else {
+            return Ok(true);
+        };
+        let clock = self.lake.clock();
+        let answer = self.lake.runtime().block_on(async {
+            tokio::select! {
+                biased;
+                answer = delivery.acknowledged() => Some(answer),
+                () = clock.sleep(within) => None,
+            }
+        });
+        let Some(answer) = answer else {
+            return Ok(false);
+        };
+        self.waiting.pop_front();
+        match answer {
+            Ok(_) => Ok(true),
+            Err(error) => self.refused(error).map(|()| true),
+        }
+    }
+
+    fn refused(&mut self, error: Error) -> Result<()> {
+        self.refused += 1;
         if error.kind() != ErrorKind::Invalid {
+            self.lost = true;
             return Err(error);
         }
         tracing::error!(connector = %self.connector, task = self.task, topic = %self.topic.name,
             %error, "a dead letter was not taken; its row with `_error` is all there is of it");
         Ok(())
+    }
+}
+
+/// The client goes on for as long as `errors.retry.timeout` says, unless its own key is set.
+fn patient(kafka: &KafkaConfig, errors: &ErrorPolicy) -> KafkaConfig {
+    const KEY: &str = "delivery.timeout.ms";
+    let milliseconds = match errors.retry_timeout {
+        // librdkafka's word for "for ever".
+        None => 0,
+        // Its own retries are no second attempt of ours; without any time it could send nothing.
+        Some(timeout) if timeout.is_zero() => return kafka.clone(),
+        // More than it waits for a batch to fill, and what it takes at most.
+        Some(timeout) => timeout.as_millis().clamp(1_000, 2_147_483_647),
+    };
+    match kafka.get(KEY) {
+        Some(_) => kafka.clone(),
+        None => kafka.clone().with(KEY, milliseconds.to_string()),
     }
 }
 

@@ -1,18 +1,14 @@
 //! A record decoded: by its converters, for transforms and columns.
 
-use std::time::Duration;
-
 use eddy_engine::{Record, Value};
 
-use crate::convert::{Converted, Converters, Landing, Need, Unconverted};
+use crate::convert::{Converted, Converters, Landing, Later, Need, Unconverted};
 use crate::data::{ConnectRecord, Datum};
 use crate::error::Result;
 use crate::sink::errant::Errant;
 use crate::sink::run::Run;
 use crate::sink::task::TaskSettings;
-
-/// Before a record is read again whose schema could not be had.
-const SCHEMAS: Duration = Duration::from_secs(1);
+use crate::sink::topic::Slot;
 
 /// A task's converters, and the last step before the table.
 pub(super) struct Decoder {
@@ -25,7 +21,7 @@ pub(super) struct Decoder {
 pub(super) enum Undecoded {
     Errant(Errant),
     /// It can't be converted yet; it must come again.
-    Later(String),
+    Later(Later),
 }
 
 impl Decoder {
@@ -62,7 +58,7 @@ impl Decoder {
             Unconverted::Broken { part, class, why } => {
                 Undecoded::Errant(Errant::unread(part, class, why))
             }
-            Unconverted::Later(why) => Undecoded::Later(why),
+            Unconverted::Later(later) => Undecoded::Later(later),
         })
     }
 
@@ -103,14 +99,13 @@ pub(super) fn connect_record(
 }
 
 impl Run<'_> {
-    /// Stops fetching what can't be converted yet, for a while; the rest flows on.
-    pub(super) fn wait_for_schemas(&mut self) -> Result<()> {
+    /// Stops fetching what can't be converted yet, until it is tried again; the rest flows on.
+    pub(super) fn pause_held(&mut self) -> Result<()> {
         if self.way.is_open() {
             return Ok(());
         }
-        let again_at = self.clock.monotonic() + SCHEMAS;
         let slots = self.slots.values_mut();
-        let held: Vec<(String, i32)> = slots.flat_map(|slot| slot.held(again_at)).collect();
+        let held: Vec<(String, i32)> = slots.flat_map(Slot::held).collect();
         self.consumer.pause(&held)
     }
 }

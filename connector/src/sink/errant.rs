@@ -1,6 +1,6 @@
 //! A record that can't be decoded or transformed: at which stage, by which class, and why.
 
-use crate::convert::{JSON, Part};
+use crate::convert::{JSON, Later, Part};
 use crate::transform::Failed;
 
 /// The stages of a record's way that Connect names.
@@ -13,6 +13,14 @@ pub(super) enum Stage {
 }
 
 impl Stage {
+    fn of(part: Part) -> Self {
+        match part {
+            Part::Key => Self::KeyConverter,
+            Part::Value => Self::ValueConverter,
+            Part::Header => Self::HeaderConverter,
+        }
+    }
+
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::KeyConverter => "KEY_CONVERTER",
@@ -48,16 +56,24 @@ impl Errant {
             _ => why.clone(),
         };
         Self {
-            stage: match part {
-                Part::Key => Stage::KeyConverter,
-                Part::Value => Stage::ValueConverter,
-                Part::Header => Stage::HeaderConverter,
-            },
+            stage: Stage::of(part),
             class: class.to_owned(),
             alias: None,
             exception: "org.apache.kafka.connect.errors.DataException",
             message,
             text: why,
+        }
+    }
+
+    /// What it waited for didn't come in the time that `errors.retry.timeout` gives.
+    pub(super) fn late(later: Later) -> Self {
+        Self {
+            stage: Stage::of(later.part),
+            class: later.class.to_owned(),
+            alias: None,
+            exception: "org.apache.kafka.connect.errors.RetriableException",
+            text: format!("{}; `errors.retry.timeout` is over", later.why),
+            message: later.why,
         }
     }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sink::run::Run;
 
 /// What librdkafka reported for a partition in place of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,5 +33,37 @@ pub(super) fn patience(error: &Error) -> Duration {
         ErrorKind::Unavailable | ErrorKind::Fenced => Duration::from_secs(1),
         ErrorKind::NotFound => Duration::from_secs(3),
         _ => Duration::from_secs(10),
+    }
+}
+
+impl Run<'_> {
+    /// Handles what librdkafka reported in place of a message.
+    pub(super) fn troubled(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        code: RDKafkaErrorCode,
+        text: &str,
+    ) -> Result<()> {
+        let now = self.clock.monotonic();
+        let what = trouble(code);
+        if let Trouble::OutOfRange = what {
+            tracing::warn!(
+                topic,
+                partition,
+                text,
+                "the broker does not have the position"
+            );
+            return self.park(topic, partition, "the broker does not have the position");
+        }
+        tracing::warn!(topic, partition, %code, text, "reading again after an error");
+        if let Some(lane) = self
+            .slots
+            .get_mut(topic)
+            .and_then(|slot| slot.lanes.get_mut(&partition))
+        {
+            lane.seek_at = Some(now + Duration::from_secs(1));
+        }
+        Ok(())
     }
 }

@@ -7,9 +7,9 @@
 //!   run (the loop) -> rebalance (assign, revoke) -> start (where a partition begins)
 //!                  -> cut (live rows, commits, the group's offsets, the end)
 //!                  -> take (a record to its writer) -> way (converters, transforms, errors policy)
-//!                                                    errant   dead_letters
+//!                                                    errant   retry   dead_letters
 //!   topic (its tables and partitions) -> tables (one writer to the task) -> routed   routes
-//!   errors   lost
+//!   errors   measures
 //!   discovery (which topics)   orphans (partitions without a reader)   status   asked (commits)
 //! ```
 //!
@@ -17,7 +17,8 @@
 //! |---|---|
 //! | a record can't be converted or transformed | it is a row with `_error`; nothing stops |
 //! | the same with `errors.tolerance` `none` | commits what came before it, fails with the reason |
-//! | the schema registry doesn't answer | that partition waits and is read again from there |
+//! | the schema registry doesn't answer | that partition waits, for `errors.retry.timeout` |
+//! | a dead letter isn't acknowledged | reads no more, polling; commits what it is of only then |
 //! | a transform changes the topic | the record is a row of that topic's table (P19) |
 //! | a transform drops a record | its offset is recorded as filtered with the commit (E1) |
 //! | the lake doesn't answer | reads on until the memory is used up, then waits, polling |
@@ -36,10 +37,12 @@ mod decode;
 mod discovery;
 mod errant;
 mod errors;
+mod measures;
 mod open;
 mod orphans;
 mod rebalance;
 mod report;
+mod retry;
 mod routed;
 mod routes;
 mod run;
@@ -57,6 +60,7 @@ mod way;
 pub(crate) use alter::{Altering, Plan as AlterPlan};
 pub(crate) use asked::Asked;
 pub(crate) use discovery::{Discovery, TopicBoard};
+pub use measures::{ErrorCounts, TaskMeasures, Windowed};
 pub(crate) use orphans::Watch;
 pub(crate) use routes::{Noted, Routes};
 pub use status::{ConnectorStatus, PartitionState, PartitionStatus, TaskState, TaskStatus};

@@ -19,6 +19,9 @@ use crate::sink::topic::{Lane, LaneState, Slot};
 /// The most that a revoke may take, however patient the group is.
 const RELEASE_MOST: Duration = Duration::from_secs(60);
 
+/// How long the last dead letters may take: who doesn't answer by then is away.
+const TELL_MOST: Duration = Duration::from_secs(3);
+
 impl Run<'_> {
     /// Takes partitions over: finds their starts and reads them from there. Those whose start can't
     /// be found stay paused and are tried again.
@@ -113,7 +116,7 @@ impl Run<'_> {
     /// Commits what is buffered of `partitions`, or drops it, and forgets them.
     fn give_up(&mut self, topic: &str, partitions: &[i32], lost: bool, deadline: Duration) {
         let now = self.clock.monotonic();
-        let same = !lost && self.ready_to_commit(topic);
+        let same = !lost && self.has_told(deadline / 2) && self.ready_to_commit(topic);
         let Some(slot) = self.slots.get_mut(topic) else {
             return;
         };
@@ -167,6 +170,22 @@ impl Run<'_> {
                 slot.retry_at = now;
             }
         }
+    }
+
+    /// Whether every dead letter is acknowledged, waiting for that but not longer than `within`:
+    /// without it nothing may be committed.
+    pub(super) fn has_told(&mut self, within: Duration) -> bool {
+        let told = self
+            .way
+            .settle(within.min(TELL_MOST))
+            .unwrap_or_else(|error| {
+                tracing::warn!(%error, "what isn't committed yet is read again");
+                false
+            });
+        if !told {
+            self.way.tell_again();
+        }
+        told
     }
 
     /// Whether what is buffered of a topic may be committed: it must still be the topic that it was

@@ -2,9 +2,17 @@
 
 use std::sync::PoisonError;
 
+use crate::sink::measures::TaskMeasures;
 use crate::sink::run::Run;
 use crate::sink::status::TaskState;
+use crate::sink::task::Shared;
 use crate::sink::topic::Slot;
+
+/// What the task's lives before this one counted.
+pub(super) fn measured(status: &Shared) -> TaskMeasures {
+    let status = status.lock().unwrap_or_else(PoisonError::into_inner);
+    status.measures
+}
 
 impl Run<'_> {
     /// Updates the status that others see.
@@ -20,8 +28,9 @@ impl Run<'_> {
                 )
             })
             .next();
+        let told = self.way.is_settled();
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
-        let blocked = self.held || stall.is_some();
+        let blocked = self.held || stall.is_some() || !told;
         status.state = if blocked {
             TaskState::Held
         } else {
@@ -29,8 +38,24 @@ impl Run<'_> {
         };
         status.error = match (&stall, self.held) {
             (None, true) => Some("the memory for records on their way is used up".to_owned()),
+            (None, false) if !told => Some("the dead-letter topic does not answer".to_owned()),
             _ => stall,
         };
+        status.measures = self.counted();
         status.partitions = self.slots.values().flat_map(Slot::status).collect();
+    }
+
+    /// Updates what others see of the counts alone, before the task ends.
+    pub(super) fn count(&self) {
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.measures = self.counted();
+    }
+
+    fn counted(&self) -> TaskMeasures {
+        let measures = TaskMeasures {
+            errors: self.way.counts,
+            ..self.measures
+        };
+        measures.turned(self.clock.monotonic())
     }
 }

@@ -6,17 +6,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use eddy_engine::{Clock, fault};
-use rdkafka::error::RDKafkaErrorCode;
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::{Admin, Consumer, ConsumerEvent, ConsumerSettings, Seat};
-use crate::sink::errors::{Trouble, trouble};
+use crate::sink::measures::TaskMeasures;
+use crate::sink::report::measured;
 use crate::sink::stop::StopFlag;
 use crate::sink::take::{Scratch, take};
 use crate::sink::task::{Shared, TaskSettings};
 use crate::sink::topic::{LaneState, Slot};
 use crate::sink::way::Way;
+use eddy_engine::{Clock, fault};
 
 /// How long a read waits for a full batch once there is a record; it bounds the time until records
 /// are seen.
@@ -24,6 +23,8 @@ const READ: Duration = Duration::from_millis(5);
 /// How long a read waits for the first record. It bounds the time until anything else is seen: a
 /// rebalance, a request to stop.
 const IDLE: Duration = Duration::from_millis(50);
+/// How long a batch waits at once for its dead letters; what takes longer is asked for again.
+const TOLD: Duration = Duration::from_millis(50);
 /// Between two publications of live rows.
 const PUBLISH: Duration = Duration::from_millis(150);
 /// Between two looks at the position of partitions that yielded nothing (P4).
@@ -46,6 +47,7 @@ pub(super) struct Run<'a> {
     instance: String,
     subscribed: Option<u64>,
     pub(super) held: bool,
+    pub(super) measures: TaskMeasures,
     publish_at: Duration,
     sample_at: Duration,
     status_at: Duration,
@@ -59,6 +61,7 @@ impl<'a> Run<'a> {
         lasting_name: bool,
     ) -> Result<Self> {
         let clock = settings.lake.clock().clone();
+        let measures = measured(status);
         let (config, member) = (&settings.config, &settings.member);
         let instance = format!("{member}-{}-{}", config.name, settings.task);
         let joins = ConsumerSettings {
@@ -73,7 +76,8 @@ impl<'a> Run<'a> {
             consumer: Consumer::new(&settings.kafka, &joins, clock.clone())?,
             clock,
             slots: BTreeMap::new(),
-            way: Way::open(settings)?,
+            way: Way::open(settings, measures.errors)?,
+            measures,
             instance,
             subscribed: None,
             held: false,
@@ -93,8 +97,12 @@ impl<'a> Run<'a> {
                 self.finish(within, stop.leaves());
                 return Ok(());
             }
-            self.step()?;
+            if let Err(error) = self.step() {
+                self.count();
+                return Err(error);
+            }
             if let Some(error) = self.way.take_refused() {
+                self.count();
                 // The records before the one that can't be taken are unharmed.
                 self.finish(LAST_COMMIT, false);
                 return Err(error);
@@ -109,7 +117,9 @@ impl<'a> Run<'a> {
         }
         let now = self.clock.monotonic();
         self.revive(now)?;
-        if self.holds() {
+        if !self.way.is_settled() {
+            self.way.settle(READ)?;
+        } else if self.holds() {
             // `events` keeps the group alive; librdkafka stops fetching when its queue is full.
             self.clock.block(READ);
         } else {
@@ -124,7 +134,9 @@ impl<'a> Run<'a> {
             self.publish()?;
         }
         self.settle(now)?;
-        self.cut_what_is_due(now)?;
+        if self.way.is_settled() {
+            self.cut_what_is_due(now)?;
+        }
         if now >= self.status_at {
             self.status_at = now + STATUS;
             self.report();
@@ -211,6 +223,7 @@ impl<'a> Run<'a> {
         if batch.len() == 0 {
             return Ok(());
         }
+        let (began, records) = (self.clock.monotonic(), batch.len());
         let mut current: Option<&mut Slot> = None;
         let mut scratch = Scratch::default();
         for message in batch.messages() {
@@ -234,10 +247,13 @@ impl<'a> Run<'a> {
             }
             take(slot, &message, &mut scratch, way)?;
         }
+        let taken = scratch.taken();
         drop(batch);
-        self.wait_for_schemas()?;
+        self.measures
+            .batch(records, taken, began, self.clock.monotonic());
+        self.pause_held()?;
         fault::point("after_poll");
-        self.way.settle()?;
+        self.way.settle(TOLD)?;
         for (topic, partition, code, text) in troubles {
             self.troubled(&topic, partition, code, &text)?;
         }
@@ -284,36 +300,6 @@ impl<'a> Run<'a> {
                 }
                 Err(error) => return Err(error.into()),
             }
-        }
-        Ok(())
-    }
-
-    /// Handles what librdkafka reported in place of a message.
-    fn troubled(
-        &mut self,
-        topic: &str,
-        partition: i32,
-        code: RDKafkaErrorCode,
-        text: &str,
-    ) -> Result<()> {
-        let now = self.clock.monotonic();
-        let what = trouble(code);
-        if let Trouble::OutOfRange = what {
-            tracing::warn!(
-                topic,
-                partition,
-                text,
-                "the broker does not have the position"
-            );
-            return self.park(topic, partition, "the broker does not have the position");
-        }
-        tracing::warn!(topic, partition, %code, text, "reading again after an error");
-        if let Some(lane) = self
-            .slots
-            .get_mut(topic)
-            .and_then(|slot| slot.lanes.get_mut(&partition))
-        {
-            lane.seek_at = Some(now + Duration::from_secs(1));
         }
         Ok(())
     }

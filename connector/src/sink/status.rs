@@ -1,5 +1,7 @@
 //! What others may know of a task: plain data, replaced by the task a few times a second.
 
+use crate::sink::measures::TaskMeasures;
+
 /// A connector and its tasks.
 #[derive(Debug, Clone)]
 pub struct ConnectorStatus {
@@ -28,6 +30,8 @@ pub struct TaskStatus {
     pub error: Option<String>,
     /// What it owns.
     pub partitions: Vec<PartitionStatus>,
+    /// What it has counted.
+    pub measures: TaskMeasures,
 }
 
 /// What a task is doing.

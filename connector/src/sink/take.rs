@@ -53,18 +53,19 @@ pub(super) fn take<'b>(
     }
     let taken = match way.is_open() {
         true => writer.append_own(&record).map(|()| Taken::Accounted),
-        false => way.append(&slot.name, writer, &record)?,
+        false => way.append(&slot.name, writer, &record, lane.held.as_ref())?,
     };
     match taken {
         Ok(Taken::Accounted) => {
+            scratch.taken += 1;
             lane.held = None;
             lane.next = offset + 1;
             lane.leader_epoch = message.leader_epoch();
             lane.touched = true;
             Ok(())
         }
-        Ok(Taken::Later(why)) => {
-            lane.held = Some(why);
+        Ok(Taken::Later(held)) => {
+            lane.held = Some(held);
             lane.seek_at = Some(Duration::MAX);
             Ok(())
         }
@@ -90,9 +91,15 @@ pub(super) fn take<'b>(
 pub(super) struct Scratch<'b> {
     raw: Headers<'b>,
     headers: Vec<Header<'b>>,
+    taken: u64,
 }
 
 impl Scratch<'_> {
+    /// How many records were handed to their writers.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
+    }
+
     /// Names the headers; `false` when a name isn't UTF-8, which Kafka says it is.
     fn name_headers(&mut self) -> bool {
         self.headers.clear();

@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::KafkaConfig;
 use crate::sink::asked::Asked;
 use crate::sink::discovery::TopicBoard;
+use crate::sink::measures::TaskMeasures;
 use crate::sink::run::Run;
 use crate::sink::status::{TaskState, TaskStatus};
 use crate::sink::stop::{Leave, StopFlag};
@@ -64,6 +65,7 @@ impl TaskHandle {
             state: TaskState::Running,
             error: None,
             partitions: Vec::new(),
+            measures: TaskMeasures::default(),
         }));
         let stop = Arc::new(StopFlag::default());
         let (end, ended) = channel();

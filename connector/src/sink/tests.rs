@@ -19,6 +19,8 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
+mod failing;
+
 use crate::connect::{ConnectorConfig, Connectors, Settled, WorkerOptions};
 use crate::kafka::{EmbeddedBroker, KafkaConfig, Outgoing, Producer, ProducerOptions};
 

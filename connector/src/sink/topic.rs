@@ -7,6 +7,7 @@ use eddy_engine::TopicId;
 use eddy_engine::write::CommittedRange;
 
 use crate::kafka::Seat;
+use crate::sink::retry::Held;
 use crate::sink::status::{PartitionState, PartitionStatus};
 use crate::sink::tables::Tables;
 
@@ -25,6 +26,8 @@ pub(super) struct Slot {
     pub(super) reset_due: bool,
     /// Not before this time is tried again what the broker or the lake refused.
     pub(super) retry_at: Duration,
+    /// When the commit on its way began.
+    pub(super) cut_at: Option<Duration>,
 }
 
 /// One partition.
@@ -40,7 +43,7 @@ pub(super) struct Lane {
     /// The last batch had something of it.
     pub(super) touched: bool,
     /// Why its next record can't be converted yet.
-    pub(super) held: Option<String>,
+    pub(super) held: Option<Held>,
 }
 
 /// What happens to a partition.
@@ -64,6 +67,7 @@ impl Slot {
             fence_losses: 0,
             reset_due: false,
             retry_at: Duration::ZERO,
+            cut_at: None,
         }
     }
 
@@ -105,15 +109,17 @@ impl Slot {
     }
 
     /// The partitions whose next record could not be converted just now.
-    pub(super) fn held(&mut self, again_at: Duration) -> Vec<(String, i32)> {
-        let mut held = Vec::new();
+    pub(super) fn held(&mut self) -> Vec<(String, i32)> {
+        let mut partitions = Vec::new();
         for (partition, lane) in &mut self.lanes {
-            if lane.held.is_some() && lane.seek_at == Some(Duration::MAX) {
-                lane.seek_at = Some(again_at);
-                held.push((self.name.clone(), *partition));
+            if let Some(held) = &lane.held
+                && lane.seek_at == Some(Duration::MAX)
+            {
+                lane.seek_at = Some(held.again_at);
+                partitions.push((self.name.clone(), *partition));
             }
         }
-        held
+        partitions
     }
 
     /// The partitions in a state that `wanted` takes.
@@ -141,10 +147,10 @@ impl Slot {
         let others: Vec<String> = others.collect();
         self.lanes.iter().map(move |(partition, lane)| {
             let (state, error) = match &lane.state {
-                LaneState::Running if lane.held.is_some() => {
-                    (PartitionState::Waiting, lane.held.clone())
-                }
-                LaneState::Running => (PartitionState::Running, None),
+                LaneState::Running => match &lane.held {
+                    Some(held) => (PartitionState::Waiting, Some(held.why.clone())),
+                    None => (PartitionState::Running, None),
+                },
                 LaneState::Waiting(why) => (PartitionState::Waiting, Some(why.clone())),
                 LaneState::Stopped(why) => (PartitionState::Stopped, Some(why.clone())),
             };

@@ -1,10 +1,11 @@
 //! A record's way where somebody has to look at it before it lands: converters, transforms, or an
 //! errors policy that wants to know of each failure.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use eddy_engine::write::Payload;
-use eddy_engine::{Decoded, Record, Value};
+use eddy_engine::{Clock, Decoded, Record, Value};
 
 use crate::connect::{Tolerance, check_topic};
 use crate::convert::Converted;
@@ -13,6 +14,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sink::dead_letters::DeadLetters;
 use crate::sink::decode::{Decoder, Undecoded, connect_record};
 use crate::sink::errant::{Errant, Stage};
+use crate::sink::measures::ErrorCounts;
+use crate::sink::retry::{Held, Patience};
 use crate::sink::tables::Tables;
 use crate::sink::task::TaskSettings;
 use crate::transform::Chain;
@@ -23,6 +26,10 @@ pub(super) struct Way<'a> {
     /// `None` where nobody has to look.
     decoder: Option<Decoder>,
     dead_letters: Option<DeadLetters>,
+    patience: Patience,
+    clock: Clock,
+    /// What went wrong, since the task was started.
+    pub(super) counts: ErrorCounts,
     /// The task must fail, as its tolerance says.
     refused: Option<Error>,
 }
@@ -41,18 +48,23 @@ pub(super) enum Taken {
     /// It stays where it is: the task fails because of it.
     Refused,
     /// It can't be converted yet, and why; it must come again.
-    Later(String),
+    Later(Held),
 }
 
 impl<'a> Way<'a> {
+    /// `counts` is what the task's lives before this one have counted.
+    ///
     /// # Errors
     /// As [`DeadLetters::open`] and [`Decoder::open`].
-    pub(super) fn open(settings: &'a TaskSettings) -> Result<Self> {
+    pub(super) fn open(settings: &'a TaskSettings, counts: ErrorCounts) -> Result<Self> {
         let (lake, kafka) = (&settings.lake, &settings.producer);
         Ok(Self {
             settings,
             decoder: Decoder::open(settings)?,
             dead_letters: DeadLetters::open(lake, kafka, &settings.config, settings.task)?,
+            patience: Patience::of(&settings.config.errors),
+            clock: lake.clock().clone(),
+            counts,
             refused: None,
         })
     }
@@ -67,27 +79,37 @@ impl<'a> Way<'a> {
         self.refused.take()
     }
 
-    /// Waits until every dead letter is acknowledged.
+    /// Whether every dead letter is acknowledged; waits for that, but not longer than `within`.
     ///
     /// # Errors
     /// As [`DeadLetters::settle`].
-    pub(super) fn settle(&mut self) -> Result<()> {
-        let settled = self
-            .dead_letters
-            .as_mut()
-            .map_or(Ok(()), DeadLetters::settle);
-        if settled.is_err() {
-            // Whoever wants to know of the record has not been told.
-            *self
-                .settings
-                .refusal
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = None;
-        }
+    pub(super) fn settle(&mut self, within: Duration) -> Result<bool> {
+        let Some(dead_letters) = &mut self.dead_letters else {
+            return Ok(true);
+        };
+        let settled = dead_letters.settle(within);
+        self.counts.dead_letters_failed += std::mem::take(&mut dead_letters.refused);
         settled
     }
 
-    /// Hands a record to its writer, converted and transformed.
+    /// Whether every dead letter is acknowledged.
+    pub(super) fn is_settled(&self) -> bool {
+        let dead_letters = self.dead_letters.as_ref();
+        dead_letters.is_none_or(DeadLetters::is_settled)
+    }
+
+    /// Whoever wants to know of the record that the task fails on has not been told of it.
+    pub(super) fn tell_again(&self) {
+        *self.last_refusal() = None;
+    }
+
+    fn last_refusal(&self) -> MutexGuard<'a, Option<Place>> {
+        let last = &self.settings.refusal;
+        last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a record to its writer, converted and transformed. One that had to wait comes with
+    /// what is known of that.
     ///
     /// # Errors
     /// Outside `Unavailable` for a dead letter, and what keeps a table from being opened; inside
@@ -97,6 +119,7 @@ impl<'a> Way<'a> {
         topic: &str,
         writer: &mut Tables,
         record: &Record<'_>,
+        held: Option<&Held>,
     ) -> Result<Result<Taken, eddy_engine::Error>> {
         let accounted = |result: eddy_engine::Result<()>| result.map(|()| Taken::Accounted);
         let transforms = self.settings.config.transforms.as_deref();
@@ -107,7 +130,19 @@ impl<'a> Way<'a> {
         let decoded = match decoder.decode(record, &mut converted) {
             Ok(()) => Ok(()),
             Err(Undecoded::Errant(why)) => Err(why),
-            Err(Undecoded::Later(why)) => return Ok(Ok(Taken::Later(why))),
+            Err(Undecoded::Later(later)) => {
+                let now = self.clock.monotonic();
+                let held = match later.failed {
+                    false => Some(self.patience.pending(held, &later.why, now)),
+                    true => self.patience.failed(held, &later.why, now),
+                };
+                if let Some(held) = held {
+                    self.counts.failures += u64::from(later.failed);
+                    self.counts.retries += u64::from(later.failed);
+                    return Ok(Ok(Taken::Later(held)));
+                }
+                Err(Errant::late(later))
+            }
         };
         let key = decoder.key(&mut converted, transforms.is_some());
         let row = Record {
@@ -130,8 +165,8 @@ impl<'a> Way<'a> {
                 writer.append(&table, &row, Payload::Value(&value))
             }
             Err(why) => {
-                let taken = self.tell(topic, record, &why)?;
-                if taken == Taken::Refused {
+                let taken = self.tell(topic, record, &why, held)?;
+                if taken != Taken::Accounted {
                     return Ok(Ok(taken));
                 }
                 let reason = why.reason();
@@ -142,30 +177,38 @@ impl<'a> Way<'a> {
     }
 
     /// Tells whoever wants to know that a record failed.
-    fn tell(&mut self, topic: &str, record: &Record<'_>, why: &Errant) -> Result<Taken> {
+    fn tell(
+        &mut self,
+        topic: &str,
+        record: &Record<'_>,
+        why: &Errant,
+        held: Option<&Held>,
+    ) -> Result<Taken> {
         let config = &self.settings.config;
         let place = (topic.to_owned(), record.partition, record.offset);
-        let tolerated = config.errors.tolerance == Tolerance::All;
-        let known = {
-            let last = &self.settings.refusal;
-            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = last.as_ref() == Some(&place);
-            if !tolerated {
-                *last = Some(place);
-            }
-            known
-        };
+        let known = self.last_refusal().as_ref() == Some(&place);
         if !known {
+            if let Some(dead_letters) = &mut self.dead_letters {
+                if !dead_letters.send(topic, record, why)? {
+                    let why = "the dead-letter topic takes no more at present";
+                    let now = self.clock.monotonic();
+                    return Ok(Taken::Later(self.patience.pending(held, why, now)));
+                }
+                self.counts.dead_letters += 1;
+            }
             if config.errors.log {
                 log(config.errors.log_records, self.settings, topic, record, why);
-            }
-            if let Some(dead_letters) = &mut self.dead_letters {
-                dead_letters.send(topic, record, why)?;
+                self.counts.logged += 1;
             }
         }
-        if tolerated {
+        self.counts.failures += 1;
+        self.counts.errors += 1;
+        self.counts.last_error_ms = Some(self.clock.now_us() / 1_000);
+        if config.errors.tolerance == Tolerance::All {
+            self.counts.skipped += 1;
             return Ok(Taken::Accounted);
         }
+        *self.last_refusal() = Some(place);
         self.refused.get_or_insert_with(|| {
             Error::new(
                 ErrorKind::Data,

@@ -17,8 +17,10 @@ use object_store::path::Path;
 use object_store::{BackoffConfig, ObjectStore, ObjectStoreScheme, RetryConfig};
 use url::Url;
 
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::lake::durable::DurableLocal;
+use crate::lake::role::Role;
 use crate::lake::{encryption, transit};
 
 /// What a lake's URL stands for.
@@ -29,7 +31,7 @@ pub(super) struct Opened {
 }
 
 /// Opens the store of `url`. Nothing is sent yet.
-pub(super) fn open(url: &Url, options: &BTreeMap<String, String>) -> Result<Opened> {
+pub(super) fn open(url: &Url, options: &BTreeMap<String, String>, clock: &Clock) -> Result<Opened> {
     let (scheme, root) = ObjectStoreScheme::parse(url).map_err(|error| {
         Error::invalid(format!(
             "lake.url `{url}` names no store that Eddy knows; use `file:///dir`, \
@@ -50,14 +52,19 @@ pub(super) fn open(url: &Url, options: &BTreeMap<String, String>) -> Result<Open
             Arc::new(InMemory::new())
         }
         ObjectStoreScheme::AmazonS3 => {
+            let mut options = options.clone();
+            let role = Role::take(&mut options)?;
             let builder = AmazonS3Builder::from_env()
                 .with_url(url.as_str())
                 .with_retry(retry());
-            let builder = configured(builder, &with_plain_http(options), |b, key, value| {
+            let builder = configured(builder, &with_plain_http(&options), |b, key, value| {
                 b.with_config(key, value)
             })?;
             encryption::check(&builder)?;
-            let builder = transit::without_needless_hash(builder, options);
+            let mut builder = transit::without_needless_hash(builder, &options);
+            if let Some(role) = role {
+                builder = role.taken_on(builder, clock.clone())?;
+            }
             Arc::new(builder.build().map_err(|error| refused(url, error))?)
         }
         ObjectStoreScheme::GoogleCloudStorage => {

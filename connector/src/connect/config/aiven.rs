@@ -13,7 +13,7 @@ use eddy_engine::write::CutPolicy;
 
 use super::Reader;
 use super::flat;
-use super::foreign::{BYTES, ForeignConfig, S3, time_source, zone};
+use super::foreign::{BYTES, ForeignConfig, Role, S3, time_source, zone};
 use crate::error::{Error, Result};
 
 /// The worker's key that says when that is, which a connector may have for itself.
@@ -122,6 +122,16 @@ fn s3(reader: &Reader<'_>) -> Result<eddy_engine::LakeOptions> {
         "aws_server_side_encryption",
         reader.text("aws.s3.sse.algorithm"),
     );
+    if let Some(arn) = reader.text("aws.sts.role.arn") {
+        s3.role(&Role {
+            arn,
+            external_id: reader.text("aws.sts.role.external.id"),
+            session_name: reader.text("aws.sts.role.session.name"),
+            seconds: reader.text("aws.sts.role.session.duration"),
+            endpoint: reader.text("aws.sts.config.endpoint"),
+            region: None,
+        });
+    }
     Ok(s3.lake(bucket))
 }
 
@@ -228,13 +238,33 @@ mod tests {
                 ["`timestamp.source`", "`event`"],
             ),
             (
-                &[("aws.sts.role.arn", "arn:x")],
-                ["`aws.sts.role.arn`", "Eddy doesn't do"],
+                &[("aws.credentials.provider", "x.Provider")],
+                ["`aws.credentials.provider`", "give keys"],
             ),
         ] {
             let message = config(entries).unwrap_err().to_string();
             let all = needles.iter().all(|needle| message.contains(needle));
             assert!(all, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_role_is_taken_on_with_its_session_and_where_it_is_asked_for() {
+        let options = config(&[
+            ("aws.sts.role.arn", "arn:aws:iam::1:role/r"),
+            ("aws.sts.role.session.name", "sink"),
+            ("aws.sts.role.session.duration", "900"),
+            ("aws.sts.config.endpoint", "https://sts.x"),
+        ]);
+        let options = options.unwrap().lake.unwrap().options;
+        for (name, value) in [
+            ("arn", "arn:aws:iam::1:role/r"),
+            ("session_name", "sink"),
+            ("duration_seconds", "900"),
+            ("endpoint", "https://sts.x"),
+        ] {
+            let option = options.get(&format!("aws_assume_role_{name}"));
+            assert_eq!(option.map(String::as_str), Some(value), "{name}");
         }
     }
 }

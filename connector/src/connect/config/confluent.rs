@@ -13,7 +13,7 @@ use eddy_engine::write::{CutPolicy, Schedule};
 use super::Reader;
 use super::class::{not_built, simple_name};
 use super::flat;
-use super::foreign::{BYTES, ForeignConfig, OPEN_MOST, S3, field, positive_ms, zone};
+use super::foreign::{BYTES, ForeignConfig, OPEN_MOST, Role, S3, field, positive_ms, zone};
 use crate::error::{Error, Result};
 
 /// A commit bundles the rotations that ended within so long.
@@ -23,7 +23,6 @@ const BOOLEANS: [(&str, bool); 2] = [("true", true), ("false", false)];
 
 /// Reads and checks the keys.
 pub(super) fn read(reader: &Reader<'_>) -> Result<ForeignConfig> {
-    check_classes(reader)?;
     let (format, extension) = format(reader)?;
     let directory_delim = raw(reader, "directory.delim").unwrap_or("/").to_owned();
     let names = ConfluentNames {
@@ -78,16 +77,35 @@ fn raw<'a>(reader: &'a Reader<'_>, key: &str) -> Option<&'a str> {
     reader.map.get(key).map(String::as_str)
 }
 
-/// Refuses what is wrong and in no table: Connect takes any class here.
-fn check_classes(reader: &Reader<'_>) -> Result<()> {
+/// The role of the provider of credentials, if it is that provider; Connect takes any class here.
+fn role<'a>(reader: &'a Reader<'_>) -> Result<Option<Role<'a>>> {
     let key = "s3.credentials.provider.class";
-    match reader.text(key) {
-        Some(class) if !simple_name(class).starts_with("Default") => {
-            let instead = "leave it out for what the environment has, or set `aws.access.key.id` \
-                           and `aws.secret.access.key`";
+    let Some(class) = reader.text(key) else {
+        return Ok(None);
+    };
+    match simple_name(class) {
+        "AwsAssumeRoleCredentialsProvider" => {
+            let arn = "s3.credentials.provider.sts.role.arn";
+            let missing = || {
+                let name = reader.name;
+                Error::invalid(format!(
+                    "connector `{name}`: `{arn}` is missing beside `{key}`"
+                ))
+            };
+            Ok(Some(Role {
+                arn: reader.text(arn).ok_or_else(missing)?,
+                external_id: reader.text("s3.credentials.provider.sts.role.external.id"),
+                session_name: reader.text("s3.credentials.provider.sts.role.session.name"),
+                region: reader.text("s3.credentials.provider.sts.region"),
+                ..Role::default()
+            }))
+        }
+        name if name.starts_with("Default") => Ok(None),
+        _ => {
+            let instead = "leave it out for what the environment has, set `aws.access.key.id` and \
+                           `aws.secret.access.key`, or take `AwsAssumeRoleCredentialsProvider`";
             Err(not_built(reader, key, class, instead))
         }
-        _ => Ok(()),
     }
 }
 
@@ -245,6 +263,9 @@ fn s3(reader: &Reader<'_>) -> Result<S3> {
     }
     s3.set("aws_sse_kms_key_id", reader.text("s3.sse.kms.key.id"));
     s3.set("proxy_url", proxy(reader)?.as_deref());
+    if let Some(role) = role(reader)? {
+        s3.role(&role);
+    }
     Ok(s3)
 }
 

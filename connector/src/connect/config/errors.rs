@@ -17,7 +17,8 @@ pub struct ErrorPolicy {
     /// `errors.tolerance`.
     pub tolerance: Tolerance,
     /// `errors.retry.timeout`: how long an operation that may succeed later is tried again; `None`
-    /// is for ever.
+    /// is for ever. Not given it is that too, and not Connect's zero: what is away for a moment is
+    /// no record's fault.
     pub retry_timeout: Option<Duration>,
     /// `errors.retry.delay.max.ms`: the longest wait between two attempts.
     pub retry_delay_max: Duration,
@@ -70,8 +71,8 @@ pub(super) fn read(reader: &Reader<'_>, topics: &Topics) -> Result<ErrorPolicy> 
         ))
     };
     let retry_timeout = match reader.text("errors.retry.timeout") {
-        Some("-1") => None,
-        _ => Some(milliseconds("errors.retry.timeout", 0, 0)?),
+        None | Some("-1") => None,
+        Some(_) => Some(milliseconds("errors.retry.timeout", 0, 0)?),
     };
     Ok(ErrorPolicy {
         tolerance: reader.choice("errors.tolerance", &tolerances, Tolerance::All)?,
@@ -127,7 +128,7 @@ mod tests {
     fn failures_are_rows_by_default_and_nobody_is_told() {
         let policy = errors(&[]).unwrap();
         assert_eq!(policy.tolerance, Tolerance::All);
-        assert_eq!(policy.retry_timeout, Some(Duration::ZERO));
+        assert_eq!(policy.retry_timeout, None);
         assert!(!policy.listens() && policy.restart);
     }
 

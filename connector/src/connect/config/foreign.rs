@@ -52,6 +52,16 @@ impl S3 {
         self.set("aws_endpoint", url.as_deref());
     }
 
+    /// The role that is taken on before the bucket is asked.
+    pub(super) fn role(&mut self, role: &Role<'_>) {
+        self.set("aws_assume_role_arn", Some(role.arn));
+        self.set("aws_assume_role_external_id", role.external_id);
+        self.set("aws_assume_role_session_name", role.session_name);
+        self.set("aws_assume_role_duration_seconds", role.seconds);
+        self.set("aws_assume_role_endpoint", role.endpoint);
+        self.set("aws_assume_role_region", role.region);
+    }
+
     /// The options of the lake in `bucket`.
     pub(super) fn lake(self, bucket: &str) -> LakeOptions {
         LakeOptions {
@@ -59,6 +69,17 @@ impl S3 {
             options: self.0,
         }
     }
+}
+
+/// A role of AWS, as the other sinks' keys say it.
+#[derive(Debug, Default)]
+pub(super) struct Role<'a> {
+    pub(super) arn: &'a str,
+    pub(super) external_id: Option<&'a str>,
+    pub(super) session_name: Option<&'a str>,
+    pub(super) seconds: Option<&'a str>,
+    pub(super) endpoint: Option<&'a str>,
+    pub(super) region: Option<&'a str>,
 }
 
 /// `key`, a time in milliseconds; `None` for one that isn't positive, as these sinks switch it off.

@@ -3,6 +3,7 @@
 use super::here::{State, TaskHere};
 use super::status::{Local, Said};
 use super::{Inner, Worker, lock};
+use crate::connect::metrics;
 use crate::connect::state::Target;
 use crate::sink::{PartitionState, TaskState, TaskStatus};
 
@@ -87,6 +88,29 @@ impl Worker {
         wish.is_some_and(|wish| wish.target == Target::Stopped)
             && here == Some(State::Stopped)
             && nowhere
+    }
+}
+
+impl Worker {
+    /// What `/metrics` tells of the connectors of this worker, in Prometheus' text format.
+    pub fn metrics(&self) -> String {
+        let mut seen = metrics::seen(self.0.connectors.status());
+        let names: Vec<String> = lock(&self.0.here).keys().cloned().collect();
+        for name in names {
+            let local = self.0.local(&name);
+            let seen = seen.entry(name).or_default();
+            seen.state = local.connector.map(|said| said.state);
+            for (task, said) in local.tasks {
+                seen.tasks.entry(task).or_default().0 = said.state;
+            }
+        }
+        for (name, seen) in &mut seen {
+            if self.is_of_file(name) {
+                seen.state = Some(State::Running.as_str().to_owned());
+            }
+        }
+        let given = self.0.group.as_ref().map(|_| lock(&self.0.ownership).1);
+        metrics::text(&seen, self.0.connectors.measured(given))
     }
 }
 

@@ -30,8 +30,10 @@ pub(in crate::convert) enum Answer {
     Found(Arc<Registered>),
     /// There is none.
     Missing(String),
-    /// Nobody knows yet; try again later.
-    Later(String),
+    /// It has been asked for and there is no answer yet.
+    Pending(String),
+    /// The registry doesn't answer.
+    Away(String),
 }
 
 /// The schemas of one registry, shared by all tasks of a connector.
@@ -115,10 +117,10 @@ impl Registry {
                     known.pending.insert(key, now);
                 }
                 Err(TrySendError::Full(_)) => {
-                    return Answer::Later("too many schemas are asked for at once".to_owned());
+                    return Answer::Pending("too many schemas are asked for at once".to_owned());
                 }
                 Err(TrySendError::Disconnected(_)) => {
-                    return Answer::Later("the registry's thread has ended".to_owned());
+                    return Answer::Away("the registry's thread has ended".to_owned());
                 }
             }
         }
@@ -129,7 +131,7 @@ impl Registry {
             .answered
             .wait_timeout_while(known, left, |known| known.pending.contains_key(&key));
         let (known, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let later = || Answer::Later(format!("the schema registry is asked for schema {key}"));
+        let later = || Answer::Pending(format!("the schema registry is asked for schema {key}"));
         let now = self.shared.clock.monotonic();
         known.answer(key, now).unwrap_or_else(later)
     }
@@ -159,7 +161,7 @@ impl Known {
             return Some(Answer::Missing(why.clone()));
         }
         match &self.away {
-            Some(away) if now < away.until => Some(Answer::Later(away.why.clone())),
+            Some(away) if now < away.until => Some(Answer::Away(away.why.clone())),
             _ => None,
         }
     }

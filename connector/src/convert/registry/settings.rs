@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::keystore;
 
 /// How a registry is reached. `Debug` shows no secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -48,12 +49,21 @@ pub(crate) enum Auth {
 /// How the registry proves who it is, and we.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tls {
-    /// A file of certificates in PEM that are trusted beside the system's.
-    pub(crate) trusted: Option<String>,
-    /// A file with our certificate and key in PEM.
-    pub(crate) identity: Option<String>,
+    /// The certificates that are trusted beside the system's.
+    pub(crate) trusted: Option<Store>,
+    /// Our certificate and key.
+    pub(crate) identity: Option<Store>,
     /// The certificate's name need not be the host's.
     pub(crate) any_name: bool,
+}
+
+/// A file of certificates and keys: PEM, or one of Java's stores.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Store {
+    pub(crate) path: String,
+    pub(crate) password: Option<String>,
+    /// The key within may have one of its own.
+    pub(crate) key_password: Option<String>,
 }
 
 impl fmt::Debug for RegistrySettings {
@@ -253,25 +263,17 @@ impl Keys<'_> {
     }
 
     fn tls(&self) -> Result<Tls> {
-        let store = |kind: &str| -> Result<Option<String>> {
-            let location = format!("ssl.{kind}.location");
-            let Some(path) = self.text(&location) else {
-                return Ok(None);
-            };
-            let named = self.text(&format!("ssl.{kind}.type"));
-            let format = named.unwrap_or(match path.rsplit('.').next() {
-                Some("pem" | "crt" | "cer") => "PEM",
-                _ => "JKS",
-            });
-            match format.eq_ignore_ascii_case("pem") {
-                true => Ok(Some(path.to_owned())),
-                false => Err(Error::invalid(format!(
-                    "`schema.registry.{location}` is a store of type `{format}`; give a file in \
-                     PEM and set `schema.registry.ssl.{kind}.type` to `PEM` (`keytool \
-                     -importkeystore -deststoretype PKCS12`, then `openssl pkcs12 -nodes`, make \
-                     one)"
-                ))),
+        let owned = |key: String| self.text(&key).map(str::to_owned);
+        let store = |kind: &str| -> Result<Option<Store>> {
+            let named = format!("ssl.{kind}.type");
+            if let Some(format) = self.text(&named) {
+                keystore::check_type(&format!("schema.registry.{named}"), format)?;
             }
+            Ok(owned(format!("ssl.{kind}.location")).map(|path| Store {
+                path,
+                password: owned(format!("ssl.{kind}.password")),
+                key_password: owned("ssl.key.password".to_owned()),
+            }))
         };
         Ok(Tls {
             trusted: store("truststore")?,
@@ -336,8 +338,8 @@ mod tests {
                 "user.info",
             ),
             (
-                &[url, ("schema.registry.ssl.truststore.location", "/a.jks")],
-                "PEM",
+                &[url, ("schema.registry.ssl.truststore.type", "BCFKS")],
+                "`BCFKS`",
             ),
             (&[url, ("proxy.host", "p")], "proxy.port"),
             (

@@ -119,7 +119,7 @@ fn registry(url: &str, more: &[(&str, &str)]) -> Registry {
 fn get(registry: &Registry, id: i32) -> Answer {
     for _ in 0..100_000 {
         match registry.get(SchemaKey::Id(id)) {
-            Answer::Later(_) => std::thread::yield_now(),
+            Answer::Pending(_) | Answer::Away(_) => std::thread::yield_now(),
             answer => return answer,
         }
     }
@@ -188,7 +188,7 @@ fn what_does_not_exist_is_remembered_and_what_is_away_is_no_verdict() {
         let registry = registry(&played.url(), &[]);
         let answer = registry.get(SchemaKey::Id(id));
         assert!(
-            matches!(&answer, Answer::Later(why) if why.contains(needle)),
+            matches!(&answer, Answer::Away(why) if why.contains(needle)),
             "{answer:?}"
         );
     }
@@ -202,7 +202,7 @@ fn a_registry_that_comes_back_is_asked_again() {
     let registry = registry(&format!("http://127.0.0.1:{port}"), &[]);
     let answer = registry.get(SchemaKey::Id(1));
     assert!(
-        matches!(&answer, Answer::Later(why) if why.contains("does not answer")),
+        matches!(&answer, Answer::Away(why) if why.contains("does not answer")),
         "{answer:?}"
     );
     let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();

@@ -205,11 +205,15 @@ fn what_is_not_built_or_wrong_is_refused_by_key_and_value() {
             ["`s3.compression.type`", "see `parquet.codec`"],
         ),
         (
+            &[("s3.credentials.provider.class", "x.VaultProvider")],
+            ["`s3.credentials.provider.class`", "Eddy doesn't do"],
+        ),
+        (
             &[(
                 "s3.credentials.provider.class",
                 "x.AwsAssumeRoleCredentialsProvider",
             )],
-            ["`s3.credentials.provider.class`", "Eddy doesn't do"],
+            ["`s3.credentials.provider.sts.role.arn`", "missing"],
         ),
         (
             &[("connector.class", "S3Source")],
@@ -220,4 +224,32 @@ fn what_is_not_built_or_wrong_is_refused_by_key_and_value() {
         let all = needles.iter().all(|needle| message.contains(needle));
         assert!(all, "{message}");
     }
+}
+
+#[test]
+fn a_role_is_taken_on_as_the_provider_of_credentials_says() {
+    let of_provider = |class: &'static str| {
+        config(&[
+            ("s3.credentials.provider.class", class),
+            (
+                "s3.credentials.provider.sts.role.arn",
+                "arn:aws:iam::1:role/r",
+            ),
+            ("s3.credentials.provider.sts.role.external.id", "x"),
+            ("s3.credentials.provider.sts.region", "eu-west-1"),
+        ])
+        .unwrap()
+        .lake
+        .unwrap()
+        .options
+    };
+    let options = of_provider("io.confluent.connect.s3.auth.AwsAssumeRoleCredentialsProvider");
+    let option = |name: &str| options.get(name).map(String::as_str);
+    assert_eq!(option("aws_assume_role_arn"), Some("arn:aws:iam::1:role/r"));
+    assert_eq!(option("aws_assume_role_external_id"), Some("x"));
+    assert_eq!(option("aws_assume_role_region"), Some("eu-west-1"));
+    assert_eq!(option("aws_assume_role_session_name"), None);
+    // The keys are of that provider alone.
+    let options = of_provider("com.amazonaws.auth.DefaultAWSCredentialsProviderChain");
+    assert!(!options.keys().any(|key| key.starts_with("aws_assume_role")));
 }
