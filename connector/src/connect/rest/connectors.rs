@@ -202,7 +202,8 @@ impl Api {
     }
 
     fn valid(&self, posted: &Posted) -> Result<BTreeMap<String, String>, Answer> {
-        let class = validate::class_of(posted).map_err(|NoClass(why)| Answer::error(400, why))?;
+        let class = validate::class_of(posted, &self.defaults)
+            .map_err(|NoClass(why)| Answer::error(400, why))?;
         let infos = validate::validate(class, posted, &self.defaults);
         if let Some(refusal) = infos.refusal() {
             return Err(Answer::error(400, refusal));

@@ -85,8 +85,14 @@ pub fn router(worker: Worker, kafka: KafkaConfig, options: RestOptions) -> Route
         key_converter: options.key_converter.clone(),
         value_converter: options.value_converter.clone(),
         header_converter: options.header_converter.clone(),
+        providers: worker.providers().clone(),
         version: VERSION,
     };
+    let loggers = options.loggers.clone();
+    let clock = worker.clock();
+    worker.on_level(move |logger, level| {
+        loggers.hear(logger, level, clock.now_us() / 1_000);
+    });
     let api = Arc::new(Api {
         worker,
         kafka,
