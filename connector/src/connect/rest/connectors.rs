@@ -230,7 +230,8 @@ impl Api {
 
     fn created(&self, name: &str, config: &BTreeMap<String, String>, call: &Call) -> Answer {
         let host = call.host.as_deref().unwrap_or(&self.options.advertised);
-        let location = format!("http://{host}/connectors/{}", path::encode(name));
+        let scheme = if call.tls { "https" } else { "http" };
+        let location = format!("{scheme}://{host}/connectors/{}", path::encode(name));
         Answer::json(201, info_json(name, config, 0)).at(location)
     }
 
