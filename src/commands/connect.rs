@@ -15,7 +15,8 @@ pub(crate) async fn run(args: ConnectArgs) -> Result<ExitCode> {
     let file = &args.file;
     let what = || format!("the worker file `{}`", file.display());
     let text = std::fs::read_to_string(file).with_context(what)?;
-    let worker = WorkerFile::parse(&text).with_context(what)?;
+    let java_options = std::env::var("KAFKA_OPTS").unwrap_or_default();
+    let worker = WorkerFile::parse(&text, &java_options).with_context(what)?;
     let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
     let roles = [Role::Worker, Role::Query, Role::Replay];
     let service = server::start(&configuration(worker, folder), &roles).await?;
@@ -30,6 +31,8 @@ fn configuration(worker: WorkerFile, folder: PathBuf) -> Config {
     config.lake_options = worker.lake_options;
     config.kafka = worker.kafka;
     config.providers = worker.providers;
+    config.connect_tls = worker.tls;
+    config.admin_tls = worker.admin_tls;
     let settings = &mut config.settings;
     if let Some(listen) = worker.http_listen {
         settings.http.listen = listen;
@@ -39,6 +42,10 @@ fn configuration(worker: WorkerFile, folder: PathBuf) -> Config {
     }
     let connect = &mut settings.connect;
     connect.listen = worker.listen;
+    connect.admin_listen = worker.admin_listen;
+    connect.users_file = worker.users_file;
+    connect.allow_origin = worker.allow_origin;
+    connect.allow_methods = worker.allow_methods;
     // As Connect's own worker: whoever writes such a file means to be reached.
     connect.allow_remote_without_token = true;
     connect.advertised = worker.advertised;

@@ -4,15 +4,18 @@
 //! `[destinations.*]` hold Kafka's dotted keys and stay flat maps, read straight from the TOML:
 //! `config` would take `a.b` for a path and lose `a`.
 
+mod connect;
 mod size;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use eddy_connector::connect::ServerTls;
 use eddy_connector::{Providers, Unknown};
 use serde::Deserialize;
 
+pub(crate) use connect::ConnectSettings;
 pub(crate) use size::ByteSize;
 
 /// The whole configuration. It has no `Debug`, since its maps may hold secrets.
@@ -21,6 +24,10 @@ pub(crate) struct Config {
     pub(crate) settings: Settings,
     /// `[kafka]`: client settings by Kafka's own names.
     pub(crate) kafka: BTreeMap<String, String>,
+    /// `[connect.tls]`: the certificate of Connect's `https` listeners, by Java's names `ssl.*`.
+    pub(crate) connect_tls: ServerTls,
+    /// The same of those for `/admin`.
+    pub(crate) admin_tls: ServerTls,
     /// `[lake.options]`: the store's own keys.
     pub(crate) lake_options: BTreeMap<String, String>,
     /// `[encryption.keys]`: keys of encrypted tables by their ids, by reference.
@@ -71,51 +78,6 @@ impl Settings {
                 bail!("`{key}` asks for a listener that this version doesn't have; leave it empty")
             }
             None => Ok(()),
-        }
-    }
-}
-
-/// `[connect]`: Kafka Connect's REST API.
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct ConnectSettings {
-    /// Where it is served; empty is off.
-    pub(crate) listen: String,
-    /// Serve beyond loopback although requests carry no password and no TLS.
-    pub(crate) allow_remote_without_token: bool,
-    /// `host:port` under which other workers and tools reach it. Where it listens unless given.
-    pub(crate) advertised: String,
-    /// The workers' group: those of one name share all connectors, and spread their tasks. The
-    /// topic `<group_id>-configs` holds what should run, `<group_id>-status` what does.
-    pub(crate) group_id: String,
-    /// The file that holds it instead, for a worker alone. Relative to the configuration file.
-    pub(crate) state_file: Option<PathBuf>,
-    /// The topic that holds it, where it isn't `<group_id>-configs`.
-    pub(crate) state_topic: String,
-    /// The topic that holds what does run, where it isn't `<group_id>-status`.
-    pub(crate) status_topic: String,
-    /// How many brokers hold the group's topics if they have to be made; -1 is the cluster's
-    /// default.
-    pub(crate) state_replication: i32,
-    /// The converter of keys that connectors have unless they name one; empty is Eddy's own.
-    pub(crate) key_converter: String,
-    /// The converter of values that connectors have unless they name one; empty is Eddy's own.
-    pub(crate) value_converter: String,
-}
-
-impl Default for ConnectSettings {
-    fn default() -> Self {
-        Self {
-            listen: "127.0.0.1:8083".to_owned(),
-            allow_remote_without_token: false,
-            advertised: String::new(),
-            group_id: "eddy".to_owned(),
-            state_file: None,
-            state_topic: String::new(),
-            status_topic: String::new(),
-            state_replication: -1,
-            key_converter: String::new(),
-            value_converter: String::new(),
         }
     }
 }
@@ -203,10 +165,8 @@ impl Config {
         let providers = Providers::read(&providers).context("in [providers]")?;
         let destinations = destinations(tables.remove("destinations"))?;
         let encryption_keys = encryption_keys(tables.remove("encryption"))?;
-        let lake_options = match tables.get_mut("lake").and_then(toml::Value::as_table_mut) {
-            Some(lake) => flat(lake.remove("options"), "lake.options")?,
-            None => BTreeMap::new(),
-        };
+        let lake_options = inner(&mut tables, "lake", "options")?;
+        let connect_tls = connect::tls(&inner(&mut tables, "connect", "tls")?, &providers)?;
         let settings: Settings = config::Config::builder()
             .add_source(config::File::from_str(
                 &toml::to_string(&tables)?,
@@ -226,6 +186,8 @@ impl Config {
         Ok(Self {
             settings,
             kafka,
+            admin_tls: connect_tls.clone(),
+            connect_tls,
             lake_options,
             encryption_keys,
             connectors,
@@ -245,6 +207,8 @@ impl Config {
                 ..Settings::default()
             },
             kafka: BTreeMap::new(),
+            connect_tls: ServerTls::default(),
+            admin_tls: ServerTls::default(),
             lake_options: BTreeMap::new(),
             encryption_keys: BTreeMap::new(),
             connectors: BTreeMap::new(),
@@ -281,6 +245,13 @@ impl Config {
     ) -> Result<BTreeMap<String, String>> {
         Ok(self.providers.resolve(map, Unknown::Refuse)?)
     }
+}
+
+/// The flat table `[OUTER.INNER]`, taken out.
+fn inner(tables: &mut toml::Table, outer: &str, inner: &str) -> Result<BTreeMap<String, String>> {
+    let outside = tables.get_mut(outer).and_then(toml::Value::as_table_mut);
+    let inside = outside.and_then(|table| table.remove(inner));
+    flat(inside, &format!("{outer}.{inner}"))
 }
 
 fn encryption_keys(value: Option<toml::Value>) -> Result<BTreeMap<String, String>> {

@@ -11,11 +11,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, lookup_host};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
-use crate::config::{ConnectSettings, HttpSettings};
+use super::tls::TlsListener;
+use crate::config::HttpSettings;
 
 /// What `/readyz` tells: set once the lake is reached and the roles are up.
 #[derive(Debug, Clone, Default)]
@@ -28,37 +30,11 @@ impl Ready {
     }
 }
 
-/// Where to listen, and by which keys that was said.
-pub(crate) struct Address<'a> {
-    section: &'static str,
-    listen: &'a str,
-    allow_remote: bool,
-}
-
-impl<'a> From<&'a HttpSettings> for Address<'a> {
-    fn from(settings: &'a HttpSettings) -> Self {
-        Self {
-            section: "http",
-            listen: &settings.listen,
-            allow_remote: settings.allow_remote_without_token,
-        }
-    }
-}
-
-impl<'a> From<&'a ConnectSettings> for Address<'a> {
-    fn from(settings: &'a ConnectSettings) -> Self {
-        Self {
-            section: "connect",
-            listen: &settings.listen,
-            allow_remote: settings.allow_remote_without_token,
-        }
-    }
-}
-
 /// A bound listener, which is not served yet.
 pub(crate) struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Listener {
@@ -66,30 +42,49 @@ impl Listener {
     ///
     /// # Errors
     /// When the address is no address, is taken, or is open to others without the setting for it.
-    pub(crate) async fn bind(settings: impl Into<Address<'_>>) -> Result<Option<Self>> {
-        let Address {
-            section,
-            listen,
-            allow_remote,
-        } = settings.into();
-        if listen.is_empty() {
+    pub(crate) async fn bind(settings: &HttpSettings) -> Result<Option<Self>> {
+        if settings.listen.is_empty() {
             return Ok(None);
         }
-        let address: SocketAddr = listen.parse().with_context(|| {
-            format!("{section}.listen `{listen}` is not an address such as `127.0.0.1:8480`")
-        })?;
-        if !address.ip().is_loopback() && !allow_remote {
+        let open = settings.allow_remote_without_token;
+        let bound = Self::bind_to("http.listen", &settings.listen, open);
+        bound.await.map(Some)
+    }
+
+    /// Binds an address that the setting `key` names; one that others reach if that is `open`.
+    ///
+    /// # Errors
+    /// As [`Listener::bind`].
+    pub(crate) async fn bind_to(key: &str, listen: &str, open: bool) -> Result<Self> {
+        let none = || format!("`{key}`: `{listen}` is not an address such as `127.0.0.1:8480`");
+        let mut found = lookup_host(listen).await.with_context(none)?;
+        let address = found.next().with_context(none)?;
+        let section = key.split('.').next().unwrap_or_default();
+        if !address.ip().is_loopback() && !open {
             bail!(
-                "{section}.listen `{address}` can be reached from other machines, without a token \
-                 and without TLS; listen on 127.0.0.1, or set \
-                 {section}.allow_remote_without_token = true"
+                "`{key}`: `{address}` can be reached from other machines without a password; \
+                 listen on 127.0.0.1, or set {section}.allow_remote_without_token = true"
             );
         }
         let socket = TcpListener::bind(address).await.with_context(|| {
-            format!("{section}.listen `{address}` can't be bound; is another `eddy` running?")
+            format!("`{key}`: `{address}` can't be bound; is another `eddy` running?")
         })?;
         let address = socket.local_addr()?;
-        Ok(Some(Self { socket, address }))
+        Ok(Self {
+            socket,
+            address,
+            tls: None,
+        })
+    }
+
+    /// The same with TLS, if there is an acceptor.
+    pub(crate) fn with_tls(self, tls: Option<TlsAcceptor>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Whether it speaks TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Where it listens.
@@ -98,24 +93,35 @@ impl Listener {
     }
 
     /// Serves `routes` until `stop` turns true; open answers may end for a bounded time.
-    pub(crate) fn serve(self, routes: Router, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
-        tokio::spawn(async move {
-            let mut forced = stop.clone();
-            let graceful = axum::serve(self.socket, routes).with_graceful_shutdown(async move {
-                let _ = stop.wait_for(|stop| *stop).await;
-            });
-            let bounded = async move {
-                let _ = forced.wait_for(|stop| *stop).await;
-                eddy_engine::Clock::system().sleep(GRACE).await;
-            };
-            tokio::select! {
-                ended = graceful => if let Err(error) = ended {
-                    tracing::error!(%error, "the HTTP listener ended");
-                },
-                () = bounded => tracing::warn!("open HTTP answers were cut at the end"),
-            }
-        })
+    pub(crate) fn serve(self, routes: Router, stop: watch::Receiver<bool>) -> JoinHandle<()> {
+        match self.tls {
+            None => serve_on(self.socket, routes, stop),
+            Some(tls) => serve_on(TlsListener::new(self.socket, tls), routes, stop),
+        }
     }
+}
+
+fn serve_on<L>(listener: L, routes: Router, mut stop: watch::Receiver<bool>) -> JoinHandle<()>
+where
+    L: axum::serve::Listener,
+    L::Addr: std::fmt::Debug,
+{
+    tokio::spawn(async move {
+        let mut forced = stop.clone();
+        let graceful = axum::serve(listener, routes).with_graceful_shutdown(async move {
+            let _ = stop.wait_for(|stop| *stop).await;
+        });
+        let bounded = async move {
+            let _ = forced.wait_for(|stop| *stop).await;
+            eddy_engine::Clock::system().sleep(GRACE).await;
+        };
+        tokio::select! {
+            ended = graceful => if let Err(error) = ended {
+                tracing::error!(%error, "the HTTP listener ended");
+            },
+            () = bounded => tracing::warn!("open HTTP answers were cut at the end"),
+        }
+    })
 }
 
 /// How long open answers may take to end once the process stops.

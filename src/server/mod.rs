@@ -6,6 +6,7 @@ mod into;
 mod keeper;
 mod source;
 mod system;
+mod tls;
 mod worker_id;
 
 use std::collections::BTreeMap;
@@ -39,7 +40,7 @@ pub(crate) struct Service {
     worker: Option<Worker>,
     jobs: Option<Jobs>,
     http: Option<JoinHandle<()>>,
-    connect: Option<JoinHandle<()>>,
+    connect: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
     ready: http::Ready,
     url: Option<String>,
@@ -54,7 +55,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     // Bound before anything else, so that a second process on the port does no work.
     let listener = http::Listener::bind(&config.settings.http).await?;
     let served = config.served_connect(roles.contains(&Role::Worker));
-    let connect = http::Listener::bind(served).await?;
+    let doors = connect::Doors::bind(config, served).await?;
     let mut routes = http::health(ready.clone())?;
     let lake = open_lake(config).await?;
     let query = Query::new(lake.clone(), QueryOptions::default())?;
@@ -72,7 +73,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     } else {
         None
     };
-    let works = !config.connectors.is_empty() || connect.is_some();
+    let works = !config.connectors.is_empty() || doors.is_open();
     let connectors = if roles.contains(&Role::Worker) && works {
         let connectors = Arc::new(start_connectors(config, &lake, settled)?);
         let asked = query.clone();
@@ -85,10 +86,8 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     } else {
         None
     };
-    let rest = match (&connect, &connectors) {
-        (Some(listener), Some(connectors)) => {
-            Some(connect::start(config, connectors, listener.address())?)
-        }
+    let rest = match &connectors {
+        Some(connectors) if doors.is_open() => Some(connect::start(config, connectors, &doors)?),
         _ => None,
     };
     if roles.contains(&Role::Query) {
@@ -99,9 +98,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
         .as_ref()
         .map(|listener| format!("http://{}", listener.address()));
     let (worker, rest) = rest.unzip();
-    let connect = connect
-        .zip(rest)
-        .map(|(listener, rest)| listener.serve(rest, stopped.clone()));
+    let connect = rest.map_or_else(Vec::new, |rest| doors.serve(&rest, &stopped));
     let http =
         listener.map(|listener| listener.serve(protect(routes, HostGuard::default()), stopped));
     ready.set(true);
@@ -327,7 +324,7 @@ impl Service {
             jobs.shutdown().await;
         }
         let _ = self.stop.send(true);
-        for listener in [self.http, self.connect].into_iter().flatten() {
+        for listener in self.http.into_iter().chain(self.connect) {
             let _ = listener.await;
         }
         tracing::info!("eddy has ended");

@@ -20,6 +20,7 @@ use crate::harness::wait::{PATIENCE, wait_equal, wait_for, wait_until};
 use crate::proof::{orders, verified, wait_committed};
 
 mod load;
+mod steps;
 
 use load::{Gaps, Load};
 
@@ -294,7 +295,7 @@ fn three_workers_share_connectors_through_kills_restarts_and_changes() {
 }
 
 #[test]
-fn of_two_workers_that_make_one_connector_at_once_one_is_refused() {
+fn of_two_workers_one_makes_a_connector_and_a_level_reaches_both() {
     let (lake, group) = (TestLake::local(), unique("group"));
     let mut workers: Vec<Eddy> = (0..2)
         .map(|_| worker(&lake, &group, CLASSIC).spawn())
@@ -332,6 +333,26 @@ fn of_two_workers_that_make_one_connector_at_once_one_is_refused() {
             });
         }
     }
+    a_level_reaches_all(&workers);
+}
+
+/// One that is set for one worker stays there.
+fn a_level_reaches_all(workers: &[Eddy]) {
+    let level = |eddy: &Eddy, logger: &str| {
+        let path = format!("/admin/loggers/{logger}");
+        ask(eddy, "GET", &path, None).1["level"].clone()
+    };
+    let body = json!({"level": "debug"});
+    let put = |path: &str| ask(&workers[0], "PUT", path, Some(&body)).0;
+    assert_eq!(put("/admin/loggers/eddy.one"), 200);
+    assert_eq!(put("/admin/loggers/eddy.all?scope=cluster"), 204);
+    assert_eq!(level(&workers[0], "eddy.all"), "DEBUG", "before its answer");
+    for eddy in workers {
+        wait_equal(PATIENCE, "the level", json!("DEBUG"), || {
+            level(eddy, "eddy.all")
+        });
+    }
+    assert_eq!(level(&workers[1], "eddy.one"), Value::Null);
 }
 
 #[test]

@@ -14,6 +14,7 @@
 
 mod architecture;
 mod compaction;
+mod connect_doors;
 mod connect_rest;
 mod dev;
 mod discovery;

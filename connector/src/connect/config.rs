@@ -40,11 +40,13 @@ pub(super) mod properties;
 mod provider;
 mod redact;
 mod rolling;
+mod secrets;
 mod upkeep;
 
 pub use encryption::Encryption;
 pub use errors::{DeadLetterTopic, ErrorPolicy, Tolerance};
 pub use provider::{Providers, Unknown};
+pub(super) use secrets::{Secrets, read_resolved};
 pub use upkeep::Upkeep;
 
 /// The checked configuration of one connector.

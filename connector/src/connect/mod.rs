@@ -2,11 +2,12 @@
 //! Connect's REST API for all of it.
 //!
 //! `config` reads configurations, `validate` says what is wrong with one, `state` holds what should
-//! run, `worker` and `connectors` run it, `rest` is the API.
+//! run, `worker` and `connectors` run it, `rest` is the API, `listeners` where it is served.
 
 mod config;
 mod connectors;
 mod lakes;
+mod listeners;
 mod memory;
 mod metrics;
 pub mod rest;
@@ -27,6 +28,7 @@ pub use config::{
 };
 pub use connectors::{Connectors, Settled, WorkerOptions};
 pub use lakes::OnLake;
+pub use listeners::{ClientAuth, ListenAddress, PemStore, ServerTls};
 pub use state::{Group, Place};
 pub use worker::Worker;
 pub use worker_file::WorkerFile;

@@ -1,12 +1,14 @@
 //! What `/config/validate` answers: every key that a configuration has or could have, with its
-//! value and what is wrong with it. Pure.
+//! value and what is wrong with it. Pure, but for what references stand for.
 //!
 //! `sink` checks what all sinks share, `nested` the keys of converters, transforms and
-//! predicates, `overrides` those of clients; `infos` is the answer and its JSON.
+//! predicates, `overrides` those of clients; `references` hides what values by reference stand for;
+//! `infos` is the answer and its JSON.
 
 mod infos;
 mod nested;
 mod overrides;
+mod references;
 mod sink;
 
 use std::collections::BTreeMap;
@@ -14,6 +16,7 @@ use std::collections::BTreeMap;
 pub(super) use infos::{Infos, key_info};
 
 use super::config::ConnectorConfig;
+use super::config::Providers;
 use super::config::def::{self, Checked, Class, Given, Key, Kind};
 
 /// A configuration as it was posted; `None` is JSON's null.
@@ -30,6 +33,8 @@ pub(super) struct Defaults {
     pub(super) value_converter: String,
     /// The class of the worker's header converter.
     pub(super) header_converter: String,
+    /// What values by reference are looked up in.
+    pub(super) providers: Providers,
     /// The version of every class.
     pub(super) version: &'static str,
 }
@@ -39,7 +44,7 @@ pub(super) struct Defaults {
 pub(super) struct NoClass(pub(super) String);
 
 /// The class of the connector that `posted` names.
-pub(super) fn class_of(posted: &Posted) -> Result<&'static Class, NoClass> {
+pub(super) fn class_of(posted: &Posted, defaults: &Defaults) -> Result<&'static Class, NoClass> {
     let Some(Some(name)) = posted.get("connector.class") else {
         let entries: Vec<String> = posted
             .iter()
@@ -50,7 +55,7 @@ pub(super) fn class_of(posted: &Posted) -> Result<&'static Class, NoClass> {
             "Connector config {{{entries}}} contains no connector type"
         )));
     };
-    def::find(Kind::Sink, name).ok_or_else(|| {
+    def::find(Kind::Sink, &references::class_name(name, defaults)).ok_or_else(|| {
         let sinks = def::classes().iter().filter(|class| class.has(Kind::Sink));
         let names: Vec<&str> = sinks.map(|class| class.name.as_str()).collect();
         NoClass(format!(
@@ -63,6 +68,16 @@ pub(super) fn class_of(posted: &Posted) -> Result<&'static Class, NoClass> {
 
 /// Validates `posted`, a configuration of `class`.
 pub(super) fn validate(class: &Class, posted: &Posted, defaults: &Defaults) -> Infos {
+    let as_posted = check(class, posted, defaults);
+    let resolved = references::Resolved::new(posted, &defaults.providers);
+    if resolved.is_as_posted() {
+        return as_posted;
+    }
+    let checked = check(class, &resolved.posted, defaults);
+    resolved.veil(posted, as_posted, &checked)
+}
+
+fn check(class: &Class, posted: &Posted, defaults: &Defaults) -> Infos {
     let mut infos = Infos::new(posted.get("connector.class").cloned().flatten());
     let rows = sink::check(posted, defaults);
     for (key, checked, recommended) in rows {
@@ -71,7 +86,10 @@ pub(super) fn validate(class: &Class, posted: &Posted, defaults: &Defaults) -> I
     nested::transforms(&mut infos, posted, defaults.version);
     nested::predicates(&mut infos, posted, defaults.version);
     for key in &class.keys {
-        let checked = def::check(key, key.name, key.name, given(posted, key.name));
+        let mut checked = def::check(key, key.name, key.name, given(posted, key.name));
+        if checked.errors.is_empty() {
+            checked.errors.extend(refused(key, posted));
+        }
         infos.add(key, key.name, checked, recommended(key));
     }
     overrides::check(&mut infos, posted, defaults);
@@ -104,6 +122,16 @@ fn recommended(key: &Key) -> Vec<String> {
     }
 }
 
+/// Why what another sink's key asks for can't be had, in Connect's form.
+fn refused(key: &Key, posted: &Posted) -> Option<String> {
+    let text = posted.get(key.name)?.as_ref()?;
+    let why = key.refuses(text)?;
+    let name = key.name;
+    Some(format!(
+        "Invalid value {text} for configuration {name}: Eddy doesn't do that; {why}"
+    ))
+}
+
 /// A null is no value, whatever the key.
 fn nulls(infos: &mut Infos, posted: &Posted) {
     let why = "Null value can not be supplied as the configuration value.";
@@ -112,11 +140,8 @@ fn nulls(infos: &mut Infos, posted: &Posted) {
     }
 }
 
-/// What only shows once all keys are read together, for the class that is ours.
+/// What only shows once all keys are read together.
 fn as_a_whole(infos: &mut Infos, class: &Class, posted: &Posted) {
-    if class.name != super::EDDY_SINK {
-        return;
-    }
     let texts: BTreeMap<String, String> = posted
         .iter()
         .filter_map(|(key, value)| Some((key.clone(), value.clone()?)))

@@ -12,12 +12,13 @@
 //! of the changes of each connector (`carry`, `lanes`), on every worker that has its tasks. `views`
 //! is what answers are made of: `here`, what one connector does on this worker, and `status`, what
 //! the others say (`report`). `topics` is which of its topics had records, `offsets` the positions
-//! of its tables.
+//! of its tables, `levels` those of all workers' loggers.
 
 mod beside;
 mod carry;
 mod here;
 mod lanes;
+mod levels;
 mod log;
 mod member;
 mod offsets;
@@ -83,6 +84,7 @@ struct Inner {
     here: Mutex<BTreeMap<String, Here>>,
     board: Mutex<Board>,
     reporter: OnceLock<Reporter>,
+    set_level: OnceLock<Box<levels::SetLevel>>,
     orders: SyncSender<Order>,
     lanes: Lanes,
     halt: AtomicBool,
@@ -150,6 +152,7 @@ impl Worker {
             here: Mutex::default(),
             board: Mutex::default(),
             reporter: OnceLock::new(),
+            set_level: OnceLock::new(),
             orders,
             lanes: Lanes::default(),
             halt: AtomicBool::new(false),

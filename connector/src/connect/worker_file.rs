@@ -5,8 +5,10 @@
 //! keys, `eddy.http.listen`, `eddy.state`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::connect::config::{Providers, properties};
+use crate::connect::listeners::{ListenAddress, ServerTls, users_file};
 use crate::error::{Error, Result};
 
 /// What a worker file says.
@@ -14,6 +16,18 @@ use crate::error::{Error, Result};
 pub struct WorkerFile {
     /// Where Connect's REST API is served.
     pub listen: String,
+    /// Where its `/admin` is; nowhere when empty, and with the rest where the file doesn't say it.
+    pub admin_listen: Option<String>,
+    /// The certificate of `https` listeners, and what they ask of clients.
+    pub tls: ServerTls,
+    /// The same of `https` listeners for `/admin`.
+    pub admin_tls: ServerTls,
+    /// The file with users and their passwords; everybody may ask without.
+    pub users_file: Option<PathBuf>,
+    /// The sites whose pages may use the API.
+    pub allow_origin: String,
+    /// What these may do.
+    pub allow_methods: String,
     /// `host:port` under which others reach it; empty is where it listens.
     pub advertised: String,
     /// The workers' group.
@@ -43,7 +57,7 @@ pub struct WorkerFile {
 }
 
 /// Prefixes of keys that are no client's.
-const NOT_CLIENTS: [&str; 16] = [
+const NOT_CLIENTS: [&str; 19] = [
     "admin.",
     "config.",
     "connect.",
@@ -51,10 +65,13 @@ const NOT_CLIENTS: [&str; 16] = [
     "eddy.",
     "exactly.once.",
     "header.converter",
+    "java.",
     "key.converter",
+    "listeners.",
     "offset.",
     "plugin.",
     "producer.",
+    "response.",
     "rest.",
     "scheduled.rebalance.",
     "status.",
@@ -63,7 +80,7 @@ const NOT_CLIENTS: [&str; 16] = [
 ];
 
 /// Keys of a worker that are no client's.
-const OF_WORKERS: [&str; 8] = [
+const OF_WORKERS: [&str; 9] = [
     "access.control.allow.methods",
     "access.control.allow.origin",
     "admin.listeners",
@@ -71,15 +88,17 @@ const OF_WORKERS: [&str; 8] = [
     "group.id",
     "listeners",
     "rebalance.timeout.ms",
+    "ssl.client.auth",
     "task.shutdown.graceful.timeout.ms",
 ];
 
 impl WorkerFile {
-    /// Reads the text of a worker file.
+    /// Reads the text of a worker file, and the JAAS file that it or `java_options` (`KAFKA_OPTS`)
+    /// may name.
     ///
     /// # Errors
     /// `Invalid`, naming the line or the key.
-    pub fn parse(text: &str) -> Result<Self> {
+    pub fn parse(text: &str, java_options: &str) -> Result<Self> {
         let keys = properties::parse(text);
         let get = |key: &str| keys.get(key).cloned();
         let or_empty = |key: &str| get(key).unwrap_or_default();
@@ -91,12 +110,15 @@ impl WorkerFile {
         let lake_url = needed("eddy.lake.url", why)?;
         let group = needed("group.id", "it names the workers' group")?;
         let listeners = get("listeners").unwrap_or_else(|| "http://127.0.0.1:8083".to_owned());
-        let listen = listener(&listeners)?;
-        let port = listen.rsplit(':').next().unwrap_or("8083").to_owned();
-        let advertised = get("rest.advertised.host.name").map(|host| {
-            let port = get("rest.advertised.port").unwrap_or(port);
-            format!("{host}:{port}")
-        });
+        let advertised = advertised(&keys, &listeners)?;
+        let users_file = match get("eddy.rest.users.file") {
+            Some(file) => Some(PathBuf::from(file)),
+            None => users_file(
+                &or_empty("rest.extension.classes"),
+                get("java.security.auth.login.config").as_deref(),
+                java_options,
+            )?,
+        };
         let replication = "config.storage.replication.factor";
         let state_replication = match get(replication) {
             None => -1,
@@ -108,8 +130,14 @@ impl WorkerFile {
         let mut lake_options = under(&keys, "eddy.lake.");
         lake_options.remove("url");
         Ok(Self {
-            listen,
-            advertised: advertised.unwrap_or_default(),
+            listen: listeners,
+            admin_listen: get("admin.listeners").map(|list| list.trim().to_owned()),
+            tls: ServerTls::read(&keys, "listeners.https.")?,
+            admin_tls: ServerTls::read(&keys, "admin.listeners.https.")?,
+            users_file,
+            allow_origin: or_empty("access.control.allow.origin"),
+            allow_methods: or_empty("access.control.allow.methods"),
+            advertised,
             group,
             state_topic: or_empty("config.storage.topic"),
             status_topic: or_empty("status.storage.topic"),
@@ -126,21 +154,27 @@ impl WorkerFile {
     }
 }
 
-/// The first of the listeners, as an address.
-fn listener(listeners: &str) -> Result<String> {
-    let first = listeners.split(',').next().unwrap_or_default().trim();
-    let address = first
-        .get(..7)
-        .filter(|scheme| scheme.eq_ignore_ascii_case("http://"))
-        .and_then(|_| first.get(7..));
-    let Some(address) = address else {
-        return Err(Error::invalid(format!(
-            "`listeners` begins with `{first}`; this version of Eddy serves `http://` only"
-        )));
+/// `host:port` under which others reach the worker, where the file says more of it than where it
+/// listens: as Connect, that of the first `http` listener, or of `https` where there is none or
+/// `rest.advertised.listener` says so.
+fn advertised(keys: &BTreeMap<String, String>, listeners: &str) -> Result<String> {
+    let addresses = ListenAddress::parse("listeners", listeners)?;
+    let get = |key: &str| keys.get(key).map(|value| value.trim());
+    let tls = match get("rest.advertised.listener") {
+        Some(scheme) => scheme.eq_ignore_ascii_case("https"),
+        None => addresses.iter().all(|address| address.tls),
     };
-    Ok(match address.strip_prefix(':') {
-        Some(port) => format!("0.0.0.0:{port}"),
-        None => address.replace("localhost", "127.0.0.1"),
+    let Some(address) = addresses.iter().find(|address| address.tls == tls) else {
+        let missing = "`listeners` has no listener of the kind that is advertised";
+        return Err(Error::invalid(missing));
+    };
+    Ok(match get("rest.advertised.host.name") {
+        Some(host) => {
+            let port = get("rest.advertised.port").unwrap_or(address.port());
+            format!("{host}:{port}")
+        }
+        None if addresses.first() == Some(address) => String::new(),
+        None => address.host_port.clone(),
     })
 }
 
@@ -176,10 +210,14 @@ mod tests {
              listeners=http://:18083\nrest.advertised.host.name=here\n\
              security.protocol=SASL_SSL\nconsumer.max.poll.interval.ms=60000\n\
              producer.linger.ms=1\nvalue.converter=Json\nvalue.converter.schemas.enable=false\n\
-             eddy.lake.url=file:///x\neddy.lake.aws_region=eu\neddy.http.listen=\n",
+             eddy.lake.url=file:///x\neddy.lake.aws_region=eu\neddy.http.listen=\n\
+             listeners.https.ssl.keystore.location=/a.pem\nresponse.http.headers.config=\n\
+             ssl.client.auth=required\njava.security.auth.login.config=/jaas\n",
+            "",
         )
         .unwrap();
-        assert_eq!(file.listen, "0.0.0.0:18083");
+        assert_eq!(file.listen, "http://:18083");
+        assert_eq!((file.admin_listen, file.users_file), (None, None));
         assert_eq!(file.advertised, "here:18083");
         assert_eq!(file.group, "cluster");
         assert_eq!(file.state_topic, "cluster-configs");
@@ -200,16 +238,41 @@ mod tests {
     }
 
     #[test]
+    fn who_may_ask_and_where_is_read_as_connect_reads_it() {
+        let parse = |more: &str| {
+            let text = format!("eddy.lake.url=file:///x\ngroup.id=g\n{more}");
+            WorkerFile::parse(&text, "").unwrap()
+        };
+        let file = parse(
+            "listeners=https://:8443,http://h:8083\nadmin.listeners=\nssl.keystore.type=PEM\n\
+             ssl.keystore.location=/a\neddy.rest.users.file=/users\n\
+             access.control.allow.origin=*\naccess.control.allow.methods=GET",
+        );
+        assert_eq!(file.advertised, "h:8083");
+        assert_eq!(file.admin_listen.as_deref(), Some(""));
+        assert!(file.tls.identity.is_some() && file.admin_tls.identity.is_some());
+        assert_eq!(file.users_file, Some(PathBuf::from("/users")));
+        assert_eq!(
+            (file.allow_origin.as_str(), file.allow_methods.as_str()),
+            ("*", "GET")
+        );
+        let both = "listeners=http://h:1,https://h:2\n";
+        let named = "rest.advertised.listener=HTTPS\nrest.advertised.host.name=x\n";
+        assert_eq!(parse(&format!("{both}{named}")).advertised, "x:2");
+        assert_eq!(parse(both).advertised, "");
+    }
+
+    #[test]
     fn what_is_missing_or_not_served_is_told_by_its_key() {
         for (text, wanted) in [
             ("group.id=g", "eddy.lake.url"),
             ("eddy.lake.url=file:///x", "group.id"),
             (
-                "eddy.lake.url=file:///x\ngroup.id=g\nlisteners=https://:1",
+                "eddy.lake.url=file:///x\ngroup.id=g\nlisteners=ftp://:1",
                 "https",
             ),
         ] {
-            let Err(error) = WorkerFile::parse(text) else {
+            let Err(error) = WorkerFile::parse(text, "") else {
                 unreachable!("accepted {text}");
             };
             assert!(error.to_string().contains(wanted), "{error}");

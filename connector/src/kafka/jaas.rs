@@ -12,7 +12,7 @@ pub(crate) fn credentials(line: &str) -> Option<(String, String)> {
 }
 
 /// The `key="value"` pairs of a JAAS line; values may hold escaped quotes.
-fn options(line: &str) -> BTreeMap<String, String> {
+pub(crate) fn options(line: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut rest = line;
     while let Some((before, after)) = rest.split_once('=') {

@@ -34,7 +34,7 @@ pub use embedded::EmbeddedBroker;
 pub(crate) use events::ConsumerEvent;
 pub(crate) use exclusive::Exclusive;
 pub(crate) use group::Assignments;
-pub(crate) use jaas::credentials as login;
+pub(crate) use jaas::{credentials as login, options as login_options};
 pub(crate) use native::{Headers, Message};
 pub use producer::{Delivered, Delivery, Outgoing, Producer, ProducerOptions};
 pub(crate) use range::RangeReader;

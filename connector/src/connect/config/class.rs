@@ -1,6 +1,7 @@
 //! Which connector a configuration is of, by `connector.class` as Connect takes it.
 
 use super::Reader;
+pub(super) use super::def::simple_name;
 use super::def::{self, Fate, Key, Kind};
 use crate::connect::EDDY_SINK;
 use crate::error::{Error, Result};
@@ -67,25 +68,13 @@ impl Class {
     }
 }
 
-/// The last part of the name of a class of the other sinks' plugins.
-pub(super) fn simple_name(class: &str) -> &str {
-    class.rsplit('.').next().unwrap_or(class)
-}
-
 /// Refuses the values that the class's table refuses.
 pub(super) fn refuse(reader: &Reader<'_>, class: Class) -> Result<()> {
     for name in reader.map.keys() {
         let (Some(key), Some(value)) = (class.key(name), reader.text(name)) else {
             continue;
         };
-        let Fate::Refused(values, why) = &key.fate else {
-            continue;
-        };
-        let is_default = key.default.is_some_and(|default| default == value);
-        let is_refused = values.iter().any(|refused| {
-            *refused == "*" && !is_default || refused.eq_ignore_ascii_case(simple_name(value))
-        });
-        if is_refused {
+        if let Some(why) = key.refuses(value) {
             return Err(not_built(reader, name, value, why));
         }
     }

@@ -112,7 +112,11 @@ impl Providers {
             .collect()
     }
 
-    fn resolve_text(&self, text: &str, unknown: Unknown) -> Result<String> {
+    /// The text with every reference in it replaced by what it names.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the reference that can't be resolved, never a value.
+    pub(in crate::connect) fn resolve_text(&self, text: &str, unknown: Unknown) -> Result<String> {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some((before, from)) = rest.split_once("${") {

@@ -54,6 +54,17 @@ impl Answer {
         Self::json(status, json!({"error_code": status, "message": message}))
     }
 
+    /// What Connect's extension for basic authentication answers: this text, though it says that it
+    /// is JSON.
+    pub(super) fn unauthorized() -> Self {
+        Self {
+            status: 401,
+            body: Some("User cannot access the resource.".to_owned()),
+            location: None,
+            allow: None,
+        }
+    }
+
     /// Which methods a resource has.
     pub(super) fn options(allowed: &'static str) -> Self {
         Self {
@@ -86,6 +97,11 @@ impl Answer {
         }
         if let Some(allowed) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
+        }
+        if self.status == 401 {
+            // Connect leaves it out; HTTP wants it, and some clients wait for it.
+            let basic = HeaderValue::from_static("Basic realm=\"connect\"");
+            headers.insert(header::WWW_AUTHENTICATE, basic);
         }
         let location = self.location.and_then(|at| HeaderValue::try_from(at).ok());
         if let Some(location) = location {

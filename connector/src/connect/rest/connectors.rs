@@ -202,7 +202,8 @@ impl Api {
     }
 
     fn valid(&self, posted: &Posted) -> Result<BTreeMap<String, String>, Answer> {
-        let class = validate::class_of(posted).map_err(|NoClass(why)| Answer::error(400, why))?;
+        let class = validate::class_of(posted, &self.defaults)
+            .map_err(|NoClass(why)| Answer::error(400, why))?;
         let infos = validate::validate(class, posted, &self.defaults);
         if let Some(refusal) = infos.refusal() {
             return Err(Answer::error(400, refusal));
@@ -229,7 +230,8 @@ impl Api {
 
     fn created(&self, name: &str, config: &BTreeMap<String, String>, call: &Call) -> Answer {
         let host = call.host.as_deref().unwrap_or(&self.options.advertised);
-        let location = format!("http://{host}/connectors/{}", path::encode(name));
+        let scheme = if call.tls { "https" } else { "http" };
+        let location = format!("{scheme}://{host}/connectors/{}", path::encode(name));
         Answer::json(201, info_json(name, config, 0)).at(location)
     }
 

@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, header};
 
 use super::answer::Answer;
 
-/// Refuses a foreign `Origin`, and on loopback a foreign `Host`.
-pub(super) fn check(headers: &HeaderMap, loopback: bool) -> Result<(), Answer> {
+/// Refuses a foreign `Origin` that isn't `invited`, and on loopback a foreign `Host`.
+pub(super) fn check(headers: &HeaderMap, loopback: bool, invited: bool) -> Result<(), Answer> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST);
     if let Some(host) = host
@@ -20,7 +20,7 @@ pub(super) fn check(headers: &HeaderMap, loopback: bool) -> Result<(), Answer> {
     {
         return Err(foreign("Host", host));
     }
-    if let Some(origin) = text(header::ORIGIN) {
+    if let Some(origin) = text(header::ORIGIN).filter(|_| !invited) {
         let (_, authority) = origin.split_once("://").unwrap_or_default();
         if host != Some(authority) {
             return Err(foreign("Origin", origin));
@@ -55,7 +55,7 @@ mod tests {
             if let Some(origin) = origin {
                 headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
             }
-            check(&headers, loopback).is_ok()
+            check(&headers, loopback, false).is_ok()
         };
         assert!(allowed("127.0.0.1:8083", None, true));
         assert!(allowed("[::1]:8083", None, true));
@@ -67,5 +67,8 @@ mod tests {
             Some("http://evil.example"),
             false
         ));
+        let foreign = [(header::ORIGIN, HeaderValue::from_static("http://a.example"))];
+        let foreign: HeaderMap = foreign.into_iter().collect();
+        assert!(check(&foreign, true, true).is_ok() && check(&foreign, true, false).is_err());
     }
 }

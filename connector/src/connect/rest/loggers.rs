@@ -99,6 +99,13 @@ impl Loggers {
         names
     }
 
+    /// Sets a level that another worker was told; one that nobody knows says nothing.
+    pub(super) fn hear(&self, name: &str, word: &str, now_ms: i64) {
+        if let Some(word) = known(word) {
+            self.set(name, word, now_ms);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Level>> {
         self.0.levels.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -136,20 +143,24 @@ impl Api {
         if word.is_empty() {
             return Err(Answer::error(500, "Illegal null or empty Level name."));
         }
-        let known = WORDS
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(&word));
-        let Some((word, _)) = known else {
+        let Some(word) = known(&word) else {
             return Err(Answer::error(404, format!("invalid log level '{word}'.")));
         };
-        let now_ms = self.worker.clock().now_us() / 1_000;
-        let changed = self.options.loggers.set(name, word, now_ms);
         let scope = call.query("scope").unwrap_or_default();
         if scope.eq_ignore_ascii_case("cluster") {
+            self.worker.set_level(&key(name), word)?;
             return Ok(Answer::empty(204));
         }
-        Ok(Answer::ok(changed))
+        let now_ms = self.worker.clock().now_us() / 1_000;
+        Ok(Answer::ok(self.options.loggers.set(name, word, now_ms)))
     }
+}
+
+/// Connect's word for a level, in either case.
+fn known(word: &str) -> Option<&'static str> {
+    let all = WORDS.iter();
+    all.map(|(known, _)| *known)
+        .find(|known| known.eq_ignore_ascii_case(word))
 }
 
 fn directive(word: &str) -> &'static str {

@@ -1,14 +1,15 @@
 //! Kafka Connect's REST API, version 4.3.1, for the connectors of one worker.
 //!
 //! ```text
-//! request -> guard -> route (what is asked for) -> negotiate (media types) -> handler -> answer
+//! request -> guard, users -> route (what is asked for) -> negotiate (media types) -> handler
+//!                                                                             -> answer
 //! ```
 //!
 //! Handlers are plain functions from a request to an answer; they may wait for broker or lake, so
 //! they run where blocking is fine. Texts and status codes are Connect's, those of a client's
 //! mistakes too, since tools look at them. `connectors` and `lifecycle` are about connectors,
 //! `offsets` about positions, `plugins` about classes, `loggers` about logs; `body` reads JSON as
-//! Connect does, `path` what a URL may look like.
+//! Connect does, `path` what a URL may look like. `users` and `origins` say who may ask.
 
 mod answer;
 mod body;
@@ -18,9 +19,11 @@ mod lifecycle;
 mod loggers;
 mod negotiate;
 mod offsets;
+mod origins;
 mod path;
 mod plugins;
 mod route;
+mod users;
 
 use std::sync::{Arc, OnceLock};
 
@@ -35,7 +38,9 @@ use crate::connect::worker::Worker;
 use crate::kafka::KafkaConfig;
 use answer::Answer;
 pub use loggers::Loggers;
+pub use origins::Origins;
 use route::{Resource, Routed};
+pub use users::Users;
 
 /// The version of Connect whose API this is: tools turn features on by it.
 pub(super) const CONNECT_VERSION: &str = "4.3.1";
@@ -57,8 +62,10 @@ pub struct RestOptions {
     pub value_converter: String,
     /// The class of the header converter that connectors have unless they name one.
     pub header_converter: String,
-    /// Only this machine can reach the listener, so a foreign `Host` is a trick.
-    pub loopback: bool,
+    /// Who may ask; everybody without.
+    pub users: Option<Users>,
+    /// Which sites' pages may.
+    pub origins: Origins,
     /// The levels of loggers.
     pub loggers: Loggers,
 }
@@ -72,30 +79,74 @@ impl RestOptions {
             key_converter: "io.eddy.AutoConverter".to_owned(),
             value_converter: "io.eddy.AutoConverter".to_owned(),
             header_converter: "org.apache.kafka.connect.storage.SimpleHeaderConverter".to_owned(),
-            loopback: true,
+            users: None,
+            origins: Origins::default(),
             loggers: Loggers::default(),
         }
     }
 }
 
-/// The routes of the API.
-pub fn router(worker: Worker, kafka: KafkaConfig, options: RestOptions) -> Router {
+/// The API, to be served by any number of listeners.
+#[derive(Clone)]
+pub struct Rest(Arc<Api>);
+
+/// What a listener has of the API, and how it is reached.
+#[derive(Debug, Clone, Copy)]
+pub struct Door {
+    /// What it serves.
+    pub part: Part,
+    /// Only this machine can reach it, so a foreign `Host` is a trick.
+    pub loopback: bool,
+    /// It speaks TLS.
+    pub tls: bool,
+}
+
+/// `admin.listeners`: `/admin` may be apart from the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Everything,
+    /// All but `/admin`.
+    ButAdmin,
+    /// `/admin` alone.
+    Admin,
+}
+
+impl Rest {
+    /// The API of `worker`.
+    pub fn new(worker: Worker, kafka: KafkaConfig, options: RestOptions) -> Self {
+        Self(api(worker, kafka, options))
+    }
+
+    /// The routes for a listener.
+    pub fn router(&self, door: Door) -> Router {
+        // One handler for all: which of 404, 405, 406 and 415 an answer is follows Connect's order.
+        let state = (Arc::clone(&self.0), door);
+        Router::new().fallback(serve).with_state(state)
+    }
+}
+
+fn api(worker: Worker, kafka: KafkaConfig, options: RestOptions) -> Arc<Api> {
     let defaults = Defaults {
         group: options.group.clone(),
         key_converter: options.key_converter.clone(),
         value_converter: options.value_converter.clone(),
         header_converter: options.header_converter.clone(),
+        providers: worker.providers().clone(),
         version: VERSION,
     };
-    let api = Arc::new(Api {
+    let loggers = options.loggers.clone();
+    let clock = worker.clock();
+    worker.on_level(move |logger, level| {
+        loggers.hear(logger, level, clock.now_us() / 1_000);
+    });
+    Arc::new(Api {
         worker,
         kafka,
         options,
         defaults,
         cluster_id: OnceLock::new(),
-    });
-    // One handler for all: which of 404, 405, 406 and 415 an answer is follows Connect's order.
-    Router::new().fallback(serve).with_state(api)
+    })
 }
 
 /// What handlers work with.
@@ -112,6 +163,8 @@ struct Call {
     uri: Uri,
     /// Where the client thinks it is.
     host: Option<String>,
+    /// Whether it came over TLS.
+    tls: bool,
     body: Vec<u8>,
 }
 
@@ -137,12 +190,30 @@ impl Call {
     }
 }
 
-async fn serve(State(api): State<Arc<Api>>, request: Request<Body>) -> Response {
+async fn serve(State((api, door)): State<(Arc<Api>, Door)>, request: Request<Body>) -> Response {
+    let (method, headers) = (request.method(), request.headers());
+    let origin = api.options.origins.of(headers).cloned();
+    let preflight = origin.is_some() && Origins::is_preflight(method, headers);
+    let mut response = match guard::check(headers, door.loopback, origin.is_some()) {
+        Err(refused) => refused.response(),
+        Ok(()) if preflight => Answer::empty(200).response(),
+        Ok(()) => admitted(Arc::clone(&api), door, request).await,
+    };
+    if let Some(origin) = origin {
+        let marked = response.headers_mut();
+        api.options.origins.mark(marked, origin, preflight);
+    }
+    response
+}
+
+/// Answers a request that may come from there.
+async fn admitted(api: Arc<Api>, door: Door, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
-    if let Err(refused) = guard::check(&parts.headers, api.options.loopback) {
+    let users = api.options.users.as_ref();
+    if let Some(Err(refused)) = users.map(|users| users.check(&parts.headers)) {
         return refused.response();
     }
-    let (resource, method) = match route::route(&parts.method, parts.uri.path()) {
+    let (resource, method) = match route::route(&parts.method, parts.uri.path(), door.part) {
         Routed::To(resource, method) => (resource, method),
         Routed::Options(allowed) => return Answer::options(allowed).response(),
         Routed::Refused(answer) => return answer.response(),
@@ -156,6 +227,7 @@ async fn serve(State(api): State<Arc<Api>>, request: Request<Body>) -> Response 
     let host = parts.headers.get(header::HOST);
     let call = Call {
         host: host.and_then(|host| Some(host.to_str().ok()?.to_owned())),
+        tls: door.tls,
         uri: parts.uri,
         body: body.to_vec(),
     };

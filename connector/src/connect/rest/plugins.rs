@@ -67,7 +67,7 @@ impl Api {
             ));
         }
         // Connect passes this on as it caught it, and as a failure of its own.
-        let class = validate::class_of(&posted).map_err(|NoClass(why)| {
+        let class = validate::class_of(&posted, &self.defaults).map_err(|NoClass(why)| {
             let caught = "org.apache.kafka.connect.runtime.rest.errors.BadRequestException";
             Answer::error(500, format!("{caught}: {why}"))
         })?;

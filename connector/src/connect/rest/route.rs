@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 
+use super::Part;
 use super::answer::Answer;
 use super::path;
 
@@ -42,12 +43,17 @@ pub(super) enum Routed {
     Refused(Answer),
 }
 
-/// Routes a request.
-pub(super) fn route(method: &Method, path: &str) -> Routed {
+/// Routes a request to what a listener with `part` of the API has.
+pub(super) fn route(method: &Method, path: &str, part: Part) -> Routed {
     let Some(segments) = path::segments(path) else {
         return Routed::Refused(Answer::error(400, "HTTP 400 Bad Request: ambiguous path"));
     };
-    let Some(resource) = resource(&segments) else {
+    let here = |resource: &Resource| match part {
+        Part::Everything => true,
+        Part::ButAdmin => !resource.is_admin(),
+        Part::Admin => resource.is_admin(),
+    };
+    let Some(resource) = resource(&segments).filter(here) else {
         return Routed::Refused(Answer::error(404, "HTTP 404 Not Found"));
     };
     let allowed = resource.methods();
@@ -102,6 +108,11 @@ fn connector(name: String, rest: &[&str]) -> Option<Resource> {
 }
 
 impl Resource {
+    /// Whether it is one of those that a listener of their own may have.
+    pub(super) fn is_admin(&self) -> bool {
+        matches!(self, Self::Loggers | Self::Logger(_))
+    }
+
     fn methods(&self) -> &'static str {
         match self {
             Self::Connectors => "GET,HEAD,OPTIONS,POST",

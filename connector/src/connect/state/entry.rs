@@ -33,6 +33,8 @@ pub(in crate::connect) enum Change {
     Tasks(String, usize),
     /// A failed connector and these of its tasks are to be started anew, now.
     Restart(String, Chosen),
+    /// All workers' loggers of this name, and those below it, are set to a level, now.
+    Level(String, String),
     /// Something of a later version, or of Connect's.
     Unknown,
 }
@@ -52,6 +54,8 @@ const TASKS: &str = "commit-";
 const RESTART: &str = "restart-connector-";
 /// A task's restart; Connect's workers tell each other by another way.
 const RESTART_TASK: &str = "eddy-restart-task-";
+/// A logger's level on all workers.
+const LOGGER: &str = "logger-cluster-";
 const WRITER: &str = "eddy-writer";
 
 impl Entry {
@@ -106,6 +110,14 @@ impl Entry {
         }
     }
 
+    /// A level for a logger of every worker that hears of it.
+    pub(in crate::connect) fn level(logger: &str, level: &str) -> Self {
+        Self {
+            key: format!("{LOGGER}{logger}"),
+            value: Some(json!({"level": level}).to_string()),
+        }
+    }
+
     /// From here on this worker writes.
     pub(super) fn writer(worker: &str) -> Self {
         Self {
@@ -141,6 +153,12 @@ impl Entry {
             let task = task.and_then(|task| usize::try_from(task).ok());
             return task.map_or(Change::Unknown, |task| {
                 Change::Restart(name.to_owned(), Chosen::Task(task))
+            });
+        }
+        if let Some(logger) = self.key.strip_prefix(LOGGER) {
+            let level = json.as_ref().and_then(|json| json.get("level")?.as_str());
+            return level.map_or(Change::Unknown, |level| {
+                Change::Level(logger.to_owned(), level.to_owned())
             });
         }
         if let Some(name) = self.key.strip_prefix(CONFIG) {

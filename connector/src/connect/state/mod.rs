@@ -5,9 +5,10 @@
 //! ```
 //!
 //! The entries are those of Connect's own config topic, so its tools read ours: `connector-NAME`,
-//! `target-state-NAME`, `commit-NAME` with the number of tasks, `restart-connector-NAME`. Whoever
-//! reads all entries in their order knows what should run; nothing else is asked. An entry is in
-//! the log before anybody is told that it is, and whoever wrote it has read it back.
+//! `target-state-NAME`, `commit-NAME` with the number of tasks, `restart-connector-NAME`,
+//! `logger-cluster-NAME`. Whoever reads all entries in their order knows what should run; nothing
+//! else is asked. An entry is in the log before anybody is told that it is, and whoever wrote it
+//! has read it back.
 
 mod entry;
 mod file;

@@ -45,7 +45,7 @@ impl Wanted {
                 self.tasks.insert(name, tasks);
             }
             // What is to be done once is no state.
-            Change::Restart(..) | Change::Unknown => {}
+            Change::Restart(..) | Change::Level(..) | Change::Unknown => {}
         }
     }
 
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_is_told_in_connects_form_and_leaves_no_state() {
+    fn a_restart_and_a_level_are_told_in_connects_form_and_leave_no_state() {
         let all = Chosen::All {
             tasks: true,
             failed: false,
@@ -153,5 +153,10 @@ mod tests {
         let said = Change::Restart("a-0".to_owned(), Chosen::Task(2));
         assert_eq!(task.change(), said);
         assert_eq!(wanted(&[entry, task]), Wanted::default());
+        let level = Entry::level("a.b", "DEBUG");
+        assert_eq!(level.key, "logger-cluster-a.b");
+        let said = Change::Level("a.b".to_owned(), "DEBUG".to_owned());
+        assert_eq!(level.change(), said);
+        assert_eq!(wanted(&[level]), Wanted::default());
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::connect::config::def::{Checked, Key};
+use crate::connect::config::def::{Checked, HIDDEN, Key};
 
 /// Every key with its value and errors.
 #[derive(Debug, Clone)]
@@ -98,6 +98,41 @@ impl Infos {
             errors: vec![why],
         };
         self.unknown(name, checked);
+    }
+
+    /// Adds an error unless the key has it.
+    pub(super) fn blame_once(&mut self, name: &str, why: String) {
+        let mut infos = self.configs.iter().filter(|info| info.name == name);
+        if !infos.any(|info| info.errors.contains(&why)) {
+            self.blame(name, why);
+        }
+    }
+
+    /// Whether the key called `name` is among them.
+    pub(super) fn lists(&self, name: &str) -> bool {
+        self.configs.iter().any(|info| info.name == name)
+    }
+
+    /// Each error with its key.
+    pub(super) fn blamed(&self) -> impl Iterator<Item = (&str, &str)> {
+        let infos = self.configs.iter();
+        infos.flat_map(|info| {
+            let errors = info.errors.iter();
+            errors.map(|why| (info.name.as_str(), why.as_str()))
+        })
+    }
+
+    /// Forgets what is wrong; a key of which `shown` tells something has that as its value, unless
+    /// its value is hidden.
+    pub(super) fn forget_errors(&mut self, shown: impl Fn(&str) -> Option<String>) {
+        self.configs
+            .retain(|info| !info.definition.is_null() || info.value.is_some());
+        for info in &mut self.configs {
+            info.errors.clear();
+            if info.value.as_deref() != Some(HIDDEN) {
+                info.value = shown(&info.name).or(info.value.take());
+            }
+        }
     }
 
     /// All errors, in the order of the keys.

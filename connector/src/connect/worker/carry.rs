@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::here::{Again, Here, State, TaskHere};
 use super::{AGAIN_LEAST, AGAIN_MOST, Inner, STOP, lock};
-use crate::connect::config::{ConnectorConfig, Unknown};
+use crate::connect::config::{ConnectorConfig, read_resolved};
 use crate::connect::state::{Chosen, Entry, Target, Wish};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sink::TaskState;
 
 impl Inner {
     /// Makes what runs here of the connector what it should be.
@@ -203,8 +202,8 @@ impl Inner {
     }
 
     fn parsed(&self, name: &str, config: &BTreeMap<String, String>) -> Result<ConnectorConfig> {
-        let config = self.connectors.providers().resolve(config, Unknown::Keep)?;
-        ConnectorConfig::parse(name, &config)
+        let read = |map: &_| ConnectorConfig::parse(name, map);
+        read_resolved(config, self.connectors.providers(), read)
     }
 
     /// Ends the connector's tasks, with what it is known of their topics kept. Those that `leave`
@@ -228,9 +227,9 @@ impl Inner {
         if let Some(TaskHere::Failed(why)) = noted {
             return Some(why);
         }
-        let status = self.connectors.get(name)?.get(task)?.status();
-        let failed = status.state == TaskState::Failed;
-        failed.then(|| status.error.unwrap_or_default())
+        // A task whose partitions all need somebody failed, too, as everybody sees it.
+        let said = self.of_task(&self.connectors.get(name)?.get(task)?.status());
+        (said.state == State::Failed.as_str()).then(|| said.trace.unwrap_or_default())
     }
 
     /// Notes how many tasks the connector was given, for all workers and the next start.

@@ -124,6 +124,7 @@ impl Inner {
         match change {
             Change::Config(name, _) | Change::Target(name, _) => self.order(Order::Follow(name)),
             Change::Restart(name, chosen) => self.order(Order::Restart(name, chosen)),
+            Change::Level(logger, level) => self.set_level(&logger, &level),
             Change::Tasks(..) | Change::Unknown => {}
         }
     }

@@ -9,7 +9,7 @@ use eddy_engine::{Lake, TopicId};
 
 use super::Worker;
 use super::beside;
-use crate::connect::config::{ConnectorConfig, Topics, Unknown};
+use crate::connect::config::{ConnectorConfig, Providers, Topics, read_resolved};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::Admin;
 use crate::sink::{AlterPlan, Altering};
@@ -190,9 +190,13 @@ impl Worker {
 
     fn parsed(&self, name: &str) -> Result<ConnectorConfig> {
         let config = self.config(name).unwrap_or_default();
-        let providers = self.0.connectors.providers();
-        let resolved = providers.resolve(&config, Unknown::Keep)?;
-        ConnectorConfig::check(name, &resolved)
+        let read = |map: &_| ConnectorConfig::check(name, map);
+        read_resolved(&config, self.providers(), read)
+    }
+
+    /// What references of configurations are looked up in.
+    pub(in crate::connect) fn providers(&self) -> &Providers {
+        self.0.connectors.providers()
     }
 
     pub(super) fn admin(&self) -> Result<Admin> {

@@ -160,7 +160,7 @@ impl Inner {
     /// A task that waits for a lake that doesn't answer runs, as Connect sees it: it needs nobody.
     /// One that has only partitions which need somebody failed; where others go on, it says so as
     /// it runs.
-    fn of_task(&self, status: &TaskStatus) -> Said {
+    pub(super) fn of_task(&self, status: &TaskStatus) -> Said {
         match status.state {
             TaskState::Running | TaskState::Held => {
                 let stopped: Vec<String> = stopped(status).collect();

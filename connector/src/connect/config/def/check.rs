@@ -6,6 +6,9 @@ use fancy_regex::Regex;
 
 use super::key::{Key, Rule, Type};
 
+/// What is shown of a secret.
+pub(crate) const HIDDEN: &str = "[hidden]";
+
 /// What a configuration says about a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Given<'a> {
@@ -71,7 +74,7 @@ enum Value {
 impl Value {
     fn shown(self, kind: Type) -> String {
         match self {
-            _ if kind == Type::Password => "[hidden]".to_owned(),
+            _ if kind == Type::Password => HIDDEN.to_owned(),
             Self::Text(text) => text,
             Self::Number(number) => number.to_string(),
             Self::List(items) => items.join(","),

@@ -43,6 +43,26 @@ pub enum Fate {
     Refused(Vec<&'static str>, &'static str),
 }
 
+impl Key {
+    /// Why `value` is refused, if what it asks for can't be had.
+    pub fn refuses(&self, value: &str) -> Option<&'static str> {
+        let Fate::Refused(values, why) = &self.fate else {
+            return None;
+        };
+        let value = value.trim();
+        let is_default = value.is_empty() || self.default == Some(value);
+        let is_refused = values.iter().any(|refused| {
+            *refused == "*" && !is_default || refused.eq_ignore_ascii_case(simple_name(value))
+        });
+        is_refused.then_some(*why)
+    }
+}
+
+/// The last part of the name of a class.
+pub(crate) fn simple_name(class: &str) -> &str {
+    class.rsplit('.').next().unwrap_or(class)
+}
+
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {

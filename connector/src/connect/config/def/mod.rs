@@ -26,9 +26,10 @@ mod key;
 pub mod manual;
 mod table;
 
-pub(crate) use check::items;
 pub use check::{Checked, Given, check};
+pub(crate) use check::{HIDDEN, items};
 pub use class::{Class, Kind};
+pub(crate) use key::simple_name;
 pub use key::{Fate, Importance, Key, Rule, Type, Width};
 
 use std::sync::LazyLock;
