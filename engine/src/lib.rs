@@ -55,6 +55,7 @@ mod spare;
 pub mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod thrift;
 pub mod value;
 pub mod write;
 

@@ -4,18 +4,19 @@ use std::io::Write;
 
 use bytes::Bytes;
 use parquet::basic::Encoding;
-use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{ColumnChunkMetaData, ColumnIndexBuilder, OffsetIndexBuilder};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
-use parquet::file::writer::{SerializedPageWriter, SerializedRowGroupWriter, TrackedWrite};
+use parquet::file::writer::SerializedRowGroupWriter;
 use parquet::schema::types::ColumnDescPtr;
 
 use super::codec::{Codec, Compressor};
+use super::header::{Kind, Sizes, header};
 use super::hybrid::{Hybrid, width_of};
 use super::levels::Run;
+use super::text::Workshop;
 use crate::error::{Error, Result};
 use crate::spare::Spare;
 
@@ -26,6 +27,10 @@ const PAGE_ROOM: usize = (1 << 20) + (64 << 10);
 /// all else about the column, and saves little. Readers look at each column's codec.
 const PACKED_LEAST: usize = 1 << 10;
 
+/// A column whose first page saves less than this part of it by compression stays as it is: packed
+/// numbers without a pattern. Writing and reading take longer than what they would save.
+const SAVED_PART: usize = 16;
+
 /// What the columns of a file are compressed with, one after the other.
 pub(super) struct Press {
     compressor: Compressor,
@@ -34,6 +39,7 @@ pub(super) struct Press {
     packed: Vec<u8>,
     /// The pages of the column that is being written.
     pages: Vec<u8>,
+    workshop: Workshop,
     spare: Spare,
 }
 
@@ -45,6 +51,7 @@ impl Press {
             plain: spare.take(bytes.min(PAGE_ROOM)),
             packed: spare.take(bytes.min(PAGE_ROOM)),
             pages: spare.take(bytes),
+            workshop: Workshop::default(),
             spare: spare.clone(),
         })
     }
@@ -94,20 +101,43 @@ impl Rows {
 /// The least and the greatest value of a page as the page index has them.
 pub(super) type Bounds = Option<(Vec<u8>, Vec<u8>)>;
 
+/// What the page index says of a page.
+#[derive(Default)]
+struct Noted {
+    /// It has no values.
+    empty: bool,
+    nulls: i64,
+    bounds: Bounds,
+}
+
+impl Noted {
+    fn add_to(self, index: &mut ColumnIndexBuilder) {
+        match self.bounds {
+            _ if self.empty => index.append(true, Vec::new(), Vec::new(), self.nulls),
+            Some((least, greatest)) => index.append(false, least, greatest, self.nulls),
+            None => index.to_invalid(),
+        }
+    }
+}
+
 /// A column chunk that is being written.
 pub(super) struct Chunk<'a> {
     column: ColumnDescPtr,
     compressor: &'a mut Compressor,
     plain: &'a mut Vec<u8>,
     packed: &'a mut Vec<u8>,
-    sink: TrackedWrite<&'a mut Vec<u8>>,
-    index: ColumnIndexBuilder,
+    pages: &'a mut Vec<u8>,
+    /// What `text` needs for one column after the other.
+    pub(super) workshop: &'a mut Workshop,
+    first_bounds: Option<Noted>,
+    /// Once there is a second page.
+    index: Option<ColumnIndexBuilder>,
     places: OffsetIndexBuilder,
     encodings: Vec<Encoding>,
     dictionary: bool,
     /// Whether the pages are compressed, once the first one has shown how large they are.
     packs: Option<bool>,
-    first_page: Option<u64>,
+    first_page: Option<usize>,
     entries: usize,
     rows: usize,
     nulls: usize,
@@ -118,12 +148,14 @@ impl<'a> Chunk<'a> {
     pub(super) fn new(column: ColumnDescPtr, press: &'a mut Press) -> Self {
         press.pages.clear();
         Self {
-            index: ColumnIndexBuilder::new(column.physical_type()),
+            first_bounds: None,
+            index: None,
             column,
             compressor: &mut press.compressor,
             plain: &mut press.plain,
             packed: &mut press.packed,
-            sink: TrackedWrite::new(&mut press.pages),
+            pages: &mut press.pages,
+            workshop: &mut press.workshop,
             places: OffsetIndexBuilder::new(),
             encodings: vec![Encoding::RLE],
             dictionary: false,
@@ -154,14 +186,7 @@ impl<'a> Chunk<'a> {
         self.packs = Some(self.is_worth(self.plain.len() + indexes));
         self.dictionary = true;
         self.encodings.push(Encoding::PLAIN);
-        let (num_values, buf) = (count(entries)?, self.compress()?);
-        let page = Page::DictionaryPage {
-            buf,
-            num_values,
-            encoding: Encoding::PLAIN,
-            is_sorted: false,
-        };
-        self.write(page)?;
+        self.write(Kind::Dictionary, entries)?;
         Ok(())
     }
 
@@ -184,16 +209,7 @@ impl<'a> Chunk<'a> {
         if !self.encodings.contains(&encoding) {
             self.encodings.push(encoding);
         }
-        let (num_values, buf) = (count(rows.entries)?, self.compress()?);
-        let page = Page::DataPage {
-            buf,
-            num_values,
-            encoding,
-            def_level_encoding: Encoding::RLE,
-            rep_level_encoding: Encoding::RLE,
-            statistics: None,
-        };
-        let (offset, size) = self.write(page)?;
+        let (offset, size) = self.write(Kind::Data(encoding), rows.entries)?;
         self.first_page.get_or_insert(offset);
         self.places.append_row_count(rows.rows as i64);
         self.places.append_offset_and_size(offset as i64, size);
@@ -209,24 +225,24 @@ impl<'a> Chunk<'a> {
         Ok(())
     }
 
+    /// The bounds of a page. Those of the only one are the column's, and are not said twice.
     fn note_bounds(&mut self, rows: &Rows, bounds: Bounds) {
-        let nulls = rows.nulls as i64;
-        match bounds {
-            _ if rows.nulls == rows.entries => {
-                self.index.append(true, Vec::new(), Vec::new(), nulls);
-            }
-            Some((least, greatest)) => self.index.append(false, least, greatest, nulls),
-            None => self.index.to_invalid(),
-        }
-    }
-
-    fn compress(&mut self) -> Result<Bytes> {
-        let large = self.is_worth(self.plain.len());
-        if !*self.packs.get_or_insert(large) {
-            return Ok(Bytes::copy_from_slice(self.plain));
-        }
-        self.compressor.compress(self.plain, self.packed)?;
-        Ok(Bytes::copy_from_slice(self.packed))
+        let noted = Noted {
+            empty: rows.nulls == rows.entries,
+            nulls: rows.nulls as i64,
+            bounds,
+        };
+        let Some(first) = &mut self.first_bounds else {
+            self.first_bounds = Some(noted);
+            return;
+        };
+        let physical_type = self.column.physical_type();
+        let index = self.index.get_or_insert_with(|| {
+            let mut index = ColumnIndexBuilder::new(physical_type);
+            std::mem::take(first).add_to(&mut index);
+            index
+        });
+        noted.add_to(index);
     }
 
     /// So many bytes are to be compressed. What a file's name may promise holds for any.
@@ -242,13 +258,34 @@ impl<'a> Chunk<'a> {
         }
     }
 
-    /// Where the page begins, and its size with the header.
-    fn write(&mut self, page: Page) -> Result<(u64, i32)> {
-        let page = CompressedPage::new(page, self.plain.len());
-        let written = SerializedPageWriter::new(&mut self.sink).write_page(page)?;
-        self.uncompressed += written.uncompressed_size;
-        let size = i32::try_from(written.compressed_size).map_err(|_| too_large())?;
-        Ok((written.offset, size))
+    /// Where the page begins that `plain` has, and its size with the header.
+    fn write(&mut self, kind: Kind, values: usize) -> Result<(usize, i32)> {
+        let (first, large) = (self.packs.is_none(), self.is_worth(self.plain.len()));
+        let mut packs = *self.packs.get_or_insert(large);
+        if packs {
+            self.compressor.compress(self.plain, self.packed)?;
+            if first && self.is_in_vain() {
+                packs = false;
+                self.packs = Some(packs);
+            }
+        }
+        let stored = if packs { &*self.packed } else { &*self.plain };
+        let sizes = Sizes {
+            plain: count(self.plain.len())?,
+            stored: count(stored.len())?,
+        };
+        let begin = self.pages.len();
+        header(self.pages, kind, count(values)?, sizes);
+        self.uncompressed += self.pages.len() - begin + self.plain.len();
+        self.pages.extend_from_slice(stored);
+        let size = i32::try_from(self.pages.len() - begin).map_err(|_| too_large())?;
+        Ok((begin, size))
+    }
+
+    /// What was compressed last hardly got smaller.
+    fn is_in_vain(&self) -> bool {
+        let saved = self.plain.len().saturating_sub(self.packed.len());
+        self.compressor.codec() == Codec::Zstd && saved < self.plain.len() / SAVED_PART
     }
 
     /// Entries so far that have no value.
@@ -261,13 +298,11 @@ impl<'a> Chunk<'a> {
     /// # Errors
     /// `Internal` when it is not the row group's next column.
     pub(super) fn close<W: Write + Send>(
-        mut self,
+        self,
         statistics: Statistics,
         row_group: &mut SerializedRowGroupWriter<'_, W>,
     ) -> Result<()> {
-        let flushed = self.sink.flush();
-        flushed.map_err(|error| Error::internal("memory takes no pages").with_source(error))?;
-        let size = self.sink.bytes_written();
+        let size = self.pages.len();
         let compression = self.codec().compression()?;
         let metadata = ColumnChunkMetaData::builder(self.column)
             .set_compression(compression)
@@ -279,11 +314,8 @@ impl<'a> Chunk<'a> {
             .set_dictionary_page_offset(self.dictionary.then_some(0))
             .set_statistics(statistics)
             .build()?;
-        let column_index = if self.index.valid() {
-            Some(self.index.build()?)
-        } else {
-            None
-        };
+        let index = self.index.filter(ColumnIndexBuilder::valid);
+        let column_index = index.map(ColumnIndexBuilder::build).transpose()?;
         let closed = ColumnCloseResult {
             bytes_written: size as u64,
             rows_written: self.rows as u64,
@@ -292,7 +324,7 @@ impl<'a> Chunk<'a> {
             column_index,
             offset_index: Some(self.places.build()),
         };
-        row_group.append_column(&Pages(self.sink.inner()), closed)?;
+        row_group.append_column(&Pages(self.pages), closed)?;
         Ok(())
     }
 }

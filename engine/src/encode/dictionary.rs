@@ -5,9 +5,7 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::bounds::TextBounds;
-use super::leaf::Leaf;
-use super::levels::Run;
-use super::text::texts;
+use super::runs::Runs;
 
 /// The bytes of all entries at most, so that they stay in a reader's cache. 20,000 ids still fit.
 const BYTES_MOST: usize = 1 << 20;
@@ -17,68 +15,68 @@ const BYTES_MOST: usize = 1 << 20;
 const LOOK_FIRST: usize = 1_024;
 const LOOK_EVERY: usize = 8_192;
 
+/// Entries up to which each is compared with a text: that is quicker than its hash.
+const FEW: usize = 4;
+
+/// Entries for which room is made before there are any.
+const EXPECTED_MOST: usize = 4_096;
+const EXPECTED_LEAST: usize = 64;
+
 /// Distinct texts in the order of their first appearance, and the values as indexes into them.
 pub(super) struct Dictionary<'a> {
     pub(super) entries: Vec<&'a [u8]>,
     pub(super) indexes: Vec<u32>,
-    /// The leaf's runs, and whether they have values: finding them is half of the work.
-    pub(super) runs: Vec<(Run, bool)>,
+}
+
+/// What one dictionary after the other is made in.
+#[derive(Default)]
+pub(super) struct Workshop {
+    pub(super) indexes: Vec<u32>,
+    index: Index,
 }
 
 impl<'a> Dictionary<'a> {
-    /// The dictionary of the leaf's values; `None` when it has none, when hardly any comes twice,
+    /// The dictionary of the runs' values; `None` when they have none, when hardly any comes twice,
     /// and when their texts are too many.
-    pub(super) fn of(leaf: Leaf<'a>) -> Option<Self> {
-        let hasher = DefaultHashBuilder::default();
-        let mut table: HashTable<u32> = HashTable::new();
+    pub(super) fn of(runs: &Runs<'a>, workshop: &mut Workshop) -> Option<Self> {
+        let (index, most) = (&mut workshop.index, runs.values / 2);
+        index.begin(most);
         let mut found = Self {
             entries: Vec::new(),
-            indexes: Vec::new(),
-            runs: Vec::new(),
+            indexes: std::mem::take(&mut workshop.indexes),
         };
-        let (mut bytes, mut look) = (0, LOOK_FIRST);
+        found.indexes.clear();
+        if found.fill(runs, index, most).is_some() {
+            return Some(found);
+        }
+        workshop.indexes = found.indexes;
+        None
+    }
+
+    /// `None` as soon as it isn't worth it.
+    fn fill(&mut self, runs: &Runs<'a>, index: &mut Index, most: usize) -> Option<()> {
+        let mut look = LOOK_FIRST;
         let mut last: Option<(&[u8], u32)> = None;
-        let all = leaf.each_run(|run, values| {
-            found.runs.push((run, values.is_some()));
-            let Some((array, rows)) = values else {
-                return Ok(());
-            };
-            for text in texts(array)?.each(rows) {
-                let index = match last {
-                    Some((same, index)) if same == text => index,
-                    _ => {
-                        let hash = hasher.hash_one(text);
-                        let entries = &mut found.entries;
-                        let is = |&at: &u32| entries.get(at as usize) == Some(&text);
-                        if let Some(&at) = table.find(hash, is) {
-                            at
-                        } else {
-                            let at = entries.len() as u32;
-                            entries.push(text);
-                            bytes += text.len() + 4;
-                            let hash_of = |&at: &u32| {
-                                hasher.hash_one(entries.get(at as usize).copied().unwrap_or(b""))
-                            };
-                            table.insert_unique(hash, at, hash_of);
-                            at
-                        }
-                    }
+        for (texts, rows) in runs.each().filter_map(|(_, values)| values) {
+            for text in texts.each(rows) {
+                let at = match last {
+                    Some((same, at)) if same == text => at,
+                    _ => index.of(text, &mut self.entries),
                 };
-                last = Some((text, index));
-                found.indexes.push(index);
+                last = Some((text, at));
+                self.indexes.push(at);
             }
-            if bytes > BYTES_MOST {
-                return Err(Unworthy);
+            if index.bytes > BYTES_MOST || self.entries.len() > most {
+                return None;
             }
-            while found.indexes.len() >= look {
-                if !found.repeats() {
-                    return Err(Unworthy);
+            while self.indexes.len() >= look {
+                if !self.repeats() {
+                    return None;
                 }
-                look = found.indexes.len() / LOOK_EVERY * LOOK_EVERY + LOOK_EVERY;
+                look = self.indexes.len() / LOOK_EVERY * LOOK_EVERY + LOOK_EVERY;
             }
-            Ok(())
-        });
-        (all.is_ok() && !found.entries.is_empty() && found.repeats()).then_some(found)
+        }
+        (!self.entries.is_empty() && self.repeats()).then_some(())
     }
 
     /// Each text comes twice on average.
@@ -103,12 +101,64 @@ impl<'a> Dictionary<'a> {
     }
 }
 
-/// A dictionary costs more than it saves.
-struct Unworthy;
+/// Finds a text among the entries: few by looking at each, more by their hashes.
+#[derive(Default)]
+struct Index {
+    hasher: DefaultHashBuilder,
+    /// Empty while the entries are few.
+    table: HashTable<u32>,
+    /// What the table may have to hold.
+    expected: usize,
+    /// Of all entries, as a page has them.
+    bytes: usize,
+}
 
-impl From<crate::Error> for Unworthy {
-    /// What is no text is refused when the values themselves are written.
-    fn from(_: crate::Error) -> Self {
-        Self
+impl Index {
+    /// Forgets the entries; the next ones are `most` at most.
+    fn begin(&mut self, most: usize) {
+        self.bytes = 0;
+        self.expected = most.min(EXPECTED_MOST);
+        // Clearing a table takes as long as it is large.
+        if self.table.capacity() > 4 * self.expected.max(EXPECTED_LEAST) {
+            self.table = HashTable::new();
+        }
+        self.table.clear();
+    }
+
+    /// Which entry the text is; it becomes one if it is new.
+    #[inline]
+    fn of<'a>(&mut self, text: &'a [u8], entries: &mut Vec<&'a [u8]>) -> u32 {
+        if self.table.is_empty() {
+            if let Some(at) = entries.iter().position(|entry| *entry == text) {
+                return at as u32;
+            }
+            if entries.len() < FEW {
+                return self.add(text, entries);
+            }
+            self.table.reserve(self.expected, |_| 0);
+            for (at, entry) in (0..).zip(entries.iter()) {
+                self.insert(self.hasher.hash_one(*entry), at, entries);
+            }
+        }
+        let hash = self.hasher.hash_one(text);
+        let is = |&at: &u32| entries.get(at as usize) == Some(&text);
+        if let Some(&at) = self.table.find(hash, is) {
+            return at;
+        }
+        let at = self.add(text, entries);
+        self.insert(hash, at, entries);
+        at
+    }
+
+    fn add<'a>(&mut self, text: &'a [u8], entries: &mut Vec<&'a [u8]>) -> u32 {
+        self.bytes += text.len() + 4;
+        entries.push(text);
+        entries.len() as u32 - 1
+    }
+
+    fn insert(&mut self, hash: u64, at: u32, entries: &[&[u8]]) {
+        let hasher = &self.hasher;
+        let hash_of = |&at: &u32| hasher.hash_one(entries.get(at as usize).copied().unwrap_or(b""));
+        self.table.insert_unique(hash, at, hash_of);
     }
 }

@@ -3,16 +3,17 @@
 //! ```text
 //! batches -> pieces.rs: what they have of each column (history.rs: and what those lack it in)
 //!         -> leaf.rs (levels.rs, in lists listed.rs): its entries, rows or elements
-//!         -> text.rs, fixed.rs: pages (dictionary.rs, delta.rs, hybrid.rs)
-//!         -> chunk.rs: compressed, with bounds and places for the page index -> the file
+//!         -> text.rs, fixed.rs: pages (runs.rs, dictionary.rs, delta.rs, hybrid.rs)
+//!         -> chunk.rs (header.rs): compressed, with bounds and places for the page index -> file
 //!         -> nested.rs: rare types, by the Parquet crate's own writer -------^
 //! ```
 //!
 //! The hot path writes fast, compaction writes beautifully: zstd(1) where a column is large enough
-//! to gain by it, statistics and page index. A column is written from its Arrow buffers into pages
-//! without a copy in between, and rows that lack it cost a run of levels, so the work follows the
-//! values and not the table's width. The Arrow schema isn't embedded: a wide table's metadata would
-//! outweigh small files, and the Parquet types say everything.
+//! and gains by it, statistics, and a page index, with bounds for columns of several pages. A column
+//! is written from its Arrow buffers into pages without a copy in between, and rows that lack it
+//! cost a run of levels, so the work follows the values and not the table's width. The Arrow schema
+//! isn't embedded: a wide table's metadata would outweigh small files, and the Parquet types say
+//! everything.
 //!
 //! A row group is written column by column: only that column's pages are buffered.
 
@@ -22,6 +23,7 @@ mod codec;
 mod delta;
 mod dictionary;
 mod fixed;
+mod header;
 mod history;
 mod hybrid;
 mod leaf;
@@ -30,15 +32,18 @@ mod listed;
 mod nested;
 mod pieces;
 mod properties;
+mod runs;
 mod stats;
 #[cfg(test)]
 mod tests;
 mod text;
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use bytes::Bytes;
-use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::arrow::ArrowSchemaConverter;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
@@ -106,24 +111,21 @@ pub(crate) fn encode(
     let mark = form
         .mark
         .map(|mark| KeyValue::new(MARK.to_owned(), mark.to_string()));
-    let properties = properties(file_schema)?
-        .set_compression(form.codec.compression()?)
+    let properties = WriterProperties::builder()
         .set_key_value_metadata(mark.map(|mark| vec![mark]))
         .build();
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties.clone())
-        .with_skip_arrow_metadata(true);
+    let columns = ArrowSchemaConverter::new().convert(file_schema)?;
     let sizes: Vec<usize> = batches.iter().map(bytes_of).collect();
     let bytes: usize = sizes.iter().sum();
     // About what zstd leaves of it; a buffer that grows step by step is copied as often.
     let out = spare.take(bytes / PACKED);
-    let writer = ArrowWriter::try_new_with_options(out, SchemaRef::clone(file_schema), options)?;
-    let (mut file, _) = writer.into_serialized_writer()?;
+    let root = columns.root_schema_ptr();
+    let mut file = SerializedFileWriter::new(out, root, Arc::new(properties))?;
     let mut units = Units::of(file_schema);
     let mut press = Press::new(form.codec, spare, bytes / PACKED)?;
     for batches in row_groups(batches, &sizes) {
         units.gather(batches)?;
-        write_row_group(&mut file, &units.units, &mut press, &properties)?;
+        write_row_group(&mut file, &units.units, &mut press, form.codec)?;
     }
     let metadata = file.finish()?;
     let stats_json = stats::delta_stats(&metadata, form.key.is_some());
@@ -145,7 +147,7 @@ fn write_row_group(
     file: &mut SerializedFileWriter<Vec<u8>>,
     units: &[Unit],
     press: &mut Press,
-    properties: &WriterProperties,
+    codec: Codec,
 ) -> Result<()> {
     let columns = file.schema_descr().columns().to_vec();
     let mut row_group = file.next_row_group()?;
@@ -154,7 +156,7 @@ fn write_row_group(
         let data_type = unit.data_type();
         if !listed::is_ours(data_type) {
             columns.by_ref().take(leaves(data_type)).for_each(drop);
-            nested::write(unit, properties, &mut row_group)?;
+            nested::write(unit, codec, &mut row_group)?;
         } else if !matches!(data_type, DataType::List(_)) {
             let opaque = matches!(unit.path.as_slice(), [root] if root.name() == OPAQUE);
             let column = columns.next().ok_or_else(lacking)?;

@@ -6,11 +6,12 @@ use arrow::array::{ArrayRef, StructArray, new_null_array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions, compute_leaves};
-use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedRowGroupWriter;
 
+use super::codec::Codec;
 use super::history::Stretch;
 use super::pieces::Unit;
+use super::properties::properties;
 use crate::error::{Error, Result};
 use crate::schema::bind_array;
 
@@ -20,7 +21,7 @@ use crate::schema::bind_array;
 /// `Internal` when a piece doesn't fit the file's type.
 pub(super) fn write(
     unit: &Unit,
-    properties: &WriterProperties,
+    codec: Codec,
     row_group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
 ) -> Result<()> {
     let Some(field) = unit.field() else {
@@ -37,8 +38,9 @@ pub(super) fn write(
         ))
     });
     let schema = Arc::new(Schema::new(vec![FieldRef::clone(&root)]));
+    let properties = properties(&schema)?.set_compression(codec.compression()?);
     let options = ArrowWriterOptions::new()
-        .with_properties(properties.clone())
+        .with_properties(properties.build())
         .with_skip_arrow_metadata(true);
     let (_, factory) =
         ArrowWriter::try_new_with_options(Vec::new(), schema, options)?.into_serialized_writer()?;

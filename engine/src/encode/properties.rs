@@ -1,5 +1,5 @@
-//! How the Parquet crate's own writer encodes the columns that are left to it: lists of the hot
-//! path, and all of a compacted file.
+//! How the Parquet crate's own writer encodes the columns that are left to it: rare types of the
+//! hot path, and all of a compacted file.
 
 use arrow::datatypes::Schema;
 use parquet::arrow::ArrowSchemaConverter;

@@ -11,10 +11,11 @@ use parquet::file::statistics::{Statistics, ValueStatistics};
 use super::bounds::TextBounds;
 use super::chunk::{Bounds, Chunk, Rows};
 use super::delta::delta;
-use super::dictionary::Dictionary;
+use super::dictionary::{self, Dictionary};
 use super::hybrid::{Hybrid, width_of};
 use super::leaf::Leaf;
 use super::levels::Run;
+use super::runs::{Place, Runs};
 use crate::Result;
 
 /// Values of a page, and the bytes from which on it is full.
@@ -68,11 +69,19 @@ impl<'a> Texts<'a> {
 /// Writes the leaf's pages. `opaque` bytes are taken for unique, and have no bounds.
 pub(super) fn write(leaf: Leaf<'_>, chunk: &mut Chunk<'_>, opaque: bool) -> Result<Statistics> {
     let utf8 = leaf.data_type() == &DataType::Utf8;
-    let dictionary = if opaque { None } else { Dictionary::of(leaf) };
-    let bounds = match dictionary {
-        Some(dictionary) => indexed(chunk, &dictionary, utf8)?,
-        None => apart(leaf, chunk, opaque, utf8)?,
+    let mut workshop = std::mem::take(chunk.workshop);
+    let runs = Runs::of(leaf, std::mem::take(&mut workshop.places))?;
+    let dictionary = (!opaque).then(|| Dictionary::of(&runs, &mut workshop.dictionaries));
+    let bounds = match dictionary.flatten() {
+        Some(dictionary) => {
+            let bounds = indexed(&runs, chunk, &dictionary, utf8)?;
+            workshop.dictionaries.indexes = dictionary.indexes;
+            bounds
+        }
+        None => apart(&runs, chunk, opaque, utf8)?,
     };
+    workshop.places = runs.into_buffer();
+    *chunk.workshop = workshop;
     let nulls = Some(chunk.nulls());
     let statistics = match bounds.rounded(utf8) {
         Some((least, greatest)) => {
@@ -93,21 +102,28 @@ pub(super) fn write(leaf: Leaf<'_>, chunk: &mut Chunk<'_>, opaque: bool) -> Resu
     Ok(Statistics::ByteArray(statistics))
 }
 
+/// What one column of texts after the other is made in.
+#[derive(Default)]
+pub(super) struct Workshop {
+    places: Vec<Place>,
+    dictionaries: dictionary::Workshop,
+}
+
 /// Lengths, then bytes.
 fn apart<'a>(
-    leaf: Leaf<'a>,
+    runs: &Runs<'a>,
     chunk: &mut Chunk<'_>,
     opaque: bool,
     utf8: bool,
 ) -> Result<TextBounds<'a>> {
     let (mut rows, mut held) = (Rows::default(), Held::default());
+    held.lengths.reserve(runs.values.min(PAGE_VALUES));
     let (mut all, mut page) = (TextBounds::default(), TextBounds::default());
-    leaf.each_run(|run, values| -> Result<()> {
-        let Some((array, mut left)) = values else {
+    for (run, values) in runs.each() {
+        let Some((texts, mut left)) = values else {
             rows.nulls(run);
-            return Ok(());
+            continue;
         };
-        let texts = texts(array)?;
         while !left.is_empty() {
             // A page ends with a row: what continues one stays with it.
             let fit = if run.repetition == 0 {
@@ -130,8 +146,7 @@ fn apart<'a>(
                 ..run
             });
         }
-        Ok(())
-    })?;
+    }
     if !rows.is_empty() {
         held.flush(chunk, &mut rows, page.for_index(utf8))?;
         all.merge(page);
@@ -191,6 +206,7 @@ fn fitting(texts: Texts<'_>, left: &Range<usize>, room: usize, values: usize) ->
 
 /// Indexes into a dictionary.
 fn indexed<'a>(
+    runs: &Runs<'_>,
     chunk: &mut Chunk<'_>,
     dictionary: &Dictionary<'a>,
     utf8: bool,
@@ -221,8 +237,8 @@ fn indexed<'a>(
         all.merge(bounds);
         Ok(())
     };
-    for &(run, has_values) in &dictionary.runs {
-        if !has_values {
+    for (run, values_here) in runs.each() {
+        if values_here.is_none() {
             rows.nulls(run);
             continue;
         }

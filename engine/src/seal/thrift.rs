@@ -4,13 +4,7 @@
 use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 
 use crate::error::{Error, Result};
-
-const I32: u8 = 5;
-const I64: u8 = 6;
-const BINARY: u8 = 8;
-const LIST: u8 = 9;
-const STRUCT: u8 = 12;
-const STOP: u8 = 0;
+use crate::thrift::{BINARY, I32, I64, LIST, STOP, STRUCT, binary, field, list, signed};
 
 /// `FileCryptoMetaData`: AES-GCM, the file's own part of all AADs, and the key's id.
 pub(super) fn crypto_metadata(file_unique: &[u8], key_id: &str) -> Vec<u8> {
@@ -115,36 +109,4 @@ fn skip_i32(bytes: &[u8], at: usize) -> Option<(usize, i64)> {
             return Some((at, magnitude ^ -sign));
         }
     }
-}
-
-/// A field's header: `step` after the one before.
-fn field(out: &mut Vec<u8>, step: u8, kind: u8) {
-    out.push(step << 4 | kind);
-}
-
-fn list(out: &mut Vec<u8>, length: usize, kind: u8) {
-    match u8::try_from(length) {
-        Ok(length) if length < 15 => out.push(length << 4 | kind),
-        _ => {
-            out.push(0xf0 | kind);
-            unsigned(out, length as u64);
-        }
-    }
-}
-
-fn binary(out: &mut Vec<u8>, bytes: &[u8]) {
-    unsigned(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
-}
-
-fn signed(out: &mut Vec<u8>, value: i64) {
-    unsigned(out, ((value << 1) ^ (value >> 63)).cast_unsigned());
-}
-
-fn unsigned(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }

@@ -11,6 +11,9 @@ use crate::spare::{Spare, usual};
 /// The most that is reserved for the bytes of a column before they come.
 const RESERVED_BYTES: usize = 8 << 20;
 
+/// A buffer that stays with its column: thousands of columns have several each.
+const STAYS_BYTES: usize = 512;
+
 /// The bytes of rows, null or empty where a record has them so.
 #[derive(Debug)]
 pub(super) struct Blobs {
@@ -53,7 +56,7 @@ impl Blobs {
     }
 
     /// The column of some of the rows, in this order.
-    pub(super) fn rows(&self, rows: &[u32], spare: &Spare) -> Result<ArrayRef> {
+    pub(super) fn rows(&self, rows: &[u32], spare: &Spare) -> Result<BinaryArray> {
         let get = |row: &u32| self.get(*row as usize);
         let total = rows.iter().filter_map(get).map(<[u8]>::len).sum();
         let mut bytes = spare.take(total);
@@ -66,11 +69,11 @@ impl Blobs {
             nulls.append(found.is_some());
             offsets.push(bytes.len() as i32);
         }
-        Ok(Arc::new(BinaryArray::try_new(
+        Ok(BinaryArray::try_new(
             OffsetBuffer::new(ScalarBuffer::from(offsets)),
             Buffer::from(spare.lend(bytes)),
             nulls.finish(),
-        )?))
+        )?)
     }
 
     /// Forgets the rows, keeps their memory for the next.
@@ -114,5 +117,28 @@ pub(super) fn take_texts(
         return take_bytes(bytes, expected, spare);
     }
     *expected = bytes.len();
-    Buffer::from(spare.lend(std::mem::take(bytes)))
+    Buffer::from(spare.lend(taken(bytes, alone)))
+}
+
+/// A finished column's values; what is left is empty. If it is `alone`, a small buffer stays with
+/// the column, which so grows to the same size once and not in each batch, and the array gets no
+/// more than it needs.
+pub(super) fn taken<T: Copy>(values: &mut Vec<T>, alone: bool) -> Vec<T> {
+    if !alone || values.capacity() * size_of::<T>() > STAYS_BYTES {
+        let mut all = std::mem::take(values);
+        if alone && all.len() < all.capacity() / 2 {
+            all.shrink_to_fit();
+        }
+        return all;
+    }
+    let own = values.as_slice().to_vec();
+    values.clear();
+    own
+}
+
+/// Where the texts of a finished column begin, or the elements of its lists.
+pub(super) fn take_offsets(offsets: &mut Vec<i32>, alone: bool) -> OffsetBuffer<i32> {
+    let taken = taken(offsets, alone);
+    offsets.push(0);
+    OffsetBuffer::new(ScalarBuffer::from(taken))
 }

@@ -8,12 +8,12 @@ use arrow::array::{
     Decimal128Array, Float64Array, Int64Array, NullBufferBuilder, StringArray,
     TimestampMicrosecondArray,
 };
-use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{
     Date32Type, Decimal128Type, FieldRef, Float64Type, Int64Type, TimestampMicrosecondType,
 };
 
-use super::blobs::take_texts;
+use super::blobs::{take_offsets, take_texts, taken};
 use crate::Result;
 use crate::schema::{DECIMAL_DIGITS, Detected, Kind, Shape};
 use crate::spare::{Spare, usual};
@@ -348,26 +348,28 @@ impl Column {
         let nulls = self.nulls.finish();
         Ok(match &mut self.values {
             Values::Boolean(values) => leaf(BooleanArray::new(values.finish(), nulls)),
-            Values::Long(values) => leaf(Int64Array::new(std::mem::take(values).into(), nulls)),
-            Values::Double(values) => leaf(Float64Array::new(std::mem::take(values).into(), nulls)),
+            Values::Long(values) => leaf(Int64Array::new(taken(values, alone).into(), nulls)),
+            Values::Double(values) => leaf(Float64Array::new(taken(values, alone).into(), nulls)),
             Values::Decimal { values, scale } => leaf(
-                Decimal128Array::new(std::mem::take(values).into(), nulls)
+                Decimal128Array::new(taken(values, alone).into(), nulls)
                     .with_precision_and_scale(DECIMAL_DIGITS, scale.cast_signed())?,
             ),
             Values::Timestamp(values) => leaf(
-                TimestampMicrosecondArray::new(std::mem::take(values).into(), nulls)
+                TimestampMicrosecondArray::new(taken(values, alone).into(), nulls)
                     .with_timezone("UTC"),
             ),
-            Values::Date(values) => leaf(Date32Array::new(std::mem::take(values).into(), nulls)),
+            Values::Date(values) => leaf(Date32Array::new(taken(values, alone).into(), nulls)),
             Values::Text { offsets, bytes } => {
                 let texts = take_texts(bytes, &mut self.expected_bytes, alone, spare);
-                leaf(StringArray::try_new(take_offsets(offsets), texts, nulls)?)
+                let offsets = take_offsets(offsets, alone);
+                leaf(StringArray::try_new(offsets, texts, nulls)?)
             }
             Values::Binary { offsets, bytes } => {
                 let bytes = take_texts(bytes, &mut self.expected_bytes, alone, spare);
-                leaf(BinaryArray::try_new(take_offsets(offsets), bytes, nulls)?)
+                let offsets = take_offsets(offsets, alone);
+                leaf(BinaryArray::try_new(offsets, bytes, nulls)?)
             }
-            Values::List { offsets, .. } => Finished::List(take_offsets(offsets), nulls),
+            Values::List { offsets, .. } => Finished::List(take_offsets(offsets, alone), nulls),
             Values::Object(_) | Values::Members(_) => Finished::Struct(nulls),
         })
     }
@@ -393,8 +395,4 @@ fn extend_texts(offsets: &mut Vec<i32>, bytes: &mut Vec<u8>, ends: &[i32], data:
     let shift = bytes.len() as i32 - first;
     bytes.extend_from_slice(data.get(first as usize..last as usize).unwrap_or_default());
     offsets.extend(ends.iter().skip(1).map(|end| end + shift));
-}
-
-fn take_offsets(offsets: &mut Vec<i32>) -> OffsetBuffer<i32> {
-    OffsetBuffer::new(ScalarBuffer::from(std::mem::replace(offsets, vec![0])))
 }

@@ -1,10 +1,11 @@
 //! The envelope's columns: the original record, byte for byte (E7).
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayBuilder, ArrayRef, AsArray, BinaryBuilder, Int32Array, Int64Array, ListArray,
-    StringArray, StringBuilder, StructArray, TimestampMicrosecondArray, UInt32Array,
+    Array, ArrayBuilder, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Int32Array, Int64Array,
+    ListArray, StringArray, StringBuilder, StructArray, TimestampMicrosecondArray, UInt32Array,
     new_null_array,
 };
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
@@ -269,36 +270,56 @@ pub(super) struct Apart {
 }
 
 impl Apart {
+    /// All rows, in this order.
+    pub(super) fn in_order(&self, order: Vec<u32>, spare: &Spare) -> Result<Ordered> {
+        let values = self.values.rows(&order, spare)?;
+        let order = UInt32Array::from(order);
+        let columns = self.others.columns.iter().zip(&self.others.fields);
+        let columns = columns.map(|(column, field)| match is_same(field.name(), column) {
+            true => Ok(ArrayRef::clone(column)),
+            false => take_rows(column, &order, None),
+        });
+        let columns = columns.collect::<std::result::Result<_, _>>()?;
+        Ok(Ordered {
+            others: Envelopes {
+                fields: self.others.fields.clone(),
+                columns,
+            },
+            values,
+        })
+    }
+}
+
+/// Envelopes in the order of their groups, which share their memory.
+#[derive(Debug)]
+pub(super) struct Ordered {
+    others: Envelopes,
+    values: BinaryArray,
+}
+
+impl Ordered {
     /// A row's original value.
-    pub(super) fn value(&self, row: u32) -> Option<&[u8]> {
-        self.values.get(row as usize)
+    pub(super) fn value(&self, row: usize) -> Option<&[u8]> {
+        let there = row < self.values.len() && self.values.is_valid(row);
+        there.then(|| self.values.value(row))
     }
 
-    /// Some of the rows, in this order; of these, the ones that turned out to be broken, and why.
-    pub(super) fn rows(
-        &self,
-        rows: Vec<u32>,
-        errors: Vec<(usize, String)>,
-        spare: &Spare,
-    ) -> Result<Envelopes> {
-        let values = self.values.rows(&rows, spare)?;
-        let rows = UInt32Array::from(rows);
+    /// Some of the rows; of these, the ones that turned out to be broken, and why.
+    pub(super) fn rows(&self, rows: &Range<usize>, errors: &[(usize, String)]) -> Envelopes {
         let columns = self.others.columns.iter().zip(&self.others.fields);
         let columns = columns.map(|(column, field)| {
-            if field.name() == "_error" && !errors.is_empty() {
-                return Ok(with_errors(&take_rows(column, &rows, None)?, &errors));
+            let column = column.slice(rows.start, rows.len());
+            match field.name() == "_error" && !errors.is_empty() {
+                true => with_errors(&column, errors),
+                false => column,
             }
-            if is_same(field.name(), column) {
-                return Ok(column.slice(0, rows.len()));
-            }
-            Ok(take_rows(column, &rows, None)?)
         });
-        let mut columns = columns.collect::<Result<Vec<_>>>()?;
-        columns.push(values);
-        Ok(Envelopes {
+        let mut columns: Vec<ArrayRef> = columns.collect();
+        columns.push(Arc::new(self.values.slice(rows.start, rows.len())));
+        Envelopes {
             fields: self.others.fields.clone(),
             columns,
-        })
+        }
     }
 }
 

@@ -1,16 +1,19 @@
 //! Rows of like keys put together, for tables so wide that most columns are empty in most rows.
 //!
-//! The rows of a batch wait as they are and are shredded at its end, ordered by a sketch of their
-//! keys: neighbours then fill the same columns, and a batch of few rows has few columns, each
-//! nearly full. What a row costs stays in proportion to its own keys, whatever the table's width.
+//! The rows of a batch wait as they are and are shredded at its end, put together by kinds, that is
+//! by sketches of their keys: neighbours then fill the same columns, and a batch of few rows has
+//! few columns, each nearly full. What a row costs stays in proportion to its own keys, whatever
+//! the table's width.
 #![expect(
     clippy::indexing_slicing,
-    reason = "ranges are of what was pushed, and a sketch is longer than two"
+    reason = "ranges are of what was pushed, and kinds are numbered"
 )]
 
 use std::ops::Range;
 
 use super::Shredder;
+use super::envelope::Ordered;
+use super::kinds::Kinds;
 use super::sketch::{Sketch, Sketcher};
 use super::tape::Entry;
 
@@ -19,7 +22,7 @@ pub(super) const WIDE: usize = 400;
 
 /// Rows of a group at least, before a row of another kind begins a new one: each group makes arrays
 /// of its own.
-const ROWS_LEAST: usize = 128;
+const ROWS_LEAST: usize = 192;
 
 /// Rows that wait for their group, by the sketches of their keys.
 #[derive(Debug, Default)]
@@ -29,10 +32,12 @@ pub(super) struct Waiting {
     entries: Vec<Entry>,
     rows: Vec<Row>,
     sketcher: Sketcher,
+    kinds: Kinds,
 }
 
 #[derive(Debug)]
 struct Row {
+    kind: u32,
     sketch: Sketch,
     /// The row in the order of arrival.
     row: u32,
@@ -61,10 +66,25 @@ impl Shredder {
             Err(error) => return self.sealed.push(Err(error)),
         };
         let mut waiting = std::mem::take(&mut self.waiting);
-        for group in waiting.groups() {
+        let groups = waiting.groups();
+        let order = groups.iter().flat_map(|group| group.rows.iter().copied());
+        match whole.in_order(order.collect(), &self.tree.spare) {
+            Ok(ordered) => self.shred_groups(&waiting, &groups, &ordered),
+            Err(error) => self.sealed.push(Err(error)),
+        }
+        waiting.clear();
+        self.waiting = waiting;
+        self.envelope.reuse(whole);
+    }
+
+    fn shred_groups(&mut self, waiting: &Waiting, groups: &[Group], ordered: &Ordered) {
+        let mut begin = 0;
+        for group in groups {
+            let rows = begin..begin + group.rows.len();
+            begin = rows.end;
             let mut errors = Vec::new();
-            for (row, (at, parsed)) in group.rows.iter().zip(&group.parsed).enumerate() {
-                match (parsed, whole.value(*at)) {
+            for (row, (at, parsed)) in rows.clone().zip(&group.parsed).enumerate() {
+                match (parsed, ordered.value(at)) {
                     (Parsed::Record, Some(text)) => {
                         errors.extend(self.shred(text, row).map(|error| (row, error)));
                     }
@@ -75,13 +95,9 @@ impl Shredder {
                     _ => {}
                 }
             }
-            let batch = whole.rows(group.rows, errors, &self.tree.spare);
-            let batch = batch.and_then(|envelope| self.take_rows(envelope));
+            let batch = self.take_rows(ordered.rows(&rows, &errors));
             self.sealed.push(batch);
         }
-        waiting.clear();
-        self.waiting = waiting;
-        self.envelope.reuse(whole);
     }
 }
 
@@ -133,18 +149,17 @@ impl Waiting {
 
     /// The rows by groups, like beside like.
     pub(super) fn groups(&mut self) -> Vec<Group> {
+        let ranks = self.kinds.ranks();
         // Rows alike keep the order of their arrival.
-        self.rows.sort_by_key(|row| (row.sketch, row.row));
+        self.rows
+            .sort_by_key(|row| (ranks[row.kind as usize], row.sketch, row.row));
         let mut groups: Vec<Group> = Vec::new();
-        let mut last = Sketch::default();
+        let mut last = None;
         for Row {
-            sketch,
-            row,
-            parsed,
+            kind, row, parsed, ..
         } in self.rows.drain(..)
         {
-            let other = sketch[..2] != last[..2];
-            last = sketch;
+            let other = last.replace(kind) != Some(kind);
             match groups.last_mut() {
                 Some(group) if !other || group.rows.len() < ROWS_LEAST => {
                     group.rows.push(row);
@@ -163,6 +178,7 @@ impl Waiting {
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.texts.clear();
+        self.kinds.forget();
     }
 
     /// Gives the memory back.
@@ -172,7 +188,9 @@ impl Waiting {
 
     fn add(&mut self, sketch: Sketch, parsed: Parsed) {
         let row = self.rows.len() as u32;
+        let kind = self.kinds.of(sketch);
         self.rows.push(Row {
+            kind,
             sketch,
             row,
             parsed,

@@ -31,6 +31,7 @@ mod group;
 mod iso;
 mod json;
 mod key_fields;
+mod kinds;
 mod list;
 mod number;
 mod parse_value;

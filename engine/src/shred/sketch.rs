@@ -1,8 +1,8 @@
 //! A sketch of a row's keys: rows of like keys have like sketches.
 //!
-//! It is a MinHash (Broder 1997): of each of four hash functions the least value over all paths of
-//! the row. Two rows agree in one with the probability of their Jaccard similarity, so an optional
-//! key more or less rarely moves a row away from its like.
+//! Each path of the row sets one of its bits, so rows of the very same paths have the same sketch,
+//! and of two sketches the share of common bits tells the share of common paths, as long as the row
+//! has no more than some hundred.
 //!
 //! A text is skimmed for its keys and not parsed: it is parsed once, into its columns, when its
 //! turn comes. What is no JSON has some sketch too.
@@ -15,16 +15,34 @@ use super::json::DEPTH_MAX;
 use super::tape::{Entry, Token};
 use super::text::plain_end;
 
-/// Odd multipliers that make four hashes of one.
-const HASHES: [u64; 4] = [
-    0x9e37_79b9_7f4a_7c15,
-    0xc2b2_ae3d_27d4_eb4f,
-    0x1656_67b1_9e37_79f9,
-    0xd6e8_feb8_6659_fd93,
-];
+/// Odd multipliers that spread a hash over all of its bits.
+const SPREAD: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f];
 
-/// Rows that share the first numbers are alike.
-pub(super) type Sketch = [u32; HASHES.len()];
+/// A bit for each path, several paths to a bit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Sketch([u64; 4]);
+
+impl Sketch {
+    /// How many bits are set.
+    pub(super) fn ones(&self) -> u32 {
+        self.0.iter().map(|word| word.count_ones()).sum()
+    }
+
+    /// How many bits both have.
+    pub(super) fn common(&self, other: &Self) -> u32 {
+        let words = self.0.iter().zip(&other.0);
+        words.map(|(one, other)| (one & other).count_ones()).sum()
+    }
+
+    /// Takes in the hash of a path and of what is there.
+    #[inline]
+    fn set(&mut self, of_type: u64) {
+        let hash = (of_type ^ (of_type >> 29)).wrapping_mul(SPREAD[0]);
+        if let Some(word) = self.0.get_mut((hash >> 62) as usize) {
+            *word |= 1 << ((hash >> 56) & 63);
+        }
+    }
+}
 
 /// Makes sketches.
 #[derive(Debug, Default)]
@@ -45,7 +63,7 @@ struct Open {
 impl Sketcher {
     /// The sketch of a text.
     pub(super) fn of_text(&mut self, text: &[u8]) -> Sketch {
-        let mut sketch = [u32::MAX; HASHES.len()];
+        let mut sketch = Sketch::default();
         self.paths.clear();
         let (mut around, mut path, mut at) = (0_u64, 0_u64, 0);
         while let Some(&byte) = text.get(at) {
@@ -59,8 +77,12 @@ impl Sketcher {
                     if text.get(colon) == Some(&b':') {
                         path = step(around, text.get(begin..end).unwrap_or_default());
                         at = behind_blanks(text, colon + 1);
-                        if let Some(class) = class(text.get(at)) {
-                            widen(&mut sketch, path.wrapping_add(class));
+                        let first = text.get(at);
+                        if let Some(class) = class(first) {
+                            sketch.set(path.wrapping_add(class));
+                        }
+                        if first == Some(&b'"') {
+                            at = string_end(text, at + 1) + 1;
                         }
                     }
                 }
@@ -78,7 +100,7 @@ impl Sketcher {
 
     /// The sketch of a tape.
     pub(super) fn of_tape(&mut self, tape: &[Entry], text: &[u8]) -> Sketch {
-        let mut sketch = [u32::MAX; HASHES.len()];
+        let mut sketch = Sketch::default();
         self.open.clear();
         let mut at = 1;
         self.open.extend(tape.first().map(|root| Open {
@@ -102,7 +124,7 @@ impl Sketcher {
                 continue;
             }
             let of_type = path.wrapping_add(value.token as u64);
-            widen(&mut sketch, of_type);
+            sketch.set(of_type);
             if matches!(value.token, Token::Object | Token::List) {
                 self.open.push(Open {
                     end: value.next,
@@ -113,15 +135,6 @@ impl Sketcher {
             at += 1;
         }
         sketch
-    }
-}
-
-/// Takes the hash of a path and of what is there into a sketch.
-#[inline]
-fn widen(sketch: &mut Sketch, of_type: u64) {
-    for (least, multiplier) in sketch.iter_mut().zip(HASHES) {
-        let hash = (of_type ^ (of_type >> 29)).wrapping_mul(multiplier);
-        *least = (*least).min((hash >> 32) as u32);
     }
 }
 
@@ -163,24 +176,27 @@ fn class(first: Option<&u8>) -> Option<u64> {
 /// The hash of a path continued by a key: of the key's ends and length, which tell keys apart well
 /// enough for a sketch.
 fn step(path: u64, key: &[u8]) -> u64 {
-    let word = |bytes: &[u8]| {
-        let mut word = [0; 8];
-        for (to, from) in word.iter_mut().zip(bytes) {
-            *to = *from;
-        }
-        u64::from_le_bytes(word)
-    };
-    let end = key.len().saturating_sub(8);
-    let (first, last) = match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
-        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-        _ => (word(key), word(&key[end..])),
-    };
+    let (first, last) = ends(key);
     let mixed = (path ^ first)
-        .wrapping_mul(HASHES[0])
+        .wrapping_mul(SPREAD[0])
         .rotate_left(31)
         .wrapping_add(last)
-        .wrapping_mul(HASHES[1]);
+        .wrapping_mul(SPREAD[1]);
     (mixed ^ (mixed >> 31)).wrapping_add(key.len() as u64)
+}
+
+/// The bytes that a key begins and ends with; of short ones they overlap.
+#[inline]
+fn ends(key: &[u8]) -> (u64, u64) {
+    if let (Some(first), Some(last)) = (key.first_chunk::<8>(), key.last_chunk::<8>()) {
+        return (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+    }
+    if let (Some(first), Some(last)) = (key.first_chunk::<4>(), key.last_chunk::<4>()) {
+        let [first, last] = [first, last].map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
+        return (first, last);
+    }
+    let byte = |at: usize| u64::from(key.get(at).copied().unwrap_or(0));
+    (byte(0) | byte(1) << 8 | byte(2) << 16, 0)
 }
 
 #[cfg(test)]

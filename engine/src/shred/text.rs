@@ -30,21 +30,24 @@ pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The texts are equal. Keys are short: a few words compared in place are quicker than a call.
+/// The texts are equal. Keys are short: a few words compared in place are quicker than a call. The
+/// last word overlaps the one before.
 #[inline]
-pub(crate) fn same(mut a: &[u8], mut b: &[u8]) -> bool {
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }
-    while let (Some((left, a_rest)), Some((right, b_rest))) =
-        (a.split_first_chunk::<8>(), b.split_first_chunk::<8>())
-    {
-        if left != right {
-            return false;
-        }
-        (a, b) = (a_rest, b_rest);
+    if let (Some(left), Some(right)) = (a.last_chunk::<8>(), b.last_chunk::<8>()) {
+        return left == right && words(a).eq(words(b));
     }
-    a.iter().zip(b).all(|(left, right)| left == right)
+    if let (Some(left), Some(right)) = (a.last_chunk::<4>(), b.last_chunk::<4>()) {
+        return left == right && a.first_chunk::<4>() == b.first_chunk::<4>();
+    }
+    a.iter().eq(b)
+}
+
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8; 8]> {
+    text.as_chunks::<8>().0.iter()
 }
 
 /// The escapes of `span` (valid ones) have half a surrogate pair without its other half.

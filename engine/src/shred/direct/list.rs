@@ -1,4 +1,5 @@
-//! Lists on the quick way: of one kind of element, into the only list that their place has.
+//! Lists on the quick way: of one kind of element, into the only list that their place has, or into
+//! the one of that kind.
 
 use super::Direct;
 use crate::schema::{Kind, Shape};
@@ -12,7 +13,8 @@ impl Direct<'_> {
         if self.has_no_list(place) {
             return self.empty(b']');
         }
-        let (shape, column) = self.only_list(place)?;
+        let (shape, column, several) = self.list_column(place)?;
+        let begin = self.attempts.touched.len();
         self.at += 1;
         let row = self.row;
         let found = self.touch(column)?;
@@ -48,6 +50,9 @@ impl Direct<'_> {
             }
         }
         self.row = row;
+        if several && !self.decides(begin) {
+            return None;
+        }
         match &mut self.tree.columns.get_mut(column as usize)?.values {
             Values::List { offsets, .. } => offsets.push(i32::try_from(rows).ok()?),
             _ => return None,
@@ -60,14 +65,42 @@ impl Direct<'_> {
         place.is_some_and(|place| !place.alternates.iter().any(|(shape, _)| shape.is_list()))
     }
 
-    /// The place's column for lists, where there is one and it isn't for lists of lists or of
-    /// mixed elements.
-    fn only_list(&self, place: u32) -> Option<(Shape, u32)> {
+    /// The place's column for the list at hand, unless it is for lists of lists or of mixed
+    /// elements; and whether there are several, of which its first element chooses.
+    fn list_column(&self, place: u32) -> Option<(Shape, u32, bool)> {
         let place = self.tree.places.get(place as usize)?;
         let mut lists = place.alternates.iter().filter(|(shape, _)| shape.is_list());
-        let &(shape, column) = lists.next()?;
-        let usual = shape.lists == 1 && shape.leaf != Kind::Mixed && lists.next().is_none();
-        usual.then_some((shape, column))
+        let &(only, column) = lists.next()?;
+        let usual = |shape: Shape| shape.lists == 1 && shape.leaf != Kind::Mixed;
+        if lists.next().is_none() {
+            return usual(only).then_some((only, column, false));
+        }
+        let wanted = Shape {
+            lists: 1,
+            leaf: self.first_element()?,
+        };
+        let mut lists = place.alternates.iter();
+        let &(shape, column) = lists.find(|(shape, _)| *shape == wanted)?;
+        Some((shape, column, true))
+    }
+
+    /// What the list at hand begins with, where that says which kind it is.
+    fn first_element(&self) -> Option<Kind> {
+        let behind = self.text.get(self.at + 1..)?;
+        let blank = |byte: &&u8| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+        match behind.iter().find(blank)? {
+            b'"' => Some(Kind::String),
+            b'{' => Some(Kind::Object),
+            b't' | b'f' => Some(Kind::Boolean),
+            _ => None,
+        }
+    }
+
+    /// Of what was touched from `begin` on, something decides a type: not only empty containers.
+    fn decides(&self, begin: usize) -> bool {
+        let touched = self.attempts.touched.iter().skip(begin);
+        let mut columns = touched.filter_map(|(column, _)| self.tree.columns.get(*column as usize));
+        columns.any(|column| !matches!(column.values, Values::Object(_) | Values::List { .. }))
     }
 
     /// The element at hand, which is to be of the list's kind.

@@ -131,3 +131,29 @@ fn lists_become_the_same_columns_either_way_and_leave_nothing_behind() {
         assert_agree(&reversed, rows);
     }
 }
+
+#[test]
+fn lists_of_several_kinds_at_one_place_become_the_same_columns_either_way() {
+    let texts = [
+        r#"{"s":["a"],"o":[{"x":1,"y":["p"]}]}"#,
+        r#"{"s":[{"x":1}],"o":["text"]}"#,
+        r#"{"s":["b","c"],"o":[{"x":2},{}]}"#,
+        r#"{"s":[{"x":null}],"o":[{"x":null}]}"#,
+        r#"{"s":[{}],"o":[{}, {}]}"#,
+        r#"{"s":[],"o":[ ]}"#,
+        r#"{"s":[null,"d"],"o":[{"y":[]}]}"#,
+        r#"{"s":[ "e" , {"x":1}],"o":[ {"x":3} , "f"]}"#,
+        r#"{"s":[true],"o":[{"y":[""]},{"x":4}]}"#,
+        r#"{"s":[true,false],"o":[{"y":["q"],"x":{}}]}"#,
+        r#"{"s":["g"],"o":[{"x":5}"#,
+        r#"{"s":[["h"]],"o":[1.5]}"#,
+    ];
+    let texts: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    for rows in 1..8 {
+        for begin in 0..texts.len() {
+            let mut turned = texts.clone();
+            turned.rotate_left(begin);
+            assert_agree(&turned, rows);
+        }
+    }
+}
