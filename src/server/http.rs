@@ -1,8 +1,8 @@
 //! The listener of the HTTP API: health, metrics, and the routers that the crates offer.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -10,6 +10,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
+use eddy_connector::{Connectors, Worker};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::{TcpListener, lookup_host};
 use tokio::sync::watch;
@@ -127,23 +128,46 @@ where
 /// How long open answers may take to end once the process stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// `/livez`, `/readyz` and `/metrics`.
+/// What `/metrics` tells beside what is counted as it happens: made for each scrape, in Prometheus'
+/// text format.
+#[derive(Clone, Default)]
+pub(crate) struct Told(Arc<OnceLock<Tell>>);
+
+type Tell = Box<dyn Fn() -> String + Send + Sync>;
+
+impl Told {
+    /// Sets, once, who tells of the connectors: whoever knows most of them.
+    pub(crate) fn by_those_who_know(
+        &self,
+        connectors: Option<&Arc<Connectors>>,
+        worker: Option<&Worker>,
+    ) {
+        let tell: Tell = match (worker.cloned(), connectors.cloned()) {
+            (Some(worker), _) => Box::new(move || worker.metrics()),
+            (None, Some(connectors)) => Box::new(move || connectors.metrics()),
+            (None, None) => return,
+        };
+        let _ = self.0.set(tell);
+    }
+}
+
+/// `/livez`, `/readyz` and `/metrics`, and what the last tells of connectors.
 ///
 /// # Errors
 /// When another recorder of metrics is installed already.
-pub(crate) fn health(ready: Ready) -> Result<Router> {
+pub(crate) fn health(ready: Ready) -> Result<(Told, Router)> {
+    let told = Told::default();
     let metrics = PrometheusBuilder::new()
         .install_recorder()
         .context("the metrics recorder")?;
-    Ok(Router::new()
+    let scraped = Router::new()
+        .route("/metrics", get(exposition))
+        .with_state((metrics, told.clone()));
+    let asked = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
-        .with_state(ready)
-        .merge(
-            Router::new()
-                .route("/metrics", get(exposition))
-                .with_state(metrics),
-        ))
+        .with_state(ready);
+    Ok((told, asked.merge(scraped)))
 }
 
 async fn readyz(State(ready): State<Ready>) -> (StatusCode, &'static str) {
@@ -154,9 +178,13 @@ async fn readyz(State(ready): State<Ready>) -> (StatusCode, &'static str) {
     }
 }
 
-async fn exposition(State(metrics): State<PrometheusHandle>) -> String {
+async fn exposition(State((metrics, told)): State<(PrometheusHandle, Told)>) -> String {
     metrics.run_upkeep();
-    metrics.render()
+    let mut text = metrics.render();
+    if let Some(tell) = told.0.get() {
+        text.push_str(&tell());
+    }
+    text
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     let listener = http::Listener::bind(&config.settings.http).await?;
     let served = config.served_connect(roles.contains(&Role::Worker));
     let doors = connect::Doors::bind(config, served).await?;
-    let mut routes = http::health(ready.clone())?;
+    let (told, mut routes) = http::health(ready.clone())?;
     let lake = open_lake(config).await?;
     let query = Query::new(lake.clone(), QueryOptions::default())?;
     // What is asked for or replayed may be in a lake that a connector has for itself.
@@ -98,6 +98,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
         .as_ref()
         .map(|listener| format!("http://{}", listener.address()));
     let (worker, rest) = rest.unzip();
+    told.by_those_who_know(connectors.as_ref(), worker.as_ref());
     let connect = rest.map_or_else(Vec::new, |rest| doors.serve(&rest, &stopped));
     let http =
         listener.map(|listener| listener.serve(protect(routes, HostGuard::default()), stopped));

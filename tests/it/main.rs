@@ -27,6 +27,7 @@ mod harness;
 mod kills;
 mod landing;
 mod long_log;
+mod metrics;
 mod needle;
 mod odd_input;
 mod offsets;

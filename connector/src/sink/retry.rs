@@ -78,7 +78,7 @@ impl Patience {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     const fn ms(ms: u64) -> Duration {

@@ -52,6 +52,20 @@ pub struct Stored {
     pub timestamp_ms: Option<i64>,
 }
 
+/// A group of Connect workers. Its topics go with it: their 64 partitions would burden the broker
+/// for the rest of the run.
+pub struct Group(pub String);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let topics = ["work", "configs", "status", "c", "o", "s"];
+        let names = topics.map(|topic| format!("{}-{topic}", self.0));
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        // Those that aren't there, or were deleted with another worker, are no matter.
+        let _ = block_on(admin().delete_topics(&names, &AdminOptions::new()));
+    }
+}
+
 impl Topic {
     /// A new topic whose name begins with `prefix`.
     pub fn create(prefix: &str, partitions: i32) -> Self {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::http::Http;
+use super::kafka::Group;
 use super::lake::{TestLake, quoted};
 pub use super::port::free_port;
 use super::services::services;
@@ -128,7 +129,7 @@ impl Start {
             directory,
             log: logs.join(format!("{}.log", unique("eddy"))),
             port: free_port(),
-            connect: self.connect.then(|| (free_port(), self.group())),
+            connect: self.connect.then(|| (free_port(), Group(self.group()))),
             environment: self.environment.clone(),
             arguments: self.arguments.clone(),
             child: None,
@@ -153,7 +154,7 @@ impl Start {
         let port = eddy.port;
         let mut text = format!("{}\n[http]\nlisten = \"127.0.0.1:{port}\"\n", self.lake);
         match &eddy.connect {
-            Some((port, group)) => {
+            Some((port, Group(group))) => {
                 let listen = quoted(&format!("127.0.0.1:{port}"));
                 let group = quoted(group);
                 text.push_str(&format!(
@@ -187,7 +188,7 @@ pub struct Eddy {
     log: PathBuf,
     port: u16,
     /// The port of Connect's REST API, and the workers' group.
-    connect: Option<(u16, String)>,
+    connect: Option<(u16, Group)>,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
     child: Option<Child>,
@@ -211,7 +212,7 @@ impl Eddy {
 
     /// The group of its Connect workers.
     pub fn group(&self) -> &str {
-        &self.connect.as_ref().expect("started with `connect`").1
+        &self.connect.as_ref().expect("started with `connect`").1.0
     }
 
     /// A folder that lives as long as this value, restarts included.

@@ -106,6 +106,17 @@ async fn without_a_timeout_a_record_waits_and_with_none_at_all_the_task_fails_wi
     stop(connectors).await;
 }
 
+/// The keys of a connector that tells a dead-letter topic.
+fn telling<'k>(topic: &'k str, dead: &'k str) -> Vec<(&'k str, &'k str)> {
+    vec![
+        ("topics", topic),
+        ("flush.interval.ms", "100"),
+        ("errors.deadletterqueue.topic.name", dead),
+        ("errors.deadletterqueue.topic.replication.factor", "1"),
+        ("consumer.override.session.timeout.ms", "6000"),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_letter_that_is_not_acknowledged_holds_the_commit_and_no_stop_and_comes_again() {
     let (kafka, topic) = real(1);
@@ -113,15 +124,9 @@ async fn a_dead_letter_that_is_not_acknowledged_holds_the_commit_and_no_stop_and
     let clock = Clock::system();
     let lake = disk_lake(folder.path(), clock.clone());
     let dead = format!("dead-{topic}");
-    let keys = [
-        ("topics", topic.as_str()),
-        ("flush.interval.ms", "100"),
-        ("errors.deadletterqueue.topic.name", &dead),
-        ("errors.deadletterqueue.topic.replication.factor", "1"),
-        ("consumer.override.session.timeout.ms", "6000"),
-    ];
+    let keys = telling(&topic, &dead);
     // The client keeps what it is to send for ten minutes, as if nobody answered.
-    let mut slow = keys.to_vec();
+    let mut slow = keys.clone();
     slow.push(("producer.override.linger.ms", "600000"));
     send(&kafka, &topic, &["{\"a\": 1}", "{", "{\"a\": 2}"]).await;
     let connectors = start(&lake, &kafka, connector(&slow));
@@ -157,13 +162,7 @@ async fn dead_letters_of_a_batch_that_are_more_than_may_be_on_their_way_come_all
     let clock = Clock::system();
     let lake = disk_lake(folder.path(), clock.clone());
     let dead = format!("dead-{topic}");
-    let keys = [
-        ("topics", topic.as_str()),
-        ("flush.interval.ms", "100"),
-        ("errors.deadletterqueue.topic.name", &dead),
-        ("errors.deadletterqueue.topic.replication.factor", "1"),
-        ("consumer.override.session.timeout.ms", "6000"),
-    ];
+    let keys = telling(&topic, &dead);
     // 24 MB, and 16 MiB of copies may be on their way.
     let large = format!("{{{}", "x".repeat(800_000));
     send(&kafka, &topic, &[large.as_str(); 30]).await;
