@@ -14,7 +14,7 @@ BUILD_TESTS = cargo test --locked $(FEATURES) --no-run
 RUN_TESTS = cargo test --locked $(FEATURES) --no-fail-fast -- $(T)
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test soak fuzz bench services services-stop
+.PHONY: help run check test oracle oracle-record soak fuzz bench services services-stop
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,14 @@ test: ## All tests, with Kafka and S3 started for them (T=name: some of them)
 	$(SERVICES)/install >/dev/null
 	$(BUILD_TESTS)
 	$(SERVICES)/with-services $(RUN_TESTS)
+
+oracle: ## Kafka Connect's 825 REST cases against a worker of ours, and what differs
+	$(SERVICES)/install >/dev/null
+	cargo build --locked $(FEATURES)
+	$(SERVICES)/with-services tests/oracle/oracle eddy $(CARGO_TARGET_DIR)/debug/eddy
+
+oracle-record: ## The same cases recorded anew from a real worker of Kafka Connect
+	$(SERVICES)/with-services tests/oracle/oracle connect
 
 soak: ## The same tests with more kills, cases and seeds
 	$(SERVICES)/install >/dev/null

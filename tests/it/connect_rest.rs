@@ -138,6 +138,43 @@ fn connectors_of_the_configuration_file_are_only_shown() {
 }
 
 #[test]
+fn a_failed_task_keeps_its_trace_under_a_pause_until_it_is_restarted() {
+    let lake = TestLake::local();
+    let topic = Topic::create("rest", 1);
+    topic.produce_values(&["not json"]);
+    let eddy = Start::on(&lake).connect().ready();
+    let name = unique("c");
+    let config = json!({
+        "connector.class": "EddySink",
+        "topics": topic.name,
+        "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+        "errors.tolerance": "none",
+        "restart.failed.tasks": "false",
+    });
+    let request = json!({"name": name, "config": config});
+    assert_eq!(ask(&eddy, "POST", "/connectors", Some(&request)).0, 201);
+    let at = |what: &str| format!("/connectors/{name}/{what}");
+    let task = || ask(&eddy, "GET", &at("tasks/0/status"), None).1;
+    let is = |wanted: &str| {
+        wait_until(PATIENCE, "the task's state", || task()["state"] == wanted);
+    };
+    is("FAILED");
+    assert_eq!(ask(&eddy, "PUT", &at("pause"), None).0, 202);
+    wait_until(PATIENCE, "it is paused", || state(&eddy, &name) == "PAUSED");
+    assert_eq!(task()["state"], "FAILED");
+    assert!(task()["trace"].is_string(), "{}", task());
+    let again = at("restart?includeTasks=true&onlyFailed=true");
+    let (status, told) = ask(&eddy, "POST", &again, None);
+    assert_eq!(
+        (status, &told["tasks"][0]["state"]),
+        (202, &json!("RESTARTING"))
+    );
+    assert!(told["tasks"][0]["trace"].is_string(), "{told}");
+    is("PAUSED");
+    assert_eq!(task()["trace"], Value::Null);
+}
+
+#[test]
 fn kafka_connect_py_drives_a_whole_life() {
     let lake = TestLake::local();
     let topic = Topic::create("rest", 2);

@@ -40,7 +40,7 @@ pub(in crate::connect) fn users_file(
     let of_java = || {
         let option = format!("-D{LOGIN_CONFIG}=");
         let mut options = java_options.split_whitespace();
-        options.find_map(|word| Some(word.trim_matches(['"', '\'']).strip_prefix(&*option)?))
+        options.find_map(|word| word.trim_matches(['"', '\'']).strip_prefix(&*option))
     };
     let Some(path) = login_config.or_else(of_java) else {
         return Err(Error::invalid(format!(

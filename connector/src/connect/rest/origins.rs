@@ -89,7 +89,7 @@ impl Origins {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     fn allows(origins: &Origins, origin: &'static str) -> bool {

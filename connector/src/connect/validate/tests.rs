@@ -1,6 +1,6 @@
 //! Validations as a whole, by what is wrong with each.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
 
