@@ -5,7 +5,8 @@
 //! takes through (everything: shred, encode, commit). `redact` is the search of the nested events
 //! for what must never land, alone.
 //!
-//! `EDDY_BENCH_MB` changes the amount of JSON, `EDDY_BENCH_ONLY` picks one of the three.
+//! `EDDY_BENCH_MB` changes the amount of JSON, `EDDY_BENCH_ONLY` picks one of the three,
+//! `EDDY_BENCH_CUT_MB` says after how many MiB in memory a cut comes.
 
 #![allow(
     clippy::unwrap_used,
@@ -159,6 +160,10 @@ fn open(folder: &Path, name: &str, leaves: usize) -> TableWriter {
     // Every column is kept: some objects of the audit logs have more keys than the default allows.
     options.limits.leaves = leaves;
     options.limits.keys = leaves;
+    if let Ok(megabytes) = std::env::var("EDDY_BENCH_CUT_MB") {
+        options.cut.bytes = megabytes.parse::<usize>().expect("megabytes") << 20;
+        options.cut.bytes_wide = 0;
+    }
     let mut writer = TableWriter::open(&lake, options).unwrap();
     writer.assign(&[(0, Start::at(0))]).unwrap();
     writer
