@@ -6,7 +6,8 @@
 //! for what must never land, alone; `redacted` and `encrypted` are the nested events again, with
 //! such rules and into encrypted files, to be compared with `nested` of the same run.
 //!
-//! `EDDY_BENCH_MB` changes the amount of JSON, `EDDY_BENCH_ONLY` picks one of them.
+//! `EDDY_BENCH_MB` changes the amount of JSON, `EDDY_BENCH_ONLY` picks one of them,
+//! `EDDY_BENCH_CUT_MB` says after how many MiB in memory a cut comes.
 
 #![allow(
     clippy::unwrap_used,
@@ -179,6 +180,10 @@ fn open(folder: &Path, name: &str, prepare: Prepare) -> TableWriter {
     let table = lake.table("topics", name);
     let mut options = WriterOptions::new(table, name, TopicId::new("bench"), "bench");
     prepare(&mut options);
+    if let Ok(megabytes) = std::env::var("EDDY_BENCH_CUT_MB") {
+        options.cut.bytes = megabytes.parse::<usize>().expect("megabytes") << 20;
+        options.cut.bytes_wide = 0;
+    }
     let mut writer = TableWriter::open(&lake, options).unwrap();
     writer.assign(&[(0, Start::at(0))]).unwrap();
     writer

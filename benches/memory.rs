@@ -317,6 +317,7 @@ fn slot(lake: &Lake, case: Case, topic: usize, budget: &Arc<Budget>) -> Slot {
     options.budget = Arc::clone(budget);
     options.cut = CutPolicy {
         bytes: CutPolicy::default().bytes.min(WRITERS / 4),
+        bytes_wide: CutPolicy::default().bytes_wide.min(WRITERS / 4),
         ..CutPolicy::default()
     };
     let mut writer = TableWriter::open(lake, options).unwrap();

@@ -70,9 +70,11 @@ pub(super) fn writer_options(
     options.limits = config.limits;
     options.partitioning = Arc::clone(&config.partitioning);
     options.layout = config.layout.clone();
+    // One cut is on its way while the next fills, so neither may take the whole budget.
+    let most = budget.limit_bytes() / 4;
     options.cut = CutPolicy {
-        // One cut is on its way while the next fills, so neither may take the whole budget.
-        bytes: config.cut.bytes.min(budget.limit_bytes() / 4),
+        bytes: config.cut.bytes.min(most),
+        bytes_wide: config.cut.bytes_wide.min(most),
         ..config.cut
     };
     options.budget = Arc::clone(budget);

@@ -237,6 +237,11 @@ impl Shredder {
         self.envelope.rows() + self.sealed_rows
     }
 
+    /// The table's columns with values of their own.
+    pub(crate) fn leaves(&self) -> usize {
+        self.tree.leaves()
+    }
+
     /// Rows of like keys are put together when the batch ends: the more there are, the more are
     /// alike.
     pub(crate) fn groups(&self) -> bool {

@@ -8,6 +8,9 @@ use crate::write::schedule::Schedule;
 /// on between its deaths, and what its predecessor left is committed soon.
 const TAKEOVER: Duration = Duration::from_secs(1);
 
+/// The bytes of rows that cost as much as one more column of a file does.
+const LEAF_BYTES: usize = 16 << 10;
+
 /// What makes a cut due. Whichever limit is reached first counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CutPolicy {
@@ -17,6 +20,9 @@ pub struct CutPolicy {
     pub interval: Duration,
     /// The buffered bytes in memory (several times the bytes of the file).
     pub bytes: usize,
+    /// The most that these become for a table of many columns: each column of a file takes a place
+    /// in its footer and time to begin and to end, however few values it has.
+    pub bytes_wide: usize,
     /// The buffered rows.
     pub rows: usize,
     /// The partitions that the buffered rows belong to, each a file of the cut. A batch of some
@@ -34,6 +40,7 @@ impl Default for CutPolicy {
         Self {
             interval: Duration::from_secs(10),
             bytes: 64 << 20,
+            bytes_wide: 128 << 20,
             rows: 4_000_000,
             partitions: 10_000,
             span: None,
@@ -49,6 +56,8 @@ pub struct Pending {
     pub age: Option<Duration>,
     /// The bytes in memory.
     pub bytes: usize,
+    /// The table's columns with values of their own.
+    pub leaves: usize,
     /// The rows.
     pub rows: usize,
     /// The partitions of the rows that are published.
@@ -83,9 +92,14 @@ impl CutPolicy {
 
     /// Whether as much is buffered as a cut takes at most.
     pub fn is_full(&self, pending: &Pending) -> bool {
-        pending.bytes >= self.bytes
+        pending.bytes >= self.bytes_of(pending.leaves)
             || pending.rows >= self.rows
             || pending.partitions >= self.partitions
+    }
+
+    fn bytes_of(&self, leaves: usize) -> usize {
+        let wide = self.bytes.saturating_add(leaves.saturating_mul(LEAF_BYTES));
+        wide.min(self.bytes_wide).max(self.bytes)
     }
 }
 
@@ -96,6 +110,7 @@ mod tests {
     const POLICY: CutPolicy = CutPolicy {
         interval: Duration::from_secs(10),
         bytes: 100,
+        bytes_wide: 0,
         rows: 10,
         partitions: 5,
         span: Some(Duration::from_hours(1)),
@@ -106,6 +121,7 @@ mod tests {
     const BELOW: Pending = Pending {
         age: Some(Duration::from_millis(9_999)),
         bytes: 99,
+        leaves: 1_000,
         rows: 9,
         partitions: 4,
         span: Duration::from_millis(3_599_999),
@@ -166,6 +182,29 @@ mod tests {
             ..BELOW
         };
         assert!(!spanless.is_due(&long));
+    }
+
+    #[test]
+    fn a_cut_of_a_wide_table_is_larger_up_to_a_limit() {
+        let policy = CutPolicy {
+            bytes_wide: 10 * LEAF_BYTES,
+            ..POLICY
+        };
+        for (leaves, bytes) in [
+            (0, 100),
+            (1, 100 + LEAF_BYTES),
+            (9, 100 + 9 * LEAF_BYTES),
+            (10, 10 * LEAF_BYTES),
+            (usize::MAX, 10 * LEAF_BYTES),
+        ] {
+            let holding = |bytes| Pending {
+                bytes,
+                leaves,
+                ..BELOW
+            };
+            assert!(policy.is_full(&holding(bytes)), "{leaves} leaves");
+            assert!(!policy.is_full(&holding(bytes - 1)), "{leaves} leaves");
+        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ impl TableWriter {
         Pending {
             age: self.buffer.since.map(|since| now.saturating_sub(since)),
             bytes: self.buffer.bytes + self.shredder.bytes(),
+            leaves: self.shredder.leaves(),
             rows: self.buffer.rows + self.shredder.rows(),
             partitions: self.buffer.partitions.len(),
             span: self.buffer.span,

@@ -24,6 +24,11 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<CutPolicy> {
         interval: milliseconds(reader.number("flush.interval.ms", interval_ms, 10, DAY_MS)?),
         rows: reader.number("flush.records", usual.rows, 1, usual.rows)?,
         bytes: reader.number("flush.bytes", usual.bytes, 1 << 16, 16 << 30)?,
+        // What somebody asks for holds for any table.
+        bytes_wide: match reader.text("flush.bytes") {
+            Some(_) => 0,
+            None => usual.bytes_wide,
+        },
         partitions: reader.number("flush.partitions", usual.partitions, 1, 100_000)?,
         span: off_or(reader, "rotate.interval.ms", 1, SPAN_MS)?,
         schedule: schedule(reader)?,
@@ -92,6 +97,7 @@ mod tests {
                 interval: Duration::from_secs(60),
                 rows: 1_000,
                 bytes: 1 << 20,
+                bytes_wide: 0,
                 partitions: 50,
                 span: Some(Duration::from_hours(1)),
                 schedule: Some(Schedule::new(quarter, berlin).unwrap()),
