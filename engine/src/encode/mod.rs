@@ -30,6 +30,7 @@ mod listed;
 mod nested;
 mod pieces;
 mod properties;
+mod search;
 mod stats;
 #[cfg(test)]
 mod tests;
