@@ -155,7 +155,7 @@ mod tests {
         let ids = page(LARGE * 2, 60);
         let (search, packed) = pack(&mut Zstd::new().unwrap(), &ids);
         assert_eq!(search, Search::Sparse);
-        // Sixty of a line's 98 bytes are letters of 4.7 bits; without packing them 60 would be left.
+        // Sixty of a line's 98 bytes are letters of 4.7 bits; unpacked ones would leave 60.
         assert!(packed * 98 < ids.len() * 44, "{packed} of {}", ids.len());
     }
 }
