@@ -16,8 +16,9 @@ use bytes::Bytes;
 /// Smaller buffers aren't worth a lock: the allocator has them at hand.
 const LEAST_BYTES: usize = 64 << 10;
 
-/// What is kept at most, unless a worker's budget says less.
-const KEPT_BYTES: usize = 64 << 20;
+/// What is kept at most, unless a worker's budget says less: all that a cut lets go of at once, and
+/// the buffers of its file.
+const KEPT_BYTES: usize = 128 << 20;
 
 /// A buffer that is larger than what is asked for by more than this part of it is left to who needs
 /// all of it: what stays unused in it counts nowhere.

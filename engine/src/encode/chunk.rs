@@ -147,6 +147,7 @@ pub(super) struct Chunk<'a> {
 impl<'a> Chunk<'a> {
     pub(super) fn new(column: ColumnDescPtr, press: &'a mut Press) -> Self {
         press.pages.clear();
+        press.compressor.begin_column();
         Self {
             first_bounds: None,
             index: None,

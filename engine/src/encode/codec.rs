@@ -7,10 +7,9 @@ use lz4_flex::block::{compress_into, get_maximum_output_size};
 use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use snap::raw::{Encoder, max_compress_len};
 
+use super::search::{LEVEL, Zstd};
 use crate::error::{Error, Result};
 
-/// The fastest level that finds repetitions.
-const LEVEL: i32 = 1;
 /// What gzip does unless it is told otherwise, in Java too.
 const GZIP_LEVEL: u32 = 6;
 /// The Parquet crate's own choice.
@@ -63,7 +62,7 @@ impl Codec {
 
 /// What compresses one page after the other.
 pub(super) enum Compressor {
-    Zstd(zstd::bulk::Compressor<'static>),
+    Zstd(Zstd),
     Snappy(Box<Encoder>),
     /// Those that keep nothing from one page to the next.
     Plain(Codec),
@@ -73,10 +72,9 @@ impl Compressor {
     pub(super) fn new(codec: Codec) -> Result<Self> {
         Ok(match codec {
             Codec::Zstd => {
-                let zstd = zstd::bulk::Compressor::new(LEVEL).map_err(|error| {
+                Self::Zstd(Zstd::new().map_err(|error| {
                     Error::internal("zstd has no such level").with_source(error)
-                })?;
-                Self::Zstd(zstd)
+                })?)
             }
             Codec::Snappy => Self::Snappy(Box::new(Encoder::new())),
             Codec::Gzip | Codec::Brotli | Codec::Lz4 | Codec::None => Self::Plain(codec),
@@ -91,13 +89,19 @@ impl Compressor {
         }
     }
 
+    /// The next pages are another column's.
+    pub(super) fn begin_column(&mut self) {
+        if let Self::Zstd(zstd) = self {
+            zstd.begin_column();
+        }
+    }
+
     /// Puts what `plain` compresses to into `packed`, and nothing else.
     pub(super) fn compress(&mut self, plain: &[u8], packed: &mut Vec<u8>) -> Result<()> {
         packed.clear();
         match self {
             Self::Zstd(zstd) => {
-                packed.reserve(zstd::zstd_safe::compress_bound(plain.len()));
-                zstd.compress_to_buffer(plain, packed).map_err(|error| {
+                zstd.compress(plain, packed).map_err(|error| {
                     Error::internal("zstd could not compress a page").with_source(error)
                 })?;
             }

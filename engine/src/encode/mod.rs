@@ -33,6 +33,7 @@ mod nested;
 mod pieces;
 mod properties;
 mod runs;
+mod search;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -67,8 +68,10 @@ pub(crate) use stats::delta_stats;
 /// Bytes of a row group before it is encoded, several times what a reader must be ready to hold.
 const ROW_GROUP_BYTES: usize = 512 << 20;
 
-/// A file is about this many times smaller than its batches.
-const PACKED: usize = 5;
+/// A file is at least this many times smaller than its batches, as a rule: a buffer that is too
+/// small by a little is copied into one of twice the size, whose memory is touched for the first
+/// time.
+const PACKED: usize = 4;
 
 /// The original bytes: unique, and bounds of a blob prune nothing.
 const OPAQUE: &str = VALUE;
