@@ -205,6 +205,7 @@ impl<'a> Run<'a> {
             consumer,
             slots,
             way,
+            clock,
             ..
         } = self;
         let batch = consumer.read(first, READ);
@@ -212,7 +213,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let mut current: Option<&mut Slot> = None;
-        let mut scratch = Scratch::default();
+        let mut scratch = Scratch::new(clock.now_us());
         for message in batch.messages() {
             let Some(topic) = message.topic() else {
                 continue;
