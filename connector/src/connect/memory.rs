@@ -6,6 +6,10 @@ const PROCESS_BYTES: usize = 96 << 20;
 const QUEUE_MOST_BYTES: usize = 64 << 20;
 /// The most for committed rows that stay readable for a moment.
 const COMMITTED_MOST_BYTES: usize = 64 << 20;
+/// The most for buffers that are filled again: what a cut lets go of at once, and its file's.
+const REUSED_MOST_BYTES: usize = 128 << 20;
+/// So much less than an eighth is theirs: a worker with little memory needs it for other things.
+const REUSED_LESS_BYTES: usize = 32 << 20;
 
 /// The parts, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +30,8 @@ impl Memory {
     pub(super) fn divide(bytes: usize, tasks: usize) -> Self {
         let queue = (bytes / 8 / tasks.max(1)).clamp(1 << 20, QUEUE_MOST_BYTES);
         let committed = (bytes / 16).min(COMMITTED_MOST_BYTES);
-        let reused = committed;
+        let reused = (bytes / 8).saturating_sub(REUSED_LESS_BYTES).max(committed);
+        let reused = reused.min(REUSED_MOST_BYTES);
         let others = PROCESS_BYTES + queue * tasks + committed + reused;
         Self {
             queue,

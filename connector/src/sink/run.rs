@@ -217,6 +217,7 @@ impl<'a> Run<'a> {
             consumer,
             slots,
             way,
+            clock,
             ..
         } = self;
         let batch = consumer.read(first, READ);
@@ -225,7 +226,7 @@ impl<'a> Run<'a> {
         }
         let (began, records) = (self.clock.monotonic(), batch.len());
         let mut current: Option<&mut Slot> = None;
-        let mut scratch = Scratch::default();
+        let mut scratch = Scratch::new(clock.now_us());
         for message in batch.messages() {
             let Some(topic) = message.topic() else {
                 continue;

@@ -95,6 +95,15 @@ impl Tables {
         self.own.append(record)
     }
 
+    /// The same for a record that came at `arrival_us`.
+    pub(super) fn append_at(
+        &mut self,
+        record: &Record<'_>,
+        arrival_us: i64,
+    ) -> eddy_engine::Result<()> {
+        self.own.append_at(record, arrival_us)
+    }
+
     /// Takes a record into a table; one that the table has already is passed over.
     ///
     /// # Errors

@@ -52,7 +52,7 @@ pub(super) fn take<'b>(
         record.headers = &named;
     }
     let taken = match way.is_open() {
-        true => writer.append_own(&record).map(|()| Taken::Accounted),
+        true => writer.append_at(&record, scratch.arrival_us).map(accounted),
         false => way.append(&slot.name, writer, &record, lane.held.as_ref())?,
     };
     match taken {
@@ -86,15 +86,30 @@ pub(super) fn take<'b>(
     }
 }
 
-/// Reused from record to record.
-#[derive(Default)]
+fn accounted((): ()) -> Taken {
+    Taken::Accounted
+}
+
+/// Reused from record to record of a batch.
 pub(super) struct Scratch<'b> {
+    /// When the batch was read, in microseconds since the Unix epoch.
+    arrival_us: i64,
     raw: Headers<'b>,
     headers: Vec<Header<'b>>,
     taken: u64,
 }
 
 impl Scratch<'_> {
+    /// For the records of a batch that was read at this time.
+    pub(super) fn new(arrival_us: i64) -> Self {
+        Self {
+            arrival_us,
+            raw: Vec::new(),
+            headers: Vec::new(),
+            taken: 0,
+        }
+    }
+
     /// How many records were handed to their writers.
     pub(super) fn taken(&self) -> u64 {
         self.taken

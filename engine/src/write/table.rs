@@ -107,13 +107,21 @@ impl TableWriter {
     /// not assigned or an offset that a late record of an earlier assignment has: drop it and do
     /// not `advance` past it.
     pub fn append_payload(&mut self, record: &Record<'_>, payload: Payload<'_>) -> Result<()> {
+        self.take_record(record, payload, self.lake.clock().now_us())
+    }
+
+    pub(super) fn take_record(
+        &mut self,
+        record: &Record<'_>,
+        payload: Payload<'_>,
+        arrival_us: i64,
+    ) -> Result<()> {
         self.check_good()?;
         let large = record.value.map_or(0, <[u8]>::len) >= BATCH_BYTES;
         if large && self.shredder.rows() > 0 {
             // A batch's string offsets have 31 bits: a huge record gets a batch of its own.
             self.publish()?;
         }
-        let arrival_us = self.lake.clock().now_us();
         let owned = owned_mut(&mut self.owned, record.partition)?;
         owned.take(record.partition, record.offset)?;
         self.note_span(record, arrival_us);

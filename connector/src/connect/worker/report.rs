@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use eddy_engine::Clock;
 use tokio::runtime::{Builder, Runtime};
 
 use super::status::{due, forgotten};
@@ -16,60 +17,93 @@ use crate::kafka::{KafkaConfig, Outgoing, Producer, ProducerOptions, Tail, Told}
 /// itself.
 const LOOK: Duration = Duration::from_millis(250);
 
+const IN_FLIGHT: ProducerOptions = ProducerOptions {
+    in_flight_records: 1_000,
+    in_flight_bytes: 16 << 20,
+};
+/// How long a client stays that has nothing to write: its thread looks for news ten times a second,
+/// for a millisecond of CPU time each.
+const REST: Duration = Duration::from_secs(5);
+
 /// Writes the status topic.
 pub(super) struct Reporter {
-    producer: Producer,
+    kafka: KafkaConfig,
     topic: String,
-    runtime: Mutex<Runtime>,
+    clock: Clock,
+    writer: Mutex<Writer>,
+}
+
+struct Writer {
+    runtime: Runtime,
+    /// While there is something to write, and since when there isn't.
+    producer: Option<(Producer, Duration)>,
 }
 
 impl Reporter {
-    /// Makes the client.
+    /// Checks the settings; the client is made when there is something to write.
     ///
     /// # Errors
     /// `Invalid` for settings that librdkafka refuses.
-    pub(super) fn new(group: &Group, clock: &eddy_engine::Clock) -> Result<Self> {
+    pub(super) fn new(group: &Group, clock: &Clock) -> Result<Self> {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Error::new(ErrorKind::Internal, "no runtime").with_source(error))?;
-        let options = ProducerOptions {
-            in_flight_records: 1_000,
-            in_flight_bytes: 16 << 20,
-        };
         let kafka: KafkaConfig = group
             .kafka
             .clone()
             .with("delivery.timeout.ms", "10000")
             .with("request.timeout.ms", "5000")
             .with("linger.ms", "0");
+        kafka.check()?;
+        let producer = None;
         Ok(Self {
-            producer: Producer::new(&kafka, options, clock.clone())?,
+            kafka,
             topic: group.status.clone(),
-            runtime: Mutex::new(runtime),
+            clock: clock.clone(),
+            writer: Mutex::new(Writer { runtime, producer }),
         })
     }
 
     /// Writes entries, in their order for each key. Blocks.
     fn put(&self, entries: &[Entry]) -> Result<()> {
-        lock(&self.runtime).block_on(async {
-            let mut sent = Vec::new();
-            for entry in entries {
-                let record = Outgoing {
-                    topic: &self.topic,
-                    partition: None,
-                    key: Some(entry.key.as_bytes()),
-                    value: entry.value.as_deref().map(str::as_bytes),
-                    headers: &[],
-                    timestamp_ms: None,
-                };
-                sent.push(self.producer.send(&record).await?);
-            }
-            for delivery in sent {
-                delivery.wait().await?;
-            }
-            Ok(())
-        })
+        let mut writer = lock(&self.writer);
+        let producer = match writer.producer.take() {
+            Some((producer, _)) => producer,
+            None => Producer::new(&self.kafka, IN_FLIGHT, self.clock.clone())?,
+        };
+        let put = writer.runtime.block_on(self.send(&producer, entries));
+        writer.producer = Some((producer, self.clock.monotonic()));
+        put
+    }
+
+    async fn send(&self, producer: &Producer, entries: &[Entry]) -> Result<()> {
+        let mut sent = Vec::new();
+        for entry in entries {
+            let record = Outgoing {
+                topic: &self.topic,
+                partition: None,
+                key: Some(entry.key.as_bytes()),
+                value: entry.value.as_deref().map(str::as_bytes),
+                headers: &[],
+                timestamp_ms: None,
+            };
+            sent.push(producer.send(&record).await?);
+        }
+        for delivery in sent {
+            delivery.wait().await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a client that has had nothing to write for a while.
+    fn rest(&self) {
+        let now = self.clock.monotonic();
+        let mut writer = lock(&self.writer);
+        let unused = |(_, used): &(Producer, Duration)| now.saturating_sub(*used) >= REST;
+        if writer.producer.as_ref().is_some_and(unused) {
+            writer.producer = None;
+        }
     }
 }
 
@@ -89,6 +123,9 @@ impl Inner {
             if whole && now >= look_at {
                 look_at = now + LOOK;
                 self.tell_all();
+                if let Some(reporter) = self.reporter.get() {
+                    reporter.rest();
+                }
             }
         }
         // Nobody has it any more, as far as this worker knows.
