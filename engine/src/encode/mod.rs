@@ -9,11 +9,12 @@
 //! ```
 //!
 //! The hot path writes fast, compaction writes beautifully: zstd(1) where a column is large enough
-//! and gains by it, statistics, and a page index, with bounds for columns of several pages. A column
-//! is written from its Arrow buffers into pages without a copy in between, and rows that lack it
-//! cost a run of levels, so the work follows the values and not the table's width. The Arrow schema
-//! isn't embedded: a wide table's metadata would outweigh small files, and the Parquet types say
-//! everything.
+//! and gains by it, statistics, and a page index, with bounds for columns of several pages.
+//!
+//! A column is written from its Arrow buffers into pages without a copy in between, and rows that
+//! lack it cost a run of levels, so the work follows the values and not the table's width. The
+//! Arrow schema isn't embedded: a wide table's metadata would outweigh small files, and the Parquet
+//! types say everything.
 //!
 //! A row group is written column by column: only that column's pages are buffered.
 
