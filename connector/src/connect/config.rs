@@ -40,6 +40,7 @@ pub(super) mod properties;
 mod provider;
 mod redact;
 mod rolling;
+mod sides;
 mod upkeep;
 
 pub use encryption::Encryption;
