@@ -63,5 +63,5 @@ pub use clock::Clock;
 pub use error::{Error, ErrorKind, Result};
 pub use lake::{Lake, LakeOptions};
 pub use path::TablePath;
-pub use record::{Decoded, Header, Position, Record, TimestampType, TopicId};
+pub use record::{Avro, Decoded, Header, Position, Record, TimestampType, TopicId};
 pub use value::Value;

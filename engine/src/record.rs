@@ -35,6 +35,19 @@ pub struct Decoded<'a> {
     pub value_schema_id: Option<i32>,
     /// The key. An object has its fields in `_key_fields`, anything else its bytes alone.
     pub key: Option<&'a Value>,
+    /// The value as it came, if that is Avro and nothing was changed: for files of Avro.
+    pub value_avro: Option<Avro<'a>>,
+    /// The schema of a key that is Avro of `key_schema_id`: for files of Avro.
+    pub key_avro: Option<&'a Arc<str>>,
+}
+
+/// Bytes of Avro.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Avro<'a> {
+    /// Their schema, as JSON that needs no other.
+    pub schema: &'a Arc<str>,
+    /// Nothing but the value.
+    pub bytes: &'a [u8],
 }
 
 /// One header of a record.

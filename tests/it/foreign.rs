@@ -63,7 +63,7 @@ impl Bucket {
     }
 
     /// The rows of each data file, by its key.
-    fn files(&self, strangers: &[&str]) -> BTreeMap<String, u64> {
+    pub(crate) fn files(&self, strangers: &[&str]) -> BTreeMap<String, u64> {
         let seen = self.objects(&json!({"get": strangers}));
         let rows = seen["rows"].as_object().expect("an object");
         let rows = rows
@@ -356,13 +356,10 @@ fn the_json_that_another_worker_had_is_posted_and_runs_and_goes_on_after_a_kill(
 #[test]
 fn what_another_sink_can_do_and_eddy_cannot_yet_is_refused_by_name() {
     let (main, bucket) = (TestLake::local(), Bucket::new());
-    let topic = Topic::create("avro", 1);
-    let avro = (
-        "format.class",
-        "io.confluent.connect.s3.format.avro.AvroFormat",
-    );
-    let mut eddy = bucket.worker(&main, &topic, &[avro]).spawn();
+    let topic = Topic::create("lzo", 1);
+    let lzo = ("parquet.codec", "lzo");
+    let mut eddy = bucket.worker(&main, &topic, &[lzo]).spawn();
     assert!(!eddy.wait_exit(PATIENCE).success());
     eddy.wait_log(PATIENCE, "Eddy doesn't do");
-    assert!(eddy.log().contains("format.class"), "{}", eddy.log());
+    assert!(eddy.log().contains("parquet.codec"), "{}", eddy.log());
 }

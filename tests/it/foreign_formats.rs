@@ -16,7 +16,7 @@ use crate::harness::python;
 use crate::harness::wait::{PATIENCE, wait_equal, wait_for};
 
 /// 2026-11-23T15:30:00Z, which is the 24th in Seoul.
-const TIME_MS: i64 = 1_795_447_800_000;
+pub(crate) const TIME_MS: i64 = 1_795_447_800_000;
 const FLUSH: usize = 10;
 
 /// Real ones of the two sinks, but for bucket, endpoint, keys, topics and `flush.size`.
@@ -76,7 +76,13 @@ const AIVEN_BYTES: &str = r#"{
 
 /// Posts a configuration, adapted to the test's bucket and topic, and answers it.
 #[track_caller]
-fn post(eddy: &Eddy, bucket: &Bucket, topic: &Topic, text: &str, more: &[(&str, &str)]) -> Value {
+pub(crate) fn post(
+    eddy: &Eddy,
+    bucket: &Bucket,
+    topic: &Topic,
+    text: &str,
+    more: &[(&str, &str)],
+) -> Value {
     let mut config: Value = serde_json::from_str(text).expect("JSON");
     let option = |name: &str| json!(bucket.lake.options[name]);
     let aiven = text.contains("aiven");
@@ -92,8 +98,16 @@ fn post(eddy: &Eddy, bucket: &Bucket, topic: &Topic, text: &str, more: &[(&str, 
             ("aws.s3.region", option("aws_region")),
         ],
     };
+    // A pattern is made to match this topic alone.
+    let topics = match config["topics.regex"].as_str() {
+        None => ("topics", json!(topic.name)),
+        Some(pattern) => {
+            let any = pattern.strip_suffix(".*").expect("any topic");
+            ("topics.regex", json!(format!("{any}{}", topic.name)))
+        }
+    };
     let keys = [
-        ("topics", json!(topic.name)),
+        topics,
         ("aws.access.key.id", option("aws_access_key_id")),
         ("aws.secret.access.key", option("aws_secret_access_key")),
     ];
@@ -107,7 +121,7 @@ fn post(eddy: &Eddy, bucket: &Bucket, topic: &Topic, text: &str, more: &[(&str, 
     config
 }
 
-fn objects(bucket: &Bucket) -> BTreeMap<String, String> {
+pub(crate) fn objects(bucket: &Bucket) -> BTreeMap<String, String> {
     let input = json!({"bucket": bucket.name, "options": bucket.lake.options});
     let found = python::run("flat.py", &input);
     let found = found.as_object().expect("an object").iter();
@@ -116,7 +130,7 @@ fn objects(bucket: &Bucket) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn value(n: usize) -> Value {
+pub(crate) fn value(n: usize) -> Value {
     json!({"order": n, "RegDate": "2026-11-23T15:30:00Z"})
 }
 
@@ -135,10 +149,11 @@ fn produce(topic: &Topic, from: usize, count: usize) {
 
 /// The positions of the table in the folder `tables`, and nothing in it that DuckDB would read.
 #[track_caller]
-fn wait_positions(bucket: &Bucket, topic: &Topic, tables: &str, offset: i64) {
+pub(crate) fn wait_positions(bucket: &Bucket, topic: &Topic, tables: &str, offset: i64) {
     let lake = bucket.lake.open();
     let table = lake.table(tables, &topic.name);
-    let all = Some(vec![offset, offset]);
+    let partitions = usize::try_from(topic.partitions).expect("a count");
+    let all = Some(vec![offset; partitions]);
     wait_equal(PATIENCE, "the positions", all, || {
         let snapshot = Snapshot::load(&lake, &table, None).ok()??;
         assert_eq!(snapshot.files.len(), 0);
@@ -150,7 +165,7 @@ fn wait_positions(bucket: &Bucket, topic: &Topic, tables: &str, offset: i64) {
 
 /// `eddy verify` knows connectors by its file, so it gets one with the posted configuration.
 #[track_caller]
-fn verified(eddy: &Eddy, topic: &Topic, config: &Value, rows: u64) {
+pub(crate) fn verified(eddy: &Eddy, topic: &Topic, config: &Value, rows: u64) {
     let mut file = std::fs::read_to_string(eddy.config()).expect("a file");
     file.push_str(&format!("\n[connectors.\"{}\"]\n", topic.name));
     for (key, value) in config.as_object().expect("an object") {

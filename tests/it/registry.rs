@@ -5,6 +5,7 @@
 use eddy_engine::read::Snapshot;
 use serde_json::{Value, json};
 
+use crate::foreign::Bucket;
 use crate::harness::kafka::{Produce, Topic};
 use crate::harness::lake::TestLake;
 use crate::harness::process::{Eddy, Start};
@@ -13,6 +14,7 @@ use crate::harness::services::{PrivateRegistry, services};
 use crate::harness::unique;
 use crate::harness::wait::{PATIENCE, wait_equal, wait_until};
 use crate::proof::{every_record_is_there_once, wait_committed};
+use crate::registry_avro;
 
 const AVRO: &str = "io.confluent.connect.avro.AvroConverter";
 const FORMS: [(&str, &str); 3] = [
@@ -71,6 +73,12 @@ fn values_of_every_registered_format_come_back_through_evolution_and_poison() {
         assert_eq!(write(&registry, form, topic, 0, 1_000), 10);
         start = connector(start, &registry, class, topic);
     }
+    let files = (Bucket::new(), Topic::create("files", 1));
+    assert_eq!(write(&registry, "avro", &files.1, 0, 1_000), 10);
+    start = registry_avro::avro(start, &registry, &files.0, &files.1);
+    let customers = (Bucket::new(), Topic::create("customers", 1));
+    assert_eq!(write(&registry, "json", &customers.1, 8, 14), 0);
+    start = registry_avro::json_schema(start, &registry, &customers.0, &customers.1);
     let eddy = start.ready();
     for (form, class, topic) in &topics {
         every_record_is_there_once(&eddy, &lake, topic, 990);
@@ -96,6 +104,8 @@ fn values_of_every_registered_format_come_back_through_evolution_and_poison() {
     let avro = &topics[0].2.name;
     let keys = format!("SELECT count(*) AS n FROM \"{avro}\" WHERE _key_fields['id'] = _offset");
     assert_eq!(eddy.http().number(&keys), 990);
+    registry_avro::avro_is_as_it_was_written(&files.0, &files.1);
+    registry_avro::json_schema_has_its_names(&customers.0, &customers.1);
 }
 
 #[test]

@@ -41,6 +41,7 @@ mod provider;
 mod redact;
 mod rolling;
 mod secrets;
+mod sides;
 mod upkeep;
 
 pub use encryption::Encryption;

@@ -104,6 +104,28 @@ pub(crate) struct Converted {
     pub(crate) headers: Vec<(String, Datum)>,
     pub(crate) key_schema_id: Option<i32>,
     pub(crate) value_schema_id: Option<i32>,
+    /// Somebody wants to know what is Avro.
+    pub(crate) wants_avro: bool,
+    pub(crate) key_avro: Option<AvroSource>,
+    pub(crate) value_avro: Option<AvroSource>,
+}
+
+/// Where a key or a value has Avro.
+#[derive(Debug, Clone)]
+pub(crate) struct AvroSource {
+    /// Its schema, which needs no other.
+    pub(crate) schema: Arc<str>,
+    /// Behind so many of the bytes.
+    pub(crate) behind: usize,
+}
+
+/// What is known of the bytes of a part of a record besides what they say.
+#[derive(Debug, Default)]
+struct Source {
+    /// The registry's id of their schema.
+    id: Option<i32>,
+    wants_avro: bool,
+    avro: Option<AvroSource>,
 }
 
 /// What of a record a converter reads.
@@ -231,17 +253,21 @@ impl Converters {
     ) -> Result<(), Unconverted> {
         let headers = record.headers;
         if let Some(key) = &mut self.key {
-            let id = &mut into.key_schema_id;
-            into.key = Some(key.part(Part::Key, headers, record.key, id)?);
+            let mut source = Source::new(into.wants_avro);
+            let datum = key.part(Part::Key, headers, record.key, &mut source);
+            (into.key_schema_id, into.key_avro) = (source.id, source.avro);
+            into.key = Some(datum?);
         }
         if let Some(value) = &mut self.value {
-            let id = &mut into.value_schema_id;
-            let value = value.part(Part::Value, headers, record.value, id)?;
+            let mut source = Source::new(into.wants_avro);
+            let datum = value.part(Part::Value, headers, record.value, &mut source);
+            (into.value_schema_id, into.value_avro) = (source.id, source.avro);
+            let value = datum?;
             into.value = (!self.only_checks).then_some(value);
         }
         if let Some(header) = &mut self.header {
             for one in headers {
-                let datum = header.part(Part::Header, &[], one.value, &mut None)?;
+                let datum = header.part(Part::Header, &[], one.value, &mut Source::default())?;
                 into.headers.push((one.name.to_owned(), datum));
             }
         }
@@ -249,20 +275,28 @@ impl Converters {
     }
 }
 
+impl Source {
+    fn new(wants_avro: bool) -> Self {
+        Self {
+            wants_avro,
+            ..Self::default()
+        }
+    }
+}
+
 impl Converter {
-    /// The value of a part of a record; `id` is the registry's of its schema as soon as it is
-    /// known.
+    /// The value of a part of a record; `source` has what else is known as soon as it is.
     fn part(
         &mut self,
         part: Part,
         headers: &[Header<'_>],
         bytes: Option<&[u8]>,
-        id: &mut Option<i32>,
+        source: &mut Source,
     ) -> Result<Datum, Unconverted> {
         let Some(bytes) = bytes else {
             return Ok(Datum::null());
         };
-        let converted = self.convert(headers, bytes, id);
+        let converted = self.convert(headers, bytes, source);
         let class = self.class();
         let later = |why, failed| {
             Unconverted::Later(Later {
@@ -283,7 +317,7 @@ impl Converter {
         &mut self,
         headers: &[Header<'_>],
         bytes: &[u8],
-        id: &mut Option<i32>,
+        source: &mut Source,
     ) -> Result<Datum, Failure> {
         match self {
             Self::Auto => auto::value(bytes).map_err(Failure::Broken),
@@ -291,7 +325,7 @@ impl Converter {
             Self::Simple => Ok(simple(Some(bytes))),
             Self::Primitive(primitive) => primitive.convert(bytes).map_err(Failure::Broken),
             Self::Json(json) => json.convert(bytes).map_err(Failure::Broken),
-            Self::Registered(registered) => registered.convert(headers, bytes, id),
+            Self::Registered(registered) => registered.convert(headers, bytes, source),
         }
     }
 

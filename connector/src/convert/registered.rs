@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use eddy_engine::Header;
 
-use super::Failure;
 use super::avro::{self, AvroOptions};
 use super::json_schema;
 use super::protobuf::{Compiled, ProtobufOptions};
 use super::registry::{Answer, Registered, Registry};
 use super::wire::{Framed, SchemaKey, frame};
+use super::{AvroSource, Failure, Source};
 use crate::data::{Datum, Schema};
 
 /// What the bytes behind a schema's id are.
@@ -41,7 +41,7 @@ struct Known {
 
 #[derive(Debug, Clone)]
 enum Plan {
-    Avro(Arc<avro::Plan>, Option<Arc<Schema>>),
+    Avro(Arc<avro::Plan>, Option<Arc<Schema>>, Arc<str>),
     Protobuf(Arc<Compiled>),
     JsonSchema(Arc<json_schema::Plan>),
 }
@@ -71,7 +71,7 @@ impl RegisteredConverter {
         }
     }
 
-    /// The value of some bytes; `id` is the registry's of their schema as soon as it is known.
+    /// The value of some bytes; `source` has what else is known of them as soon as it is.
     ///
     /// # Errors
     /// Why there is none, or not yet.
@@ -79,7 +79,7 @@ impl RegisteredConverter {
         &mut self,
         headers: &[Header<'_>],
         bytes: &[u8],
-        id: &mut Option<i32>,
+        source: &mut Source,
     ) -> Result<Datum, Failure> {
         let named = headers
             .iter()
@@ -91,14 +91,21 @@ impl RegisteredConverter {
             Some(known) => known,
             None => self.learn(framed.schema)?,
         };
-        *id = known.id;
+        source.id = known.id;
         let plan = known.plan.as_ref();
         let plan = plan.map_err(|why| {
             Failure::Broken(format!("schema {} can't be used: {why}", framed.schema))
         })?;
-        plan.convert(&framed).map_err(|why| {
+        let datum = plan.convert(&framed).map_err(|why| {
             Failure::Broken(format!("not a value of schema {}: {why}", framed.schema))
-        })
+        })?;
+        if source.wants_avro {
+            source.avro = plan.whole().map(|schema| AvroSource {
+                schema,
+                behind: bytes.len() - framed.payload.unwrap_or(framed.rest).len(),
+            });
+        }
+        Ok(datum)
     }
 
     fn learn(&mut self, key: SchemaKey) -> Result<&Known, Failure> {
@@ -138,7 +145,8 @@ impl Plan {
             Format::Avro(options) => {
                 let plan = avro::Plan::parse(references, schema, options)?;
                 let schema = avro::connect_schema(&plan);
-                Self::Avro(Arc::new(plan), schema)
+                let whole = avro::whole(references, &registered.schema)?;
+                Self::Avro(Arc::new(plan), schema, whole.into())
             }
             Format::Protobuf(options) => {
                 Self::Protobuf(Arc::new(Compiled::parse(references, schema, options)?))
@@ -149,10 +157,18 @@ impl Plan {
         })
     }
 
+    /// The schema of Avro, which needs no other.
+    fn whole(&self) -> Option<Arc<str>> {
+        match self {
+            Self::Avro(_, _, whole) => Some(Arc::clone(whole)),
+            Self::Protobuf(_) | Self::JsonSchema(_) => None,
+        }
+    }
+
     fn convert(&self, framed: &Framed<'_>) -> Result<Datum, String> {
         let bytes = framed.payload.unwrap_or(framed.rest);
         match self {
-            Self::Avro(plan, schema) => Ok(Datum {
+            Self::Avro(plan, schema, _) => Ok(Datum {
                 schema: schema.clone(),
                 value: avro::decode(plan, bytes)?,
             }),

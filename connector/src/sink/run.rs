@@ -224,7 +224,7 @@ impl<'a> Run<'a> {
         if batch.len() == 0 {
             return Ok(());
         }
-        let (began, records) = (self.clock.monotonic(), batch.len());
+        let (began, records) = (clock.monotonic(), batch.len());
         let mut current: Option<&mut Slot> = None;
         let mut scratch = Scratch::new(clock.now_us());
         for message in batch.messages() {

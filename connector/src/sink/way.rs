@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use eddy_engine::write::Payload;
-use eddy_engine::{Clock, Decoded, Record, Value};
+use eddy_engine::{Avro, Clock, Decoded, Record, Value};
 
 use crate::connect::{Tolerance, check_topic};
 use crate::convert::Converted;
@@ -126,7 +126,10 @@ impl<'a> Way<'a> {
         let Some(decoder) = &mut self.decoder else {
             return Ok(accounted(writer.append_own(record)));
         };
-        let mut converted = Converted::default();
+        let mut converted = Converted {
+            wants_avro: self.settings.config.layout.is_avro(),
+            ..Converted::default()
+        };
         let decoded = match decoder.decode(record, &mut converted) {
             Ok(()) => Ok(()),
             Err(Undecoded::Errant(why)) => Err(why),
@@ -145,11 +148,21 @@ impl<'a> Way<'a> {
             }
         };
         let key = decoder.key(&mut converted, transforms.is_some());
+        let avro = (converted.key_avro.take(), converted.value_avro.take());
+        // What transforms leave of a value is another.
+        let value_avro = avro.1.as_ref().filter(|_| transforms.is_none());
         let row = Record {
             decoded: Decoded {
                 key_schema_id: converted.key_schema_id,
                 value_schema_id: converted.value_schema_id,
                 key: key.as_ref(),
+                key_avro: avro.0.as_ref().map(|avro| &avro.schema),
+                value_avro: value_avro.and_then(|avro| {
+                    Some(Avro {
+                        schema: &avro.schema,
+                        bytes: record.value?.get(avro.behind..)?,
+                    })
+                }),
             },
             ..*record
         };

@@ -1,5 +1,7 @@
 //! JSON as it stands in an object: on one line, without blanks between its parts.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, SecondsFormat};
@@ -19,9 +21,14 @@ pub(super) fn payload(bytes: &[u8], out: &mut Vec<u8>) {
 
 /// Bytes as a JSON string: their text if they are UTF-8, else base64.
 pub(super) fn string(bytes: &[u8], out: &mut Vec<u8>) {
+    quoted(&text(bytes), out);
+}
+
+/// Bytes as text: theirs if they are UTF-8, else base64.
+pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
-        Ok(text) => quoted(text, out),
-        Err(_) => quoted(&STANDARD.encode(bytes), out),
+        Ok(text) => text.into(),
+        Err(_) => STANDARD.encode(bytes).into(),
     }
 }
 
@@ -116,7 +123,7 @@ fn double(number: f64, out: &mut Vec<u8>) {
 }
 
 /// The shortest big-endian two's complement, as Java's `BigInteger` has it.
-fn twos_complement(number: i128) -> Vec<u8> {
+pub(super) fn twos_complement(number: i128) -> Vec<u8> {
     let bytes = number.to_be_bytes();
     let sign = if number < 0 { 0xFF } else { 0 };
     // A byte of the sign alone says nothing if the next one has the same sign.

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::avro::Avro;
 use super::json;
 use super::rows::Row;
 
@@ -13,8 +14,8 @@ pub enum Form {
     Alone(Part),
     /// Parts as the members of a JSON object.
     Object(Vec<Part>),
-    /// The value's bytes. A null value has none.
-    Bytes,
+    /// The bytes of a value or a key. A null one has none.
+    Bytes(Part),
     /// Parts between commas, in this order. Keys and headers are base64.
     Commas {
         /// The parts.
@@ -22,6 +23,8 @@ pub enum Form {
         /// How the value is written.
         value: Encoding,
     },
+    /// Avro's object container files.
+    Avro(Avro),
 }
 
 /// A part of a record.
@@ -33,10 +36,14 @@ pub enum Part {
     Offset,
     /// Its value.
     Value,
-    /// Its key.
+    /// Its key: JSON if it looks like an object or a list, else text if it is, else bytes.
     Key,
     /// Its timestamp, as ISO 8601.
     Timestamp,
+    /// Its key: text, whatever it looks like.
+    KeyText,
+    /// Its key: bytes, whatever they look like.
+    KeyBytes,
 }
 
 /// How a value is written between commas.
@@ -50,12 +57,12 @@ pub enum Encoding {
 }
 
 impl Part {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Headers => "headers",
             Self::Offset => "offset",
             Self::Value => "value",
-            Self::Key => "key",
+            Self::Key | Self::KeyText | Self::KeyBytes => "key",
             Self::Timestamp => "timestamp",
         }
     }
@@ -82,7 +89,12 @@ impl Form {
                 }
                 out.push(b'}');
             }
-            Self::Bytes => out.extend_from_slice(row.value.unwrap_or_default()),
+            Self::Bytes(Part::Key | Part::KeyText | Part::KeyBytes) => {
+                out.extend_from_slice(row.key.unwrap_or_default())
+            }
+            Self::Bytes(_) => out.extend_from_slice(row.value.unwrap_or_default()),
+            // Its file is made as a whole.
+            Self::Avro(_) => {}
             Self::Commas { parts, value } => {
                 for (at, part) in parts.iter().enumerate() {
                     if at > 0 {
@@ -105,6 +117,14 @@ fn as_json(part: Part, row: &Row<'_>, out: &mut Vec<u8>) {
             // A number or a word is a text that a producer chose as key.
             Some(key) if key.starts_with(b"{") || key.starts_with(b"[") => json::payload(key, out),
             Some(key) => json::string(key, out),
+            None => out.extend_from_slice(b"null"),
+        },
+        Part::KeyText => match row.key {
+            Some(key) => json::string(key, out),
+            None => out.extend_from_slice(b"null"),
+        },
+        Part::KeyBytes => match row.key {
+            Some(key) => json::quoted(&STANDARD.encode(key), out),
             None => out.extend_from_slice(b"null"),
         },
         Part::Offset => out.extend_from_slice(row.offset.to_string().as_bytes()),
@@ -142,7 +162,9 @@ fn between_commas(part: Part, encoding: Encoding, row: &Row<'_>, out: &mut Vec<u
                 Encoding::None => out.extend_from_slice(value),
             }
         }
-        Part::Key => out.extend_from_slice(base64(row.key.unwrap_or_default()).as_bytes()),
+        Part::Key | Part::KeyText | Part::KeyBytes => {
+            out.extend_from_slice(base64(row.key.unwrap_or_default()).as_bytes())
+        }
         Part::Offset => out.extend_from_slice(row.offset.to_string().as_bytes()),
         Part::Timestamp => {
             let text = row.time_us.map(json::instant).unwrap_or_default();

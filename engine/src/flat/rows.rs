@@ -1,8 +1,8 @@
 //! The records in the rows of batches.
 
-use arrow::array::{Array, AsArray, BinaryArray, Int64Array, ListArray, RecordBatch};
+use arrow::array::{Array, AsArray, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch};
 use arrow::array::{StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 
 use crate::error::{Error, Result};
 use crate::schema::VALUE;
@@ -11,6 +11,8 @@ use crate::schema::VALUE;
 #[derive(Debug, Default)]
 pub(super) struct Row<'a> {
     pub(super) offset: i64,
+    /// The registry's id of the key's schema.
+    pub(super) key_schema_id: Option<i32>,
     /// Microseconds since the Unix epoch.
     pub(super) time_us: Option<i64>,
     pub(super) key: Option<&'a [u8]>,
@@ -18,11 +20,11 @@ pub(super) struct Row<'a> {
     pub(super) headers: Vec<(&'a str, Option<&'a [u8]>)>,
 }
 
-/// The records of `batches` in the order of their offsets, all of one Kafka partition.
+/// The records of `batches` as they stand there.
 ///
 /// # Errors
 /// `Internal` for a batch without envelope.
-pub(super) fn sorted(batches: &[RecordBatch]) -> Result<Vec<Row<'_>>> {
+pub(super) fn of(batches: &[RecordBatch]) -> Result<Vec<Row<'_>>> {
     let mut rows = Vec::with_capacity(batches.iter().map(RecordBatch::num_rows).sum());
     for batch in batches {
         let envelope = Envelope::of(batch).ok_or_else(|| {
@@ -30,13 +32,12 @@ pub(super) fn sorted(batches: &[RecordBatch]) -> Result<Vec<Row<'_>>> {
         })?;
         rows.extend((0..batch.num_rows()).map(|row| envelope.row(row)));
     }
-    // Rows of like keys were put together.
-    rows.sort_by_key(|row| row.offset);
     Ok(rows)
 }
 
 struct Envelope<'a> {
     offsets: &'a Int64Array,
+    key_schema_ids: &'a Int32Array,
     times: &'a TimestampMicrosecondArray,
     keys: &'a BinaryArray,
     values: &'a BinaryArray,
@@ -54,6 +55,9 @@ impl<'a> Envelope<'a> {
             offsets: batch
                 .column_by_name("_offset")?
                 .as_primitive_opt::<Int64Type>()?,
+            key_schema_ids: batch
+                .column_by_name("_key_schema_id")?
+                .as_primitive_opt::<Int32Type>()?,
             times: times.as_primitive_opt::<TimestampMicrosecondType>()?,
             keys: batch.column_by_name("_key")?.as_binary_opt::<i32>()?,
             values: batch.column_by_name(VALUE)?.as_binary_opt::<i32>()?,
@@ -64,9 +68,11 @@ impl<'a> Envelope<'a> {
     }
 
     fn row(&self, row: usize) -> Row<'a> {
+        let ids = self.key_schema_ids;
         let bytes = |array: &'a BinaryArray| array.is_valid(row).then(|| array.value(row));
         Row {
             offset: self.offsets.value(row),
+            key_schema_id: ids.is_valid(row).then(|| ids.value(row)),
             time_us: self.times.is_valid(row).then(|| self.times.value(row)),
             key: bytes(self.keys),
             value: bytes(self.values),

@@ -61,8 +61,14 @@ fn batches() -> Vec<RecordBatch> {
     shredder.finish().unwrap()
 }
 
+fn object(flat: &Flat, batches: &[RecordBatch]) -> (Bytes, u64) {
+    let book = Book::default();
+    flat.object(batches, Order::Offsets, (&book, Uuid::nil()))
+        .unwrap()
+}
+
 fn text(flat: &Flat) -> String {
-    let (bytes, rows) = flat.object(&batches()).unwrap();
+    let (bytes, rows) = object(flat, &batches());
     assert_eq!(rows, 5);
     String::from_utf8(bytes.to_vec()).unwrap()
 }
@@ -127,16 +133,14 @@ fn between_commas_keys_and_headers_are_base64_and_values_as_asked() {
         aw==,eyAiYSI6IDEuNTAsICJiIiA6IFsgInggeVwiICIgXQp9,7,2020-01-01T00:00:00.001Z,\
         aA==:MQ==;bg==:;";
     assert_eq!(text(&commas(Encoding::Base64, all)), expected);
-    let (bytes, _) = commas(Encoding::None, vec![Part::Value])
-        .object(&batches())
-        .unwrap();
+    let (bytes, _) = object(&commas(Encoding::None, vec![Part::Value]), &batches());
     assert!(bytes.starts_with(b"\nplain, text\n\xFF\xFE\n 42 \n{ "));
 }
 
 #[test]
 fn bytes_are_as_they_came_each_with_its_separator() {
-    let bytes = flat(Form::Bytes, Frame::ended("|"));
-    let (bytes, _) = bytes.object(&batches()).unwrap();
+    let bytes = flat(Form::Bytes(Part::Value), Frame::ended("|"));
+    let (bytes, _) = object(&bytes, &batches());
     assert!(bytes.starts_with(b"|plain, text|\xFF\xFE| 42 |{ "));
     assert!(bytes.ends_with(b"\n}|"));
 }
@@ -190,7 +194,7 @@ fn a_decoded_value_is_written_as_connects_json_converter_does() {
     assert_eq!(decimal(7, 3), "0.007");
     assert_eq!(decimal(-40, 0), "-40");
     assert_eq!(written(&lines, &Value::Null), None);
-    let bytes = flat(Form::Bytes, Frame::ended("\n"));
+    let bytes = flat(Form::Bytes(Part::Value), Frame::ended("\n"));
     let text = written(&bytes, &Value::Text("a \"b\"".to_owned())).unwrap();
     assert_eq!(text, "a \"b\"");
 }

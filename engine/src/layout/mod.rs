@@ -23,7 +23,7 @@ mod template;
 use std::sync::Arc;
 
 pub use crate::encode::Codec;
-pub use crate::flat::Flat;
+pub use crate::flat::{Flat, Part};
 pub use crate::path::{ConfluentNames, ForeignFile, Names};
 pub use folder::{Folders, TimeFolders, TimeSource};
 pub use rotation::Rotation;
@@ -58,6 +58,38 @@ pub struct Foreign {
     pub rotation: Rotation,
     /// What they hold.
     pub format: Format,
+    /// What lies beside each of them.
+    pub sides: Vec<Side>,
+    /// What the store is told of each object.
+    pub tags: Option<Tags>,
+}
+
+/// An object beside each file, of the same records in the same order: their keys, or their headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Side {
+    /// What it holds.
+    pub holds: Holds,
+    /// What stands in its name where the file's has its extension: `.keys.avro`.
+    pub extension: String,
+}
+
+/// What an object beside a file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holds {
+    /// Records one behind the other.
+    Flat(Flat),
+    /// A column of Parquet; its pages compressed so.
+    Column(Part, Codec),
+}
+
+/// What the store is told of each object besides its bytes: its first and last offset, how many
+/// records it holds, and what else is to be said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tags {
+    /// Further names and values.
+    pub more: Vec<(String, String)>,
+    /// A store that takes no tags gets objects without them; else it is an error.
+    pub may_miss: bool,
 }
 
 /// What the files of another sink's layout hold.
@@ -76,6 +108,25 @@ impl Layout {
             Self::Native => None,
             Self::Foreign(foreign) => Some(foreign),
         }
+    }
+
+    /// What lies beside each file.
+    pub fn sides(&self) -> &[Side] {
+        self.foreign().map_or(&[], |foreign| &foreign.sides)
+    }
+
+    /// Whether something is written that no file of the table is.
+    pub(crate) fn has_objects(&self) -> bool {
+        self.flat().is_some() || !self.sides().is_empty()
+    }
+
+    /// Whether Avro is written, so that records had better come with the schemas that they have.
+    pub fn is_avro(&self) -> bool {
+        let sides = self.sides().iter().filter_map(|side| match &side.holds {
+            Holds::Flat(flat) => Some(flat),
+            Holds::Column(..) => None,
+        });
+        sides.chain(self.flat()).any(Flat::is_avro)
     }
 
     /// How records stand one behind the other, where they do.

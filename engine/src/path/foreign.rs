@@ -26,8 +26,9 @@ const START_DIGITS: usize = 20;
 const VALUE_BYTES: usize = 200;
 
 /// What stands behind the last dots of a file's name.
-const EXTENSIONS: [&str; 8] = [
-    ".parquet", ".json", ".bin", ".snappy", ".zstd", ".zst", ".gz", ".lz4raw",
+const EXTENSIONS: [&str; 11] = [
+    ".parquet", ".json", ".bin", ".avro", ".snappy", ".zstd", ".zst", ".gz", ".lz4raw", ".keys",
+    ".headers",
 ];
 
 /// How a foreign layout names its objects, below the lake's root.
@@ -87,10 +88,22 @@ impl Names {
         };
         legal(&key)
     }
+
+    /// The key of what lies beside a file, with `extension` in its name instead of the file's own.
+    pub(crate) fn side(&self, file: &ForeignFile<'_>, extension: &str) -> String {
+        match self {
+            Self::Confluent(names) => legal(&names.keyed(file, extension)),
+            Self::Template { .. } => self.key(file) + extension,
+        }
+    }
 }
 
 impl ConfluentNames {
     fn key(&self, file: &ForeignFile<'_>) -> String {
+        self.keyed(file, &self.extension)
+    }
+
+    fn keyed(&self, file: &ForeignFile<'_>, extension: &str) -> String {
         let (folders, files) = (&self.directory_delim, &self.file_delim);
         let ForeignFile {
             topic, partition, ..
@@ -104,7 +117,7 @@ impl ConfluentNames {
         let _ = write!(
             key,
             "{topic}{folders}{}{folders}{topic}{files}{partition}{files}{:0width$}{}",
-            file.folder, file.first, self.extension
+            file.folder, file.first, extension
         );
         key
     }

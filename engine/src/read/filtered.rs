@@ -132,6 +132,8 @@ pub(crate) struct Beside {
     pub(crate) dead: Ranges,
     /// The objects.
     pub(crate) objects: Vec<DataFile>,
+    /// Objects of the keys and headers of the same records, or of files'.
+    pub(crate) sides: Vec<DataFile>,
 }
 
 /// What a commit passes over in one partition.
@@ -176,11 +178,15 @@ pub(crate) fn record_stored(
     topic_id: &TopicId,
     beside: &Beside,
 ) -> Result<()> {
-    let objects = beside.objects.iter().map(|object| Object {
-        path: object.path.clone(),
-        size: object.size,
-        rows: object.rows,
-    });
+    let objects = beside
+        .objects
+        .iter()
+        .chain(&beside.sides)
+        .map(|object| Object {
+            path: object.path.clone(),
+            size: object.size,
+            rows: object.rows,
+        });
     let record = Record {
         at_us: lake.clock().now_us(),
         partitions: partitions(topic_id, &beside.stored),

@@ -109,6 +109,7 @@ impl Redactor {
         if !matches!(rules.key, KeyRules::None) {
             // A decoded key can't be searched: its bytes are what the rules are for.
             decoded.key = None;
+            decoded.key_avro = None;
         }
         Redacted {
             record: Record {

@@ -31,6 +31,8 @@ pub enum Step {
     FalseConflict,
     /// It lands although something is there: a store that ignores conditions.
     IgnoreCondition,
+    /// Nothing lands that has tags: a store that may not set them.
+    RefuseTags,
 }
 
 /// A store around another one. Clones share the script.
@@ -47,6 +49,7 @@ struct Script {
     delayed: Vec<(Path, PutPayload, PutOptions)>,
     reads_fail: bool,
     puts: Vec<Path>,
+    tags: Vec<(Path, String)>,
 }
 
 impl FaultyStore {
@@ -73,6 +76,11 @@ impl FaultyStore {
     /// The keys put so far, in order, whatever became of them.
     pub fn puts(&self) -> Vec<Path> {
         self.locked().puts.clone()
+    }
+
+    /// The keys put so far with tags, and the tags, whatever became of them.
+    pub fn tags(&self) -> Vec<(Path, String)> {
+        self.locked().tags.clone()
     }
 
     /// Lets the delayed puts arrive; their answers go nowhere.
@@ -121,6 +129,10 @@ impl ObjectStore for FaultyStore {
         payload: PutPayload,
         mut opts: PutOptions,
     ) -> Result<PutResult> {
+        if !opts.tags.encoded().is_empty() {
+            let tagged = (location.clone(), opts.tags.encoded().to_owned());
+            self.locked().tags.push(tagged);
+        }
         match self.next(location) {
             Step::Pass => self.inner.put_opts(location, payload, opts).await,
             Step::FailBefore => Err(failed()),
@@ -137,6 +149,13 @@ impl ObjectStore for FaultyStore {
             Step::FalseConflict => Err(Error::AlreadyExists {
                 path: location.to_string(),
                 source: "409 ConditionalRequestConflict".into(),
+            }),
+            Step::RefuseTags if opts.tags.encoded().is_empty() => {
+                self.inner.put_opts(location, payload, opts).await
+            }
+            Step::RefuseTags => Err(Error::PermissionDenied {
+                path: location.to_string(),
+                source: "403 AccessDenied".into(),
             }),
             Step::IgnoreCondition => {
                 opts.mode = PutMode::Overwrite;

@@ -32,7 +32,7 @@ impl TableWriter {
                 key.id()
             )));
         }
-        if options.layout.flat().is_some() {
+        if options.layout.has_objects() {
             check_marks(lake)?;
         }
         let mut log = TableLog::create_or_open(

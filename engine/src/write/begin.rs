@@ -4,6 +4,7 @@
 //! that have ended, per Kafka partition (P6): what it leaves stays buffered and live.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -76,7 +77,12 @@ impl TableWriter {
             // Text isn't smaller than its rows before it is compressed.
             Some(_) => buffer.bytes,
         };
-        let beside = encoded + buffer.files_bytes;
+        // Keys and headers are a part of their rows.
+        let sides = match self.options.layout.sides() {
+            [] => 0,
+            _ => buffer.bytes,
+        };
+        let beside = encoded + sides + buffer.files_bytes;
         let held = self.options.budget.hold(buffer.bytes + beside);
         self.whole_since = None;
         self.report();
@@ -90,6 +96,7 @@ impl TableWriter {
             moves,
             topic_id: self.options.topic_id.clone(),
             filtered,
+            book: Arc::clone(&self.book),
             raw: self.options.raw,
             key: self.options.key.clone(),
             detect: self.options.detect,

@@ -1,6 +1,6 @@
 //! The rows of a cut by the partition that their file belongs to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -58,26 +58,60 @@ pub(super) fn by_partition(
 }
 
 impl PartitionRows {
-    /// The least offset of the rows.
+    /// The least and the greatest offset of the rows.
     ///
     /// # Errors
     /// As [`PartitionRows::gather`].
-    pub(super) fn first_offset(&self, batches: &[RecordBatch]) -> Result<i64> {
+    pub(super) fn ends(&self, batches: &[RecordBatch]) -> Result<(i64, i64)> {
         let offsets = |at: usize| {
             let column = batches.get(at)?.column_by_name("_offset")?;
             column.as_primitive_opt::<Int64Type>()
         };
-        let mut first = i64::MAX;
+        let (mut first, mut last) = (i64::MAX, i64::MIN);
         for at in &self.whole {
-            let least = offsets(*at).ok_or_else(misplaced)?.values().iter().min();
-            first = first.min(least.copied().unwrap_or(i64::MAX));
+            for offset in offsets(*at).ok_or_else(misplaced)?.values() {
+                (first, last) = (first.min(*offset), last.max(*offset));
+            }
         }
         for (at, row) in &self.rows {
             let offsets = offsets(*at as usize).ok_or_else(misplaced)?;
             let offset = offsets.values().get(*row as usize).ok_or_else(misplaced)?;
-            first = first.min(*offset);
+            (first, last) = (first.min(*offset), last.max(*offset));
         }
-        Ok(first)
+        Ok((first, last))
+    }
+
+    /// The rows by their class, of which `classes` has those of each batch; those without one are
+    /// with the least.
+    ///
+    /// # Errors
+    /// `Internal` when the two don't fit together.
+    pub(super) fn split(self, classes: &[Vec<Option<u32>>]) -> Result<Vec<Self>> {
+        let class = |at: usize, row: usize| {
+            let class = classes.get(at).and_then(|classes| classes.get(row));
+            class.copied().ok_or_else(misplaced)
+        };
+        let mut places = self.rows.clone();
+        for at in &self.whole {
+            let rows = classes.get(*at).ok_or_else(misplaced)?.len();
+            let number = |count: usize| u32::try_from(count).map_err(|_| misplaced());
+            let (at, rows) = (number(*at)?, number(rows)?);
+            places.extend((0..rows).map(|row| (at, row)));
+        }
+        let mut found = BTreeSet::new();
+        for (at, row) in &places {
+            found.extend(class(*at as usize, *row as usize)?);
+        }
+        let Some(least) = found.first().filter(|_| found.len() > 1) else {
+            return Ok(vec![self]);
+        };
+        places.sort_unstable();
+        let mut parts: BTreeMap<u32, Self> = BTreeMap::new();
+        for (at, row) in places {
+            let class = class(at as usize, row as usize)?.unwrap_or(*least);
+            parts.entry(class).or_default().rows.push((at, row));
+        }
+        Ok(parts.into_values().collect())
     }
 
     /// The rows as batches, each with the columns that its rows have.

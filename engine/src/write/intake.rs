@@ -3,29 +3,21 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use crate::flat::Flat;
+use crate::flat::{Book, Flat};
 use crate::lake::Lake;
 use crate::record::Record;
 use crate::redact::Redactor;
-use crate::shred::{Payload, Shredder};
+use crate::shred::{Converter, Payload, Shredder};
 use crate::write::options::WriterOptions;
 
-/// The record as it is stored: in objects of records one behind the other, a decoded value stands
-/// for its bytes.
-pub(super) fn as_stored<'a>(
-    flat: Option<&Flat>,
-    record: &Record<'a>,
-    payload: Payload<'_>,
-    text: &'a mut Vec<u8>,
-) -> Record<'a> {
-    match (flat, payload) {
-        (Some(flat), Payload::Value(value)) => {
-            text.clear();
-            let value = flat.value(value, text).then_some(text.as_slice());
-            Record { value, ..*record }
-        }
-        _ => *record,
-    }
+/// How records wait for objects beside the table, where they do.
+pub(super) struct Waits<'a> {
+    pub(super) flat: Option<&'a Flat>,
+    pub(super) converter: Converter,
+    /// Gets the schemas that records come with.
+    pub(super) book: &'a Book,
+    /// For what is written anew of a value.
+    pub(super) text: &'a mut Vec<u8>,
 }
 
 /// Appends the record to the shredder, without what the table's rules name. What can't be redacted
@@ -33,12 +25,13 @@ pub(super) fn as_stored<'a>(
 pub(super) fn append(
     redactor: &mut Option<Redactor>,
     shredder: &mut Shredder,
+    waits: Waits<'_>,
     record: &Record<'_>,
     payload: Payload<'_>,
     now_us: i64,
 ) {
     let Some(redactor) = redactor else {
-        shredder.append_payload(record, payload, now_us);
+        shred(shredder, waits, record, payload, now_us);
         return;
     };
     let redacted = match payload {
@@ -46,7 +39,28 @@ pub(super) fn append(
         Payload::Value(_) | Payload::Failed(_) => redactor.redact_decoded(record),
     };
     let payload = redacted.withheld().map_or(payload, Payload::Failed);
-    shredder.append_payload(&redacted.record(), payload, now_us);
+    shred(shredder, waits, &redacted.record(), payload, now_us);
+}
+
+fn shred(
+    shredder: &mut Shredder,
+    waits: Waits<'_>,
+    record: &Record<'_>,
+    payload: Payload<'_>,
+    now_us: i64,
+) {
+    let decoded = &record.decoded;
+    if let (Some(id), Some(schema)) = (decoded.key_schema_id, decoded.key_avro) {
+        waits.book.note_key(id, schema);
+    }
+    let Some(flat) = waits.flat else {
+        shredder.append_payload(record, payload, now_us);
+        return;
+    };
+    let with = (waits.converter, waits.book, waits.text);
+    flat.waiting(record, payload, with, |record, payload| {
+        shredder.append_payload(record, payload, now_us);
+    });
 }
 
 /// Appends decoded records, each with its row of `batch`, as [`append`] does.

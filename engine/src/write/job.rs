@@ -24,6 +24,7 @@ use crate::commit::{Cut, GRACE, Move, TableLog};
 use crate::elide::Raw;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault;
+use crate::flat::Book;
 use crate::lake::Lake;
 use crate::layout::Layout;
 use crate::partition::Placement;
@@ -49,6 +50,8 @@ pub(super) struct Plan {
     pub(super) topic_id: TopicId,
     /// What filters passed over, by partition.
     pub(super) filtered: Vec<(i32, Vec<(i64, i64)>)>,
+    /// The schemas that the rows came with.
+    pub(super) book: Arc<Book>,
     pub(super) raw: Raw,
     pub(super) key: Option<Key>,
     pub(super) detect: Detect,
@@ -180,7 +183,7 @@ impl Run {
 
     fn commit(&mut self) -> Result<u64> {
         let (files, beside) = match self.plan.layout.flat() {
-            None => (self.write_files()?, None),
+            None => self.write_files()?,
             Some(flat) => {
                 let flat = flat.clone();
                 (Vec::new(), self.write_objects(&flat)?)
@@ -206,10 +209,13 @@ impl Run {
             })?;
             fault::point("after_stored");
         }
+        let beside = beside.unwrap_or_default();
+        let rows = files.iter().chain(&beside.objects);
+        let rows: u64 = rows.map(|file| file.rows).sum();
         let cut = Cut {
             id: self.plan.id,
             files,
-            apart: beside.map(|beside| beside.objects).unwrap_or_default(),
+            apart: [beside.objects, beside.sides].concat(),
             moves: std::mem::take(&mut self.plan.moves),
             rewrite: None,
             operation: "WRITE",
@@ -218,7 +224,7 @@ impl Run {
         let committed = self
             .until_settled("commit", |run| run.log.commit(&cut))
             .map_err(|error| self.too_old(&cut, error))?;
-        self.note_committed(&cut, committed.version);
+        self.note_committed(&cut, committed.version, rows);
         if let Err(error) = self.log.checkpoint_if_due() {
             // Without one, loading is slower; a later commit tries again.
             tracing::warn!(topic = self.plan.table.topic(), %error, "no checkpoint was written");
@@ -226,9 +232,8 @@ impl Run {
         Ok(committed.version)
     }
 
-    fn note_committed(&self, cut: &Cut, version: u64) {
+    fn note_committed(&self, cut: &Cut, version: u64, rows: u64) {
         let files = || cut.files.iter().chain(&cut.apart);
-        let rows: u64 = files().map(|file| file.rows).sum();
         let bytes: u64 = files().map(|file| file.size).sum();
         metrics::counter!("eddy_records_written_total", "topic" => self.topic()).increment(rows);
         metrics::counter!("eddy_bytes_written_total", "topic" => self.topic()).increment(bytes);

@@ -11,11 +11,11 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use crate::commit::DataFile;
 use crate::error::{Error, Result};
 use crate::fault;
-use crate::flat::Flat;
+use crate::flat::{Flat, Order};
 use crate::partition::Placement;
 use crate::read::filtered::{Beside, Ranges};
-use crate::write::files::Waiting;
 use crate::write::gather::by_partition;
+use crate::write::going::{Waiting, What};
 use crate::write::job::Run;
 
 impl Run {
@@ -31,36 +31,42 @@ impl Run {
         let good = Good::of(batches, &placements)?;
         fault::point("before_encode");
         let parts = by_partition(&good.batches, &good.placements)?;
+        let parts = self.apart(parts, &good.batches, flat.apart())?;
         let named = self.name(parts, &good.batches)?;
         fault::point("before_upload");
-        let begun_us = self.journal(&named)?;
-        let (mut objects, mut waiting) = (Vec::with_capacity(named.len()), Waiting::default());
+        let begun_us = self.journal(&named, What::Objects)?;
+        let mut objects = Vec::with_capacity(named.len());
+        let mut waiting = Waiting::new(What::Objects);
         let (batches, flat) = (
             Arc::<[RecordBatch]>::from(good.batches),
             Arc::new(flat.clone()),
         );
-        for part in named {
-            let (rows, batches, flat) = (part.rows, Arc::clone(&batches), Arc::clone(&flat));
+        for part in &named {
+            let (rows, batches) = (Arc::clone(&part.rows), Arc::clone(&batches));
+            let (flat, book, id) = (Arc::clone(&flat), Arc::clone(&self.plan.book), self.plan.id);
             let made = self
                 .lake
-                .compute(move || flat.object(&rows.gather(&batches)?));
+                .compute(move || flat.object(&rows.gather(&batches)?, Order::Offsets, (&book, id)));
             let (bytes, rows) = made??;
             let object = DataFile {
-                path: part.path,
+                path: part.path.clone(),
                 size: bytes.len() as u64,
                 modified_ms: begun_us.div_euclid(1_000),
                 rows,
                 ..DataFile::default()
             };
-            self.finish_file(object, (part.partition, bytes), &mut waiting, &mut objects)?;
+            let going = self.going(part, rows, bytes);
+            self.finish_file(object, going, &mut waiting, &mut objects)?;
         }
         self.upload(waiting, &mut objects)?;
+        let sides = self.write_sides(&named, &batches, (begun_us, Order::Offsets))?;
         fault::point("after_upload");
         self.note_dead(&good.dead);
         Ok(Some(Beside {
             stored: good.stored,
             dead: good.dead,
             objects,
+            sides,
         }))
     }
 

@@ -13,13 +13,14 @@ use arrow::datatypes::SchemaRef;
 use crate::budget::{Share, Standing};
 use crate::commit::TableLog;
 use crate::error::{Error, Result};
+use crate::flat::Book;
 use crate::lake::Lake;
 use crate::read::live::LiveBatch;
 use crate::record::Record;
 use crate::redact::Redactor;
 use crate::shred::{Payload, Shredder};
 use crate::write::buffer::{Buffer, Owned, publish_ranges};
-use crate::write::intake::{self, new_shredder};
+use crate::write::intake::{self, Waits, new_shredder};
 use crate::write::options::{CommittedRange, Stall, WriterOptions};
 use crate::write::settle::Flight;
 use crate::write::standing::standing_bytes;
@@ -50,6 +51,8 @@ pub struct TableWriter {
     pub(super) shredder: Shredder,
     /// What objects beside the table will have of a decoded value.
     text: Vec<u8>,
+    /// The schemas that its records came with.
+    pub(super) book: Arc<Book>,
     pub(super) owned: BTreeMap<i32, Owned>,
     pub(super) assignments: u64,
     pub(super) buffer: Buffer,
@@ -88,6 +91,7 @@ impl TableWriter {
             schema,
             shredder,
             text: Vec::new(),
+            book: Arc::default(),
             owned: BTreeMap::new(),
             assignments: 0,
             buffer: Buffer::default(),
@@ -126,9 +130,14 @@ impl TableWriter {
         owned.take(record.partition, record.offset)?;
         self.note_span(record, arrival_us);
         let mut text = std::mem::take(&mut self.text);
-        let record = intake::as_stored(self.options.layout.flat(), record, payload, &mut text);
+        let waits = Waits {
+            flat: self.options.layout.flat(),
+            converter: self.options.converter,
+            book: &self.book,
+            text: &mut text,
+        };
         let (redactor, shredder) = (&mut self.redactor, &mut self.shredder);
-        intake::append(redactor, shredder, &record, payload, arrival_us);
+        intake::append(redactor, shredder, waits, record, payload, arrival_us);
         self.text = text;
         self.appended()
     }

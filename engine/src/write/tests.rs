@@ -22,6 +22,7 @@ mod real_events;
 mod release;
 mod rolling;
 mod round_trip;
+mod sides;
 mod stores;
 
 use std::collections::BTreeMap;

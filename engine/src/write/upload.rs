@@ -10,7 +10,7 @@
 use bytes::Bytes;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
-use object_store::{Attribute, Attributes, GetOptions};
+use object_store::{Attribute, Attributes, GetOptions, TagSet};
 use object_store::{Error as StoreError, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
@@ -52,35 +52,64 @@ pub(super) async fn upload(lake: &Lake, path: &Path, bytes: Bytes) -> Result<()>
     sent
 }
 
-/// Puts `bytes`, whose footer has `mark`, or which `bare` have it in their metadata, as `path` if
-/// nothing is there. `false`: something else
-/// is, and stays as it is (P13, P14).
+/// An object of a foreign layout on its way.
+pub(super) struct Body {
+    pub(super) bytes: Bytes,
+    /// By what it is known for its commit's.
+    pub(super) mark: Uuid,
+    /// It has no footer with the mark, so its metadata has it.
+    pub(super) bare: bool,
+    /// What else the store is told of it.
+    pub(super) tags: Option<TagSet>,
+}
+
+/// Puts `body` as `path` if nothing is there. `false`: something else is, and stays as it is (P13,
+/// P14). Where the tags `may_miss`, a store that refuses an object with them gets it without.
 ///
 /// # Errors
 /// As the store's.
-pub(super) async fn create(
-    lake: &Lake,
-    path: &Path,
-    bytes: Bytes,
-    mark: Uuid,
-    bare: bool,
-) -> Result<bool> {
-    let body = PutPayload::from_bytes(bytes);
+pub(super) async fn create(lake: &Lake, path: &Path, body: Body, may_miss: bool) -> Result<bool> {
     let mut options = PutOptions::from(PutMode::Create);
-    if bare {
-        options.attributes = Attributes::from_iter([(attribute(), mark.to_string())]);
+    if body.bare {
+        options.attributes = Attributes::from_iter([(attribute(), body.mark.to_string())]);
     }
-    let put = lake.store().put_opts(path, body, options).await;
+    let is_tagged = body.tags.is_some();
+    options.tags = body.tags.unwrap_or_default();
+    let payload = PutPayload::from_bytes(body.bytes);
+    let mut put = lake
+        .store()
+        .put_opts(path, payload.clone(), options.clone())
+        .await;
+    if let Err(error) = &put
+        && is_tagged
+        && may_miss
+        && refuses(error)
+    {
+        tracing::warn!(%path, %error, "the store refuses an object with tags; it gets it without");
+        options.tags = TagSet::default();
+        put = lake.store().put_opts(path, payload, options).await;
+    }
     match put {
         Ok(_) => Ok(true),
         // Perhaps by an attempt of ours whose answer was lost.
         Err(StoreError::AlreadyExists { .. }) => {
-            carries(lake, path, mark).await?.ok_or_else(|| {
+            carries(lake, path, body.mark).await?.ok_or_else(|| {
                 Error::unavailable(format!("`{path}` is said to exist, and isn't there"))
             })
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether the store will answer the same again.
+fn refuses(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::PermissionDenied { .. }
+            | StoreError::Unauthenticated { .. }
+            | StoreError::NotSupported { .. }
+            | StoreError::NotImplemented { .. }
+    )
 }
 
 /// Asks the store whether it keeps the metadata of objects.
@@ -102,7 +131,13 @@ pub(super) fn check_marks(lake: &Lake) -> Result<()> {
     let kept = lake.wait(async move {
         let folder = of.root().clone().join("_eddy").join("probe");
         let path = folder.join(id.to_string());
-        create(&of, &path, Bytes::from_static(b"mark"), id, true).await?;
+        let body = Body {
+            bytes: Bytes::from_static(b"mark"),
+            mark: id,
+            bare: true,
+            tags: None,
+        };
+        create(&of, &path, body, false).await?;
         let kept = carries(&of, &path, id).await?;
         // The object has done its work; one that stays behind does no harm.
         drop(of.store().delete(&path).await);

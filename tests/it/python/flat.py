@@ -2,14 +2,16 @@
 
 Input: {"bucket": NAME, "options": {object_store keys}, "put": {key: text}}
 Output: {key: text}: every object outside of `_eddy/` and Delta's logs, decompressed if its name says
-that it is; bytes that are no UTF-8 as Latin-1.
+that it is; bytes that are no UTF-8 as Latin-1; Avro, by fastavro, as lines of JSON.
 """
 
 import gzip
+import io
 import json
 import sys
 
 import buckets
+import fastavro
 import pyarrow.fs
 
 
@@ -26,6 +28,10 @@ def main():
             data = source.read()
         if key.endswith(".gz"):
             data = gzip.decompress(data)
+        if data.startswith(b"Obj\x01"):
+            records = fastavro.reader(io.BytesIO(data))
+            lines = [json.dumps(record, separators=(",", ":")) + "\n" for record in records]
+            data = "".join(lines).encode()
         try:
             found[key] = data.decode()
         except UnicodeDecodeError:

@@ -58,6 +58,8 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<ForeignConfig> {
                 open_most: interval,
             },
             format,
+            sides: Vec::new(),
+            tags: None,
         },
         cut: CutPolicy {
             interval,
@@ -222,11 +224,7 @@ mod tests {
     fn what_is_not_built_or_wrong_is_refused_by_key_and_value() {
         for (entries, needles) in [
             (
-                &[("format.output.type", "avro")][..],
-                ["`format.output.type`", "Eddy doesn't do"],
-            ),
-            (
-                &[("file.compression.type", "lz4")],
+                &[("file.compression.type", "lz4")][..],
                 ["`file.compression.type`", "`gzip`"],
             ),
             (

@@ -1,10 +1,10 @@
 //! The keys of `io.confluent.connect.s3.S3SinkConnector`; those of formats that aren't Parquet are
-//! in `flat`.
+//! in `flat`, those of what lies beside objects in `sides`.
 
 use std::time::Duration;
 
 use eddy_engine::layout::{
-    Codec, ConfluentNames, Folders, Foreign, Format, Names, Rotation, TimeFolders, TimeSource,
+    Codec, ConfluentNames, Folders, Foreign, Format, Names, Part, Rotation, TimeFolders, TimeSource,
 };
 use eddy_engine::partition::{Pattern, Unit, Zone};
 use eddy_engine::path::FLAT_TABLES;
@@ -14,6 +14,7 @@ use super::Reader;
 use super::class::{not_built, simple_name};
 use super::flat;
 use super::foreign::{BYTES, ForeignConfig, OPEN_MOST, Role, S3, field, positive_ms, zone};
+use super::sides;
 use crate::error::{Error, Result};
 
 /// A commit bundles the rotations that ended within so long.
@@ -55,6 +56,8 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<ForeignConfig> {
             folders,
             rotation,
             format,
+            sides: sides::read(reader)?,
+            tags: sides::tags(reader)?,
         },
         cut: CutPolicy {
             interval: INTERVAL,
@@ -111,8 +114,9 @@ fn role<'a>(reader: &'a Reader<'_>) -> Result<Option<Role<'a>>> {
 
 /// What objects hold, and their extension.
 fn format(reader: &Reader<'_>) -> Result<(Format, String)> {
-    let class = required(reader, "format.class")?;
-    if let Some((flat, extension)) = flat::confluent(reader, &class)? {
+    let key = "format.class";
+    let class = required(reader, key)?;
+    if let Some((flat, extension)) = flat::confluent(reader, (key, &class), Part::Value)? {
         return Ok((Format::Flat(flat), extension));
     }
     let (codec, extension) = codec(reader)?;
@@ -126,7 +130,7 @@ fn flush_size(reader: &Reader<'_>) -> Result<u64> {
     size.ok_or_else(|| reader.wrong(key, &text, "a whole number from 1"))
 }
 
-fn codec(reader: &Reader<'_>) -> Result<(Codec, &'static str)> {
+pub(super) fn codec(reader: &Reader<'_>) -> Result<(Codec, &'static str)> {
     let codecs = [
         ("snappy", (Codec::Snappy, ".snappy.parquet")),
         ("zstd", (Codec::Zstd, ".zstd.parquet")),

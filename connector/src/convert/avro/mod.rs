@@ -1,4 +1,5 @@
-//! Avro: a registered schema as a plan (`schema`, `names`), and bytes by it (`decode`).
+//! Avro: a registered schema as a plan (`schema`), and bytes by it (`decode`). For files of Avro,
+//! `whole` puts those that it refers to into it.
 //!
 //! Records are read by the schema that they were written with, so nothing is resolved and nothing
 //! is filled in: evolution is the table's, which has a column for every path and type. The schema
@@ -18,11 +19,13 @@
 mod connect;
 mod decode;
 mod schema;
+mod whole;
 
 pub(super) use connect::connect_schema;
 pub(super) use decode::decode;
 pub(crate) use schema::AvroOptions;
 pub(super) use schema::Plan;
+pub(super) use whole::whole;
 
 #[cfg(test)]
 mod tests;

@@ -371,13 +371,13 @@ fn logical(object: &Map<String, Json>, node: Node, size: Option<usize>) -> Node 
     }
 }
 
-fn full_name(name: &str, space: &str) -> String {
+pub(super) fn full_name(name: &str, space: &str) -> String {
     match name.contains('.') || space.is_empty() {
         true => name.trim_start_matches('.').to_owned(),
         false => format!("{space}.{name}"),
     }
 }
 
-fn text<'a>(object: &'a Map<String, Json>, key: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(object: &'a Map<String, Json>, key: &str) -> Option<&'a str> {
     object.get(key)?.as_str()
 }

@@ -295,6 +295,7 @@ fn decoded_keys_are_in_the_merged_file_whatever_fields_each_had() {
                 value_schema_id: None,
                 // One row has none.
                 key: (offset != 3).then_some(&key),
+                ..Decoded::default()
             },
         };
         writer.append(&record).unwrap();

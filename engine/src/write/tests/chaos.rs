@@ -65,7 +65,9 @@ impl Chaos<'_> {
             let rows = i64::try_from(self.random.below(5)).unwrap();
             for offset in next..next + rows {
                 let value = format!("{{\"n{}\":{offset}}}", offset % 7);
-                let record = record(partition, offset, value.as_bytes());
+                let key = offset.to_string();
+                let mut record = record(partition, offset, value.as_bytes());
+                record.key = Some(key.as_bytes());
                 if let Err(error) = self.writers[at].append(&record) {
                     assert_eq!(error.kind(), ErrorKind::Fenced);
                     return;
@@ -268,6 +270,12 @@ fn p13_p14_random_faults_in_a_foreign_layout_lose_double_and_overwrite_nothing()
 #[test]
 fn e1_p13_p14_random_faults_lose_double_and_overwrite_nothing_of_objects_beside_the_table() {
     foreign_with_faults(|| flat::lines(3));
+}
+
+#[test]
+fn e1_p13_p14_random_faults_leave_keys_beside_their_records_and_nothing_else() {
+    foreign_with_faults(|| sides::keys_beside(flat::lines(3)));
+    foreign_with_faults(|| sides::keys_beside(foreign::confluent(3)));
 }
 
 fn foreign_with_faults(layout: fn() -> Layout) {

@@ -65,6 +65,7 @@ fn take(writer: &mut TableWriter, one: &One, offset: i64, value: &Value) {
         key_schema_id: one.ids.0,
         value_schema_id: one.ids.1,
         key: one.key.as_ref(),
+        ..Decoded::default()
     };
     let record = Record {
         decoded,

@@ -34,6 +34,8 @@ pub(super) fn confluent(flush_size: u64) -> Layout {
             open_most: Duration::from_hours(24),
         },
         format: Format::Parquet(Codec::Snappy),
+        sides: Vec::new(),
+        tags: None,
     }))
 }
 
@@ -99,7 +101,10 @@ pub(super) fn strangers(world: &World) -> BTreeSet<String> {
         None => name(partition, start),
     };
     let names = (0..4).flat_map(|partition| [0, 3, 5].map(|start| name(partition, start)));
-    let names: BTreeSet<String> = names.collect();
+    let mut names: BTreeSet<String> = names.collect();
+    if !world.layout.sides().is_empty() {
+        names.insert(sides::name(0, 3, ".keys.json"));
+    }
     names
         .iter()
         .for_each(|name| put(world, name, "a stranger's"));
@@ -116,7 +121,11 @@ pub(super) fn untouched(world: &World, strangers: &BTreeSet<String>) {
 pub(super) fn each_row_once_by_name(world: &World, strangers: &BTreeSet<String>) {
     drop(world.assigned(&[0, 1, 2, 3]));
     let mut seen = BTreeSet::new();
-    for key in keys(world).difference(strangers) {
+    let left: BTreeSet<String> = keys(world).difference(strangers).cloned().collect();
+    let (left, beside): (BTreeSet<_>, BTreeSet<_>) =
+        left.into_iter().partition(|key| !sides::is_side(key));
+    sides::each_of_a_commit(world, &beside);
+    for key in &left {
         let rows = match world.layout.flat() {
             Some(_) => flat::rows(world, key),
             None => read(get(world, key)).iter().flat_map(offsets).collect(),

@@ -141,6 +141,7 @@ mod tests {
             include_str!("../aiven.rs"),
             include_str!("../flat.rs"),
             include_str!("../null_values.rs"),
+            include_str!("../sides.rs"),
         ];
         for (class, _) in NEEDED {
             for key in keys(class).iter().filter(|key| key.fate == Fate::Used) {
