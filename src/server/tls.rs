@@ -32,7 +32,7 @@ pub(super) fn acceptor(tls: &ServerTls) -> Result<TlsAcceptor> {
         "an `https://` listener needs a certificate and its key; `ssl.keystore.location` names \
          the file",
     )?;
-    let pem = identity.read()?;
+    let pem = identity.identity()?;
     let chain = certificates(&pem).with_context(|| format!("the certificate in {identity:?}"))?;
     let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).with_context(|| {
         format!(
@@ -51,7 +51,7 @@ pub(super) fn acceptor(tls: &ServerTls) -> Result<TlsAcceptor> {
                  the file",
             )?;
             let mut roots = RootCertStore::empty();
-            let pem = trusted.read()?;
+            let pem = trusted.trusted()?;
             for certificate in certificates(&pem).with_context(|| format!("{trusted:?}"))? {
                 roots.add(certificate)?;
             }

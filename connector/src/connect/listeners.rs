@@ -7,7 +7,7 @@
 mod jaas;
 mod tls;
 
-pub use tls::{ClientAuth, PemStore, ServerTls};
+pub use tls::{ClientAuth, KeyStore, ServerTls};
 
 pub(super) use jaas::users_file;
 

@@ -28,7 +28,7 @@ pub use config::{
 };
 pub use connectors::{Connectors, Settled, WorkerOptions};
 pub use lakes::OnLake;
-pub use listeners::{ClientAuth, ListenAddress, PemStore, ServerTls};
+pub use listeners::{ClientAuth, KeyStore, ListenAddress, ServerTls};
 pub use state::{Group, Place};
 pub use worker::Worker;
 pub use worker_file::WorkerFile;

@@ -5,24 +5,32 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::error::{Error, Result};
+use crate::keystore;
 
 /// What `ssl.*` says of `https` listeners.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerTls {
     /// Certificate chain and key; none while nobody asks for TLS.
-    pub identity: Option<PemStore>,
+    pub identity: Option<KeyStore>,
     /// The certificates that those of clients must come from.
-    pub trusted: Option<PemStore>,
+    pub trusted: Option<KeyStore>,
     /// What is asked of clients.
     pub client_auth: ClientAuth,
 }
 
-/// Certificates or keys in PEM. Its `Debug` shows no key.
+/// Certificates or keys. Its `Debug` shows no key and no password.
 #[derive(Clone, PartialEq, Eq)]
-pub enum PemStore {
-    /// This file.
-    File(String),
-    /// This text.
+pub enum KeyStore {
+    /// This file: one of Java's stores, or PEM.
+    File {
+        /// Where it is.
+        path: String,
+        /// With what it is opened.
+        password: Option<String>,
+        /// With what the key within is.
+        key_password: Option<String>,
+    },
+    /// This text, in PEM.
     Text(String),
 }
 
@@ -63,14 +71,14 @@ impl ServerTls {
             }
         };
         let chain = get("ssl.keystore.certificate.chain").zip(get("ssl.keystore.key"));
-        let inline = chain.map(|(chain, key)| PemStore::Text(format!("{chain}\n{key}\n")));
+        let inline = chain.map(|(chain, key)| KeyStore::Text(format!("{chain}\n{key}\n")));
         Ok(Self {
             identity: match inline {
                 Some(inline) => Some(inline),
                 None => file(&get, prefix, "keystore")?,
             },
             trusted: match get("ssl.truststore.certificates") {
-                Some(text) => Some(PemStore::Text(text)),
+                Some(text) => Some(KeyStore::Text(text)),
                 None => file(&get, prefix, "truststore")?,
             },
             client_auth,
@@ -82,44 +90,58 @@ fn file(
     get: &impl Fn(&str) -> Option<String>,
     prefix: &str,
     what: &str,
-) -> Result<Option<PemStore>> {
+) -> Result<Option<KeyStore>> {
     let Some(path) = get(&format!("ssl.{what}.location")) else {
         return Ok(None);
     };
-    let kind = get(&format!("ssl.{what}.type"));
-    let kind = kind.unwrap_or_else(|| match path.rsplit('.').next() {
-        Some("pem" | "crt" | "cer") => "PEM".to_owned(),
-        _ => "JKS".to_owned(),
-    });
-    if kind.eq_ignore_ascii_case("PEM") {
-        return Ok(Some(PemStore::File(path)));
-    }
-    Err(Error::invalid(format!(
-        "`{prefix}ssl.{what}.location` is a store of type `{kind}`; give a file in PEM and set \
-         `{prefix}ssl.{what}.type` to `PEM` (`keytool -importkeystore -deststoretype PKCS12`, then \
-         `openssl pkcs12 -nodes`, make one)"
-    )))
+    let kind = get(&format!("ssl.{what}.type")).unwrap_or_default();
+    keystore::check_type(&format!("{prefix}ssl.{what}.type"), &kind)?;
+    Ok(Some(KeyStore::File {
+        path,
+        password: get(&format!("ssl.{what}.password")),
+        key_password: get("ssl.key.password").filter(|_| what == "keystore"),
+    }))
 }
 
-impl PemStore {
-    /// The text. Blocks.
+impl KeyStore {
+    /// The certificates that are trusted, in PEM. Blocks.
     ///
     /// # Errors
-    /// `Unavailable`, naming the file that can't be read.
-    pub fn read(&self) -> Result<String> {
-        match self {
-            Self::Text(text) => Ok(text.clone()),
-            Self::File(path) => std::fs::read_to_string(path).map_err(|error| {
+    /// Names the file that can't be read or opened.
+    pub fn trusted(&self) -> Result<String> {
+        self.read(|store| store.trusted())
+    }
+
+    /// Certificate chain and key, in PEM. Blocks.
+    ///
+    /// # Errors
+    /// Names the file that can't be read or opened.
+    pub fn identity(&self) -> Result<String> {
+        self.read(|store| store.identity().map(|(chain, key)| format!("{chain}{key}")))
+    }
+
+    fn read(&self, of: impl FnOnce(&keystore::Store) -> Result<String>) -> Result<String> {
+        let (path, password, key_password) = match self {
+            Self::Text(text) => return Ok(text.clone()),
+            Self::File {
+                path,
+                password,
+                key_password,
+            } => (path, password.as_deref(), key_password.as_deref()),
+        };
+        match keystore::open(path, password, key_password)? {
+            Some(store) => of(&store),
+            None => std::fs::read_to_string(path).map_err(|error| {
                 Error::unavailable(format!("the store `{path}` can't be read")).with_source(error)
             }),
         }
     }
 }
 
-impl fmt::Debug for PemStore {
+impl fmt::Debug for KeyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::File { path, .. } => f.debug_tuple("File").field(path).finish(),
             Self::Text(_) => f.debug_tuple("Text").finish_non_exhaustive(),
         }
     }
@@ -138,7 +160,13 @@ mod tests {
 
     #[test]
     fn the_listeners_own_keys_count_alone_where_there_are_any() {
-        let file = |path: &str| Some(PemStore::File(path.to_owned()));
+        let file = |path: &str| {
+            Some(KeyStore::File {
+                path: path.to_owned(),
+                password: None,
+                key_password: None,
+            })
+        };
         let shared = [
             ("ssl.keystore.location", "/a.pem"),
             ("ssl.client.auth", "required"),
@@ -155,9 +183,34 @@ mod tests {
         ];
         let tls = read(&own).unwrap();
         assert_eq!(tls.identity, file("/b"));
-        assert_eq!(tls.trusted, Some(PemStore::Text("C".to_owned())));
+        assert_eq!(tls.trusted, Some(KeyStore::Text("C".to_owned())));
         assert_eq!(tls.client_auth, ClientAuth::None);
         assert_eq!(read(&[]).unwrap(), ServerTls::default());
+    }
+
+    #[test]
+    fn javas_stores_are_opened_with_their_passwords_which_are_never_shown() {
+        let path = "../tests/fixtures/stores/keystore.jks";
+        let keys = [
+            ("ssl.keystore.location", path),
+            ("ssl.keystore.password", "changeit"),
+            ("ssl.key.password", "inside1"),
+            (
+                "ssl.truststore.location",
+                "../tests/fixtures/stores/truststore.p12",
+            ),
+            ("ssl.truststore.password", "changeit"),
+        ];
+        let tls = read(&keys).unwrap();
+        let (ours, trusted) = (tls.identity.clone().unwrap(), tls.trusted.clone().unwrap());
+        let pem = ours.identity().unwrap();
+        assert!(pem.contains("BEGIN CERTIFICATE") && pem.contains("BEGIN PRIVATE KEY"));
+        assert!(trusted.trusted().unwrap().contains("BEGIN CERTIFICATE"));
+        let shown = format!("{tls:?}");
+        assert!(
+            !shown.contains("changeit") && !shown.contains("inside1"),
+            "{shown}"
+        );
     }
 
     #[test]
@@ -168,13 +221,14 @@ mod tests {
         ];
         let tls = read(&inline).unwrap();
         let identity = tls.identity.clone().unwrap();
-        assert_eq!(identity.read().unwrap(), "CHAIN\nKEY\n");
+        assert_eq!(identity.identity().unwrap(), "CHAIN\nKEY\n");
         assert!(!format!("{tls:?}").contains("KEY"));
         for (keys, wanted) in [
-            (("ssl.keystore.location", "/a.jks"), "`JKS`"),
+            (("ssl.keystore.type", "JCEKS"), "`JCEKS`"),
             (("ssl.client.auth", "maybe"), "`maybe`"),
         ] {
-            let error = read(&[keys]).unwrap_err().to_string();
+            let all = [keys, ("ssl.keystore.location", "/a")];
+            let error = read(&all).unwrap_err().to_string();
             assert!(error.contains(wanted), "{error}");
         }
     }
