@@ -35,7 +35,7 @@ mod wire;
 
 use std::sync::Arc;
 
-use eddy_engine::{Clock, Header, Record};
+use eddy_engine::{Avro, Clock, Header, Record};
 
 use crate::data::Datum;
 use crate::error::Result;
@@ -117,6 +117,16 @@ pub(crate) struct AvroSource {
     pub(crate) schema: Arc<str>,
     /// Behind so many of the bytes.
     pub(crate) behind: usize,
+}
+
+impl AvroSource {
+    /// What of the bytes is Avro, with its schema.
+    pub(crate) fn of<'a>(&'a self, bytes: Option<&'a [u8]>) -> Option<Avro<'a>> {
+        Some(Avro {
+            schema: &self.schema,
+            bytes: bytes?.get(self.behind..)?,
+        })
+    }
 }
 
 /// What is known of the bytes of a part of a record besides what they say.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use eddy_engine::write::Payload;
-use eddy_engine::{Avro, Clock, Decoded, Record, Value};
+use eddy_engine::{Clock, Decoded, Record, Value};
 
 use crate::connect::{Tolerance, check_topic};
 use crate::convert::Converted;
@@ -157,12 +157,7 @@ impl<'a> Way<'a> {
                 value_schema_id: converted.value_schema_id,
                 key: key.as_ref(),
                 key_avro: avro.0.as_ref().map(|avro| &avro.schema),
-                value_avro: value_avro.and_then(|avro| {
-                    Some(Avro {
-                        schema: &avro.schema,
-                        bytes: record.value?.get(avro.behind..)?,
-                    })
-                }),
+                value_avro: value_avro.and_then(|avro| avro.of(record.value)),
             },
             ..*record
         };
