@@ -4,28 +4,30 @@
 //! One source record per row must be provable: `SELECT * FROM one_table WHERE ...`, where the
 //! predicate may hold semi-joins. The text is frozen when the statement arrives (P23): `now()` is
 //! a literal, and other tables in it are pinned to a version (`"customers@12"`).
+//!
+//! `system.dead_letters WHERE _topic = 'orders'` is such a table too: that topic's rows with
+//! `_error` (`dead`).
 
+mod dead;
+mod pin;
 mod shape;
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
-use datafusion::sql::sqlparser::ast::{
-    Ident, ObjectName, ObjectNamePart, Query as QueryTree, Select, SetExpr, TableAlias,
-    TableFactor, VisitMut, VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::{Query as QueryTree, SetExpr, VisitMut};
 use eddy_engine::{Lake, TablePath, TopicId};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
-use self::shape::{check_shape, refused};
+use self::pin::{Pin, pin, table_of};
+use self::shape::check_shape;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::IntoRequest;
-use crate::names::TableName;
+use crate::names::{DEAD, TableName};
 use crate::query::{Inner, Query, Request};
 use crate::run::{Pace, Seen, bind, execute, plan, resolve, rows};
 use crate::statement::{Params, Statement, freeze_time, parse, parse_select, render};
@@ -81,7 +83,8 @@ impl Query {
     }
 
     /// The records that `select` picks from `version`, ordered by (`_topic_id`, `_partition`,
-    /// `_offset`), those at or below `after` left out. Committed rows without `_error` alone.
+    /// `_offset`), those at or below `after` left out. Committed rows alone; those with `_error`
+    /// where dead letters are asked for, and only there.
     pub fn source_rows(
         &self,
         select: &str,
@@ -115,6 +118,7 @@ impl Query {
             if let TableName::Topic {
                 name,
                 version: others,
+                ..
             } = table
             {
                 let tables = inner.catalog.tables();
@@ -173,6 +177,7 @@ pub(crate) async fn freeze(
         ));
     }
     check_shape(&query)?;
+    dead::name_topic(&mut query)?;
     freeze_time(&mut query, inner.clock.now_us())?;
     let mut bound_tree = query.clone();
     let bound = bind(inner, &mut bound_tree, &Seen::default()).await?;
@@ -223,6 +228,7 @@ async fn plan_source(inner: &Arc<Inner>, select: &str, version: Option<u64>) -> 
             .ok_or_else(|| Error::internal("the source's table has no view"))?,
     };
     drop(bound);
+    let pinned = format!("{table}@{version}");
     pin(&mut query, &table, version);
     project(
         &mut query,
@@ -241,7 +247,7 @@ async fn plan_source(inner: &Arc<Inner>, select: &str, version: Option<u64>) -> 
     let batches: Vec<RecordBatch> = rows(&bound.state, &plan).await?.try_collect().await?;
     let mut found = SourcePlan {
         select: frozen,
-        table: table.clone(),
+        table: table.strip_suffix(DEAD).unwrap_or(&table).to_owned(),
         version,
         records: 0,
         bytes: 0,
@@ -249,7 +255,7 @@ async fn plan_source(inner: &Arc<Inner>, select: &str, version: Option<u64>) -> 
             .views
             .iter()
             .zip(&bound.counts)
-            .filter(|((_, view), _)| view.name == table)
+            .filter(|((name, _), _)| *name == pinned)
             .map(|(_, count)| count.files.load(Ordering::Relaxed))
             .sum(),
         first_timestamp_us: None,
@@ -321,62 +327,6 @@ async fn rows_text(
         text = format!("SELECT * FROM ({text}) WHERE NOT ({})", done.join(" OR "));
     }
     Ok(format!("{text} ORDER BY _topic_id, _partition, _offset"))
-}
-
-fn top(query: &QueryTree) -> Option<&Select> {
-    match query.body.as_ref() {
-        SetExpr::Select(select) => Some(select),
-        _ => None,
-    }
-}
-
-/// The source's table, whose name is resolved.
-fn table_of(query: &QueryTree) -> Result<String> {
-    let name = top(query)
-        .and_then(|select| select.from.first())
-        .and_then(|from| match &from.relation {
-            TableFactor::Table { name, .. } => Some(name),
-            _ => None,
-        });
-    match name.map(|name| name.0.as_slice()) {
-        Some([ObjectNamePart::Identifier(ident)]) => match ident.value.split_once('@') {
-            None => Ok(ident.value.clone()),
-            Some(_) => Err(refused(
-                "a version in the source's name; a replay pins its own",
-            )),
-        },
-        _ => Err(refused("a system table as source")),
-    }
-}
-
-/// Pins the source to a version, and every other use of the same table with it.
-fn pin(query: &mut QueryTree, table: &str, version: u64) {
-    let versions = BTreeMap::from([(table.to_owned(), version)]);
-    let _ = VisitMut::visit(query, &mut Pin(versions));
-}
-
-struct Pin(BTreeMap<String, u64>);
-
-impl VisitorMut for Pin {
-    type Break = ();
-
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, alias, .. } = factor
-            && let [ObjectNamePart::Identifier(ident)] = name.0.as_slice()
-            && let Some(version) = self.0.get(&ident.value)
-        {
-            let pinned = format!("{}@{version}", ident.value);
-            // Columns go on being called by the table's own name.
-            alias.get_or_insert_with(|| TableAlias {
-                explicit: true,
-                name: Ident::with_quote('"', &ident.value),
-                columns: Vec::new(),
-                at: None,
-            });
-            *name = ObjectName::from(vec![Ident::with_quote('"', pinned)]);
-        }
-        ControlFlow::Continue(())
-    }
 }
 
 /// Replaces `*` by `columns`, grouped if asked.

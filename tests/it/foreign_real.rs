@@ -75,7 +75,8 @@ const CASES: [Case; 5] = [
             "s3.region": "us-east-1",
             "s3.bucket.name": "ads"
         }"#,
-        flush: 10,
+        // A record an object: none waits for others when the folder changes after five minutes.
+        flush: 1,
         dir: "ads",
         folder: Err(("UTC", "year=%Y/month=%m/day=%d/hour=%H/minute=%M", 300)),
         extension: ".json",

@@ -30,8 +30,13 @@ fn start(lake: &TestLake, source: &Topic, target: &Topic) -> Eddy {
 
 /// Waits until everything is committed: a replay reads committed rows only.
 fn wait_committed(http: &Http, source: &Topic, records: usize) {
+    wait_planned(http, &format!("SELECT * FROM {}", source.name), records);
+}
+
+/// Waits until a replay of `select` would send so many records.
+fn wait_planned(http: &Http, select: &str, records: usize) {
     let asked = json!({
-        "sql": format!("SELECT * FROM {}", source.name),
+        "sql": select,
         "destination": "target",
         "plan": true,
     });
@@ -214,6 +219,29 @@ fn a_filter_picks_and_a_cancelled_replay_stops() {
     assert_eq!(shown["state"], "cancelled");
     let rows = http.sql("SELECT state FROM system.replays WHERE replay_id = 'stopped'");
     assert_eq!(rows, [json!({"state": "cancelled"})]);
+}
+
+#[test]
+fn dead_letters_of_a_topic_go_where_a_replay_sends_them_as_they_came() {
+    let lake = TestLake::local();
+    let source = Topic::create("broken", 1);
+    let target = Topic::create("mended", 1);
+    let record = |value: &[u8]| Produce {
+        partition: 0,
+        key: Some(b"\xffkey".to_vec()),
+        value: Some(value.to_vec()),
+        headers: vec![("h".to_owned(), Some(b"1".to_vec()))],
+        timestamp_ms: Some(1_700_000_000_123),
+    };
+    source.produce(&[record(b"{broken \xff"), record(br#"{"good": 1}"#)]);
+    let eddy = start(&lake, &source, &target);
+    let http = eddy.http();
+    let dead = format!("FROM system.dead_letters WHERE _topic = '{}'", source.name);
+    wait_planned(&http, &format!("SELECT * {dead}"), 1);
+    let answer = http.sql(&format!("SELECT * INTO target {dead}"));
+    let replay = wait_done(&http, answer[0]["replay_id"].as_str().expect("an id"));
+    assert_eq!(replay["acknowledged"], 1);
+    assert_eq!(target.consume(), source.consume()[..1]);
 }
 
 #[test]

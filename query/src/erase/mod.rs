@@ -178,10 +178,12 @@ async fn target(inner: &Arc<Inner>, query: &mut QueryTree) -> Result<String> {
             TableName::Topic {
                 name,
                 version: None,
+                dead: false,
             },
         ] => Ok(name.clone()),
         [TableName::Topic { .. }] => Err(Error::not_supported(
-            "not supported: a `DELETE` from one version; it erases from the table",
+            "not supported: a `DELETE` from one version or from dead letters alone; it erases from \
+             the table",
         )),
         _ => Err(Error::not_supported(
             "not supported: a `DELETE` from anything but a topic's table",

@@ -29,7 +29,7 @@ mod wildcard;
 
 pub(crate) use columns::resolve_columns;
 pub(crate) use scope::Columns;
-pub(crate) use tables::{KnownTables, TableName, resolve_tables};
+pub(crate) use tables::{DEAD, KnownTables, TableName, resolve_tables};
 
 #[cfg(test)]
 mod tests;

@@ -21,8 +21,13 @@ pub(crate) trait KnownTables {
 /// A table that a query reads.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum TableName {
-    /// A topic's table; with a version only its committed rows of that version.
-    Topic { name: String, version: Option<u64> },
+    /// A topic's table; with a version only its committed rows of that version. `dead`: its rows
+    /// with `_error` instead of the others.
+    Topic {
+        name: String,
+        version: Option<u64>,
+        dead: bool,
+    },
     /// A table of the `system` schema.
     System(String),
 }
@@ -31,18 +36,23 @@ impl TableName {
     /// The name that stands in the tree after resolution.
     pub(crate) fn in_tree(&self) -> String {
         match self {
+            Self::System(name) => name.clone(),
             Self::Topic {
                 name,
-                version: None,
+                version,
+                dead,
+            } => {
+                let rows = if *dead { DEAD } else { "" };
+                let version = version.map_or_else(String::new, |version| format!("@{version}"));
+                format!("{name}{rows}{version}")
             }
-            | Self::System(name) => name.clone(),
-            Self::Topic {
-                name,
-                version: Some(version),
-            } => format!("{name}@{version}"),
         }
     }
 }
+
+/// What follows the name of a topic's table where its rows with `_error` are meant. No topic's name
+/// has an `@`.
+pub(crate) const DEAD: &str = "@dead";
 
 /// Writes the real name of every table into the tree and returns them, each once.
 pub(crate) fn resolve_tables(query: &mut Query, known: &dyn KnownTables) -> Result<Vec<TableName>> {
@@ -136,22 +146,23 @@ impl Tables<'_> {
                 }
             };
         }
-        if let Some(found) = pick(&whole, self.known.topics()) {
+        let (rest, version) = match whole.rsplit_once('@') {
+            Some((rest, version)) if version.parse::<u64>().is_ok() => (rest, version.parse().ok()),
+            _ => (whole.as_str(), None),
+        };
+        let (base, dead) = match rest.strip_suffix(DEAD) {
+            Some(base) => (base, true),
+            None => (rest, false),
+        };
+        if let Some(found) = pick(base, self.known.topics()) {
             return Ok(Some(TableName::Topic {
                 name: found.to_owned(),
-                version: None,
+                version,
+                dead,
             }));
         }
-        if let Some((base, version)) = whole.rsplit_once('@')
-            && let Ok(version) = version.parse()
-            && let Some(found) = pick(base, self.known.topics())
-        {
-            return Ok(Some(TableName::Topic {
-                name: found.to_owned(),
-                version: Some(version),
-            }));
-        }
-        Err(unknown(&whole, &whole, self.known.topics(), "").with_position(place))
+        let whole = if dead { base } else { &whole };
+        Err(unknown(whole, base, self.known.topics(), "").with_position(place))
     }
 }
 
@@ -163,8 +174,12 @@ fn rename(name: &mut ObjectName, alias: &mut Option<TableAlias>, table: &TableNa
         span,
     };
     let parts = match table {
-        TableName::Topic { name, version } => {
-            if version.is_some() && alias.is_none() {
+        TableName::Topic {
+            name,
+            version,
+            dead,
+        } => {
+            if (version.is_some() || *dead) && alias.is_none() {
                 // `orders@12` is an address; what columns are called by is still `orders`.
                 *alias = Some(TableAlias {
                     explicit: true,

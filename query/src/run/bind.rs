@@ -45,9 +45,14 @@ pub(crate) async fn bind(inner: &Arc<Inner>, query: &mut QueryTree, seen: &Seen)
     for table in &names {
         let in_tree = table.in_tree();
         match table {
-            TableName::Topic { name, version } => {
+            TableName::Topic {
+                name,
+                version,
+                dead,
+            } => {
                 let view = look(inner, name, *version, seen, topics).await?;
-                let provider = TopicTable::new(view.clone(), Rows::Good, inner.origin(name)?);
+                let rows = if *dead { Rows::Dead } else { Rows::Good };
+                let provider = TopicTable::new(view.clone(), rows, inner.origin(name)?);
                 let list = Columns::of_table(provider.columns());
                 columns.insert(in_tree.clone(), Arc::new(list));
                 counts.push(provider.count());

@@ -14,6 +14,7 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use eddy_engine::TopicId;
 use futures::TryStreamExt;
 
+use crate::source::SourcePlan;
 use crate::testing::World;
 
 fn numbers() -> World {
@@ -138,4 +139,63 @@ fn p23_a_semi_join_reads_its_other_table_as_it_was_planned() {
         .block_on(world.query.plan_source(&plan.select, Some(plan.version)))
         .unwrap();
     assert_eq!(again, plan);
+}
+
+#[test]
+fn p23_dead_letters_of_one_topic_are_a_source_like_its_table() {
+    let world = numbers();
+    let mut other = world.writer("other", 1);
+    other.put(0, "{also broken");
+    other.commit();
+    let plan = |sql: &str| {
+        let request = world.query.take_into_apart(sql)?;
+        let planned = world.query.plan_source(&request.select, None);
+        world.runtime.block_on(planned)
+    };
+    let from = "SELECT * INTO d FROM system.dead_letters";
+    let all = plan(&format!("{from} WHERE _topic = 'numbers'")).unwrap();
+    assert_eq!(
+        (all.table.as_str(), all.records, all.files),
+        ("numbers", 1, 1)
+    );
+    let rows = read(&world, &all.select, all.version, BTreeMap::new());
+    assert_eq!(rows, [(0, 20)]);
+    let after = BTreeMap::from([((TopicId::new("id-of-numbers"), 0), 20)]);
+    assert_eq!(read(&world, &all.select, all.version, after), []);
+    let again = world.query.plan_source(&all.select, Some(all.version));
+    assert_eq!(world.runtime.block_on(again).unwrap(), all);
+    let tables = world.query.source_tables(&all.select, all.version);
+    let tables = world.runtime.block_on(tables).unwrap();
+    assert_eq!(tables.len(), 1);
+    assert_eq!((tables[0].1.topic(), tables[0].2), ("numbers", all.version));
+    // What else is asked of them counts, in any order and under any name.
+    for (condition, records) in [
+        (
+            "_error LIKE '%JSON%' AND ('numbers' = dead_letters._topic)",
+            1,
+        ),
+        (
+            "_topic = 'numbers' AND _error LIKE 'nothing of the kind'",
+            0,
+        ),
+        ("_topic = 'other' AND _offset IN (SELECT 0 FROM numbers)", 1),
+    ] {
+        let found = plan(&format!("{from} WHERE {condition}")).unwrap();
+        assert_eq!(found.records, records, "{condition}");
+    }
+    let named = plan("SELECT * INTO d FROM system.dead_letters AS x WHERE x._topic = 'numbers'");
+    assert_eq!(
+        named.unwrap(),
+        SourcePlan {
+            select: all.select.replace("dead_letters", "x"),
+            ..all.clone()
+        }
+    );
+    for (condition, part) in [
+        ("_topic = 'numbers' OR _topic = 'other'", "all topics"),
+        ("_topic = 'nobody'", "there is no table `nobody`"),
+    ] {
+        let error = plan(&format!("{from} WHERE {condition}")).unwrap_err();
+        assert!(error.to_string().contains(part), "{error}");
+    }
 }
