@@ -238,9 +238,9 @@ fn what_another_sinks_key_asks_for_in_vain_is_told_at_that_key() {
     assert_eq!(with(&[]), Vec::<String>::new());
     for (key, value) in [
         ("parquet.codec", "lzo"),
-        ("s3.object.tagging", "true"),
-        ("s3.object.tagging.key.value.pairs", "a:b"),
-        ("store.kafka.keys", "TRUE"),
+        ("avro.codec", "bzip2"),
+        ("s3.wan.mode", "TRUE"),
+        ("s3.schema.partition.affix.type", "PREFIX"),
     ] {
         let told = with(&[(key, Some(value))]);
         let wanted = format!("Invalid value {value} for configuration {key}: Eddy doesn't do that");
