@@ -273,6 +273,10 @@ pub(crate) struct Kept {
     ranges: ByEpoch,
     dead: ByEpoch,
     /// The objects that the commit came with: path and size.
+    #[cfg_attr(
+        not(any(test, feature = "testing")),
+        expect(dead_code, reason = "only the invariants look at them")
+    )]
     pub(crate) objects: Vec<(String, u64)>,
 }
 
