@@ -171,7 +171,7 @@ fn p23_dead_letters_of_one_topic_are_a_source_like_its_table() {
     // What else is asked of them counts, in any order and under any name.
     for (condition, records) in [
         (
-            "_error LIKE '%JSON%' AND ('numbers' = dead_letters._topic)",
+            "_error LIKE 'json: %' AND ('numbers' = dead_letters._topic)",
             1,
         ),
         (
