@@ -14,6 +14,7 @@ mod sink;
 use std::collections::BTreeMap;
 
 pub(super) use infos::{Infos, key_info};
+pub(super) use overrides::unreadable;
 
 use super::config::ConnectorConfig;
 use super::config::Providers;

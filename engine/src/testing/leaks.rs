@@ -69,7 +69,12 @@ fn objects(lake: &Lake, table: &TablePath) -> Result<Vec<(String, Bytes)>> {
             let mut objects = Vec::new();
             let listed: Vec<_> = store.list(Some(&folder)).try_collect().await?;
             for object in listed {
-                let bytes = store.get(&object.location).await?.bytes().await?;
+                let bytes = match store.get(&object.location).await {
+                    Ok(found) => found.bytes().await?,
+                    // A journal goes in the background once its commit is known: it tells no more.
+                    Err(object_store::Error::NotFound { .. }) => continue,
+                    Err(error) => return Err(error.into()),
+                };
                 objects.push((object.location.to_string(), bytes));
             }
             Ok::<_, Error>(objects)

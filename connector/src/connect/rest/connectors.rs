@@ -229,6 +229,11 @@ impl Api {
     }
 
     fn created(&self, name: &str, config: &BTreeMap<String, String>, call: &Call) -> Answer {
+        if let Some(variable) = path::template_variable(name) {
+            // Connect has made the connector, too, before it fails to say where it is.
+            let message = format!("The template variable '{variable}' has no value");
+            return Answer::error(500, message);
+        }
         let host = call.host.as_deref().unwrap_or(&self.options.advertised);
         let scheme = if call.tls { "https" } else { "http" };
         let location = format!("{scheme}://{host}/connectors/{}", path::encode(name));

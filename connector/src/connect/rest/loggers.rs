@@ -60,14 +60,14 @@ impl Loggers {
         self.lock().get(&key(name)).copied()
     }
 
-    /// Sets a level for a logger and those below it; answers which of them it was new to.
+    /// Sets a level for a logger and all whose names begin with its own, which is more than those
+    /// below it and what Connect does; answers which of them it was new to.
     fn set(&self, name: &str, word: &'static str, now_ms: i64) -> Vec<String> {
         let name = key(name);
         let mut levels = self.lock();
-        let below = format!("{name}.");
         let mut names: Vec<String> = levels
             .keys()
-            .filter(|known| name == ROOT || known.starts_with(&below))
+            .filter(|known| name == ROOT || known.starts_with(&name))
             .cloned()
             .collect();
         names.push(name);
@@ -195,6 +195,8 @@ mod tests {
         assert_eq!(*said.lock().unwrap(), "a=error,a::b=error,a::b::c=error");
         assert_eq!(loggers.set("ROOT", "INFO", 5), ["a", "a.b", "a.b.c"]);
         assert_eq!(loggers.get("a::b").unwrap().word, "INFO");
+        assert_eq!(loggers.set("a.bc", "INFO", 6), ["a.bc"]);
+        assert_eq!(loggers.set("a.b", "WARN", 7), ["a.b", "a.b.c", "a.bc"]);
         assert!(loggers.get("a.b.c.d").is_none());
     }
 }

@@ -57,6 +57,15 @@ pub(super) fn encode(name: &str) -> String {
     encoded
 }
 
+/// The first `{variable}` of a name, which Connect takes for a template when it writes the name into
+/// a URL.
+pub(super) fn template_variable(name: &str) -> Option<&str> {
+    let (_, after) = name.split_once('{')?;
+    let (variable, _) = after.split_once('}')?;
+    let variable = variable.split(':').next().unwrap_or_default().trim();
+    (!variable.is_empty()).then_some(variable)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -103,5 +112,14 @@ mod tests {
             assert_eq!(decode(&encode(name)).as_deref(), Some(name));
         }
         assert_eq!(encode("a b:é"), "a%20b:%C3%A9");
+    }
+
+    #[test]
+    fn a_variable_is_a_word_in_braces() {
+        assert_eq!(template_variable("[a]{b}{c}"), Some("b"));
+        assert_eq!(template_variable("a{b: [0-9]+}"), Some("b"));
+        for name in ["a", "a{}", "a{b", "a}b{"] {
+            assert_eq!(template_variable(name), None, "{name}");
+        }
     }
 }

@@ -72,6 +72,10 @@ impl Api {
             Answer::error(500, format!("{caught}: {why}"))
         })?;
         check_range(posted.get("connector.plugin.version"))?;
+        if let Some(why) = validate::unreadable(&posted) {
+            let caught = "org.apache.kafka.common.config.ConfigException";
+            return Err(Answer::error(400, format!("{caught}: {why}")));
+        }
         let infos = validate::validate(class, &posted, &self.defaults);
         Ok(Answer::ok(infos.json()))
     }

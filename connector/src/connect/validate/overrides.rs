@@ -6,6 +6,7 @@ use super::infos::Infos;
 use super::{Defaults, Posted};
 use crate::connect::config::def::{self, Checked, Given, Key};
 
+const CONSUMER: &str = "consumer.override.";
 const GROUP: &str = "consumer.override.group.id";
 
 /// Lists each override that counts. The producer's and the admin client's only do with a
@@ -23,11 +24,28 @@ pub(super) fn check(infos: &mut Infos, posted: &Posted, defaults: &Defaults) {
     }
     let dead = posted.get("errors.deadletterqueue.topic.name");
     let has_dead = dead.is_some_and(|topic| topic.as_ref().is_some_and(|topic| !topic.is_empty()));
-    clients(infos, posted, "consumer.override.", def::consumer());
+    clients(infos, posted, CONSUMER, def::consumer());
     if has_dead {
         clients(infos, posted, "producer.override.", def::producer());
         clients(infos, posted, "admin.override.", def::admin());
     }
+}
+
+/// What is wrong with a consumer's key that is no value of its type: Connect can't say what a
+/// configuration means then, and answers with an error in place of a list. What stands for a value
+/// elsewhere isn't looked at.
+pub(in crate::connect) fn unreadable(posted: &Posted) -> Option<String> {
+    let mut consumer = posted
+        .iter()
+        .filter_map(|(full, value)| Some((full.strip_prefix(CONSUMER)?, value.as_deref()?)));
+    consumer.find_map(|(name, value)| {
+        let key = def::consumer().iter().find(|key| key.name == name)?;
+        if value.contains("${") {
+            return None;
+        }
+        let checked = def::check(key, name, name, Given::Text(value));
+        checked.errors.into_iter().next()
+    })
 }
 
 fn clients(infos: &mut Infos, posted: &Posted, prefix: &str, keys: &[Key]) {
