@@ -67,6 +67,9 @@ fn a_new_users_first_minutes_work_as_the_guide_says() {
     ] {
         wait_equal(PATIENCE, table, Some(count), || rows(&http, table));
     }
+    let sql = "SELECT eventName, count(*) AS events FROM saas_audit_logs \
+               WHERE eventName IS NOT NULL GROUP BY eventName ORDER BY events DESC LIMIT 5";
+    assert_eq!(http.sql(sql).len(), 5, "the guide's first question");
     let loaded = load(&data, "{\"order\": 42, \"status\": \"failed\"}\n", "orders");
     assert!(
         loaded.status.success() && loaded.stderr.is_empty(),

@@ -12,6 +12,7 @@
     reason = "a test that meets something unexpected ends there, and nothing links this binary"
 )]
 
+mod answers;
 mod architecture;
 mod compaction;
 mod connect_doors;

@@ -310,3 +310,18 @@ fn p21_numbers_compare_group_and_sort_by_their_exact_value() {
         assert_eq!(list(world, window), [json!("99999999999999999999")]);
     });
 }
+
+#[test]
+fn p21_a_set_of_queries_is_ordered_by_its_own_columns() {
+    let values = [r#"{"n": 10}"#, r#"{"n": "b"}"#, r#"{"n": 9.5}"#];
+    of_both(&values, |world| {
+        let expected = [json!("9.5"), json!("10"), json!("b")];
+        for order in ["1", "n", "m", "1 NULLS LAST"] {
+            let first = if order == "m" { "n AS m" } else { "n" };
+            let set = format!("SELECT {first} FROM t UNION SELECT t.n FROM t ORDER BY {order}");
+            assert_eq!(list(world, &set), expected, "{set}");
+        }
+        let set = "SELECT _offset AS o FROM t UNION SELECT _offset + 5 FROM t ORDER BY 1 DESC";
+        assert_eq!(list(world, set).len(), 6);
+    });
+}

@@ -1,8 +1,8 @@
 //! `ORDER BY` of drifted columns: numbers by their value, then other text.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArgumentClause, FunctionArguments, NamedWindowExpr, OrderByExpr,
-    OrderByKind, Query, Select, SelectItem, Value, ValueWithSpan, WindowType,
+    Expr, Function, FunctionArgumentClause, FunctionArguments, Ident, NamedWindowExpr, OrderByExpr,
+    OrderByKind, Query, Select, SelectItem, SetExpr, Value, ValueWithSpan, WindowType,
 };
 
 use super::build::call;
@@ -15,11 +15,27 @@ pub(super) fn of_query(resolver: &Resolver<'_>, query: &mut Query) {
     let Some(order) = &mut query.order_by else {
         return;
     };
+    // The columns that a set of queries is ordered by are its own, and those of no table.
+    let is_set = !matches!(query.body.as_ref(), SetExpr::Select(_));
     if let OrderByKind::Expressions(list) = &mut order.kind {
         let select = first_select(&query.body);
         for one in list {
-            let item = select.and_then(|select| item(&one.expr, select)).cloned();
-            let listed = item.as_ref().unwrap_or(&one.expr);
+            let item = select.and_then(|select| item(&one.expr, select));
+            let (item, name) = match item {
+                Some(SelectItem::ExprWithAlias { expr, alias }) => (Some(expr), Some(alias)),
+                Some(SelectItem::UnnamedExpr(expr)) => (Some(expr), name_of_path(expr)),
+                _ => (None, None),
+            };
+            if is_set && item.is_some() {
+                if let Some(name) = name
+                    && item.is_some_and(|item| resolver.several(item).is_some())
+                {
+                    one.expr = call(SORT_KEY, vec![Expr::Identifier(name.clone())]);
+                }
+                continue;
+            }
+            let listed = item.cloned();
+            let listed = listed.as_ref().unwrap_or(&one.expr);
             // A name of the select list is that before it is a column.
             let text = match resolver.is_alias_of_several(listed) {
                 Some(drifted) => drifted.then(|| listed.clone()),
@@ -65,7 +81,7 @@ fn by_key(resolver: &Resolver<'_>, list: &mut [OrderByExpr]) {
 }
 
 /// The item of the select list that a number in `ORDER BY` stands for.
-fn item<'a>(expr: &Expr, select: &'a Select) -> Option<&'a Expr> {
+fn item<'a>(expr: &Expr, select: &'a Select) -> Option<&'a SelectItem> {
     let Expr::Value(ValueWithSpan {
         value: Value::Number(number, _),
         ..
@@ -83,8 +99,14 @@ fn item<'a>(expr: &Expr, select: &'a Select) -> Option<&'a Expr> {
     if select.projection.iter().take(index).any(wild) {
         return None;
     }
-    match select.projection.get(index)? {
-        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
+    select.projection.get(index)
+}
+
+/// What a path without an alias is called in the answer.
+fn name_of_path(expr: &Expr) -> Option<&Ident> {
+    match expr {
+        Expr::Identifier(ident) => Some(ident),
+        Expr::CompoundIdentifier(path) => path.last(),
         _ => None,
     }
 }

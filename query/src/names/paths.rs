@@ -53,9 +53,8 @@ pub(super) fn follow<'a>(
         }
         _ => return Ok(None),
     };
-    let found = scopes
-        .rev()
-        .find_map(|scope| of_names(scope, names).transpose());
+    let mut outwards = scopes.rev().enumerate();
+    let found = outwards.find_map(|(depth, scope)| of_names(scope, names, depth > 0).transpose());
     found.transpose()
 }
 
@@ -79,7 +78,8 @@ fn rooted<'a>(root: &Expr, chain: &'a [AccessExpr]) -> (Expr, &'a [AccessExpr]) 
     }
 }
 
-fn of_names(scope: &Scope, path: &[Ident]) -> Result<Option<Path>> {
+/// Where names lead in one scope; `outer` when it is that of a query around this one.
+fn of_names(scope: &Scope, path: &[Ident], outer: bool) -> Result<Option<Path>> {
     match scope.meaning(path) {
         Some(Meaning::Column {
             real,
@@ -89,6 +89,9 @@ fn of_names(scope: &Scope, path: &[Ident]) -> Result<Option<Path>> {
         }) => {
             let (named, fields) = path.split_at_checked(consumed).unwrap_or((path, &[]));
             let mut place = root(named, &real, &column, relation.as_deref());
+            if outer && !fields.is_empty() {
+                place = place.apart();
+            }
             for field in fields {
                 place = place.field(&field.value, place_of(field))?;
             }

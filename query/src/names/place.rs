@@ -74,6 +74,22 @@ impl Place {
         }
     }
 
+    /// The same in parentheses, so that its fields are steps and no names: of a query around this
+    /// one planning knows columns, but not their fields by name.
+    pub(super) fn apart(self) -> Self {
+        let nested = |one: One| One {
+            expr: Expr::Nested(Box::new(one.expr)),
+            ..one
+        };
+        match self {
+            Self::One(one) => Self::One(nested(one)),
+            Self::Several(several) => Self::Several(Several {
+                alternates: several.alternates.into_iter().map(nested).collect(),
+                ..several
+            }),
+        }
+    }
+
     /// A step that only planning understands.
     pub(super) fn unknown(self, step: AccessExpr) -> Self {
         let expr = match self {

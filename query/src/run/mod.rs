@@ -6,6 +6,7 @@
 
 mod bind;
 mod moment;
+mod physical;
 mod pool;
 mod registry;
 
@@ -30,6 +31,7 @@ pub(crate) use bind::{Bound, bind, resolve};
 pub(crate) use pool::Pool;
 pub(crate) use registry::{Registry, Seen};
 
+use self::physical::{limited, physical};
 use crate::erase;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::IntoRequest;
@@ -368,21 +370,12 @@ pub(crate) async fn rows(
     state: &SessionState,
     plan: &LogicalPlan,
 ) -> Result<SendableRecordBatchStream> {
-    let physical = state.create_physical_plan(plan).await?;
+    let physical = physical(state, plan).await?;
     Ok(execute_stream(physical, state.task_ctx())?)
 }
 
-fn limited(plan: LogicalPlan, limit: Option<usize>) -> Result<LogicalPlan> {
-    match limit {
-        None => Ok(plan),
-        Some(rows) => Ok(LogicalPlanBuilder::from(plan)
-            .limit(0, Some(rows))?
-            .build()?),
-    }
-}
-
 async fn stream(bound: &Bound, plan: &LogicalPlan) -> Result<Prepared> {
-    let physical = bound.state.create_physical_plan(plan).await?;
+    let physical = physical(&bound.state, plan).await?;
     let batches = execute_stream(Arc::clone(&physical), bound.state.task_ctx())?;
     let head = Head {
         schema: batches.schema(),

@@ -64,6 +64,8 @@ fn configuration(data: &Path, bootstrap: &str, args: &DevArgs) -> Result<String>
          [connectors.dev]\n\"topics.regex\" = \"[^_].*\"\n\"tasks.max\" = \"1\"\n\
          # A replay reads committed rows; whoever tries things won't wait ten seconds for them.\n\
          \"flush.interval.ms\" = \"1000\"\n\
+         # The audit logs of 91 kinds are one table, whose objects have 1,165 keys.\n\
+         \"limits.keys\" = \"2000\"\n\"limits.leaves\" = \"10000\"\n\
          \"topic.recreated\" = \"new\"\n\n\
          [destinations.sandbox]\ntype = \"kafka\"\n\
          [destinations.sandbox.options]\n\"bootstrap.servers\" = \"{bootstrap}\"\n\

@@ -57,8 +57,8 @@ pub(super) fn encode(name: &str) -> String {
     encoded
 }
 
-/// The first `{variable}` of a name, which Connect takes for a template when it writes the name into
-/// a URL.
+/// The first `{variable}` of a name, which Connect takes for a template when it writes the name
+/// into a URL.
 pub(super) fn template_variable(name: &str) -> Option<&str> {
     let (_, after) = name.split_once('{')?;
     let (variable, _) = after.split_once('}')?;

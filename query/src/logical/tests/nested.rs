@@ -121,3 +121,30 @@ fn a_version_before_the_drift_has_a_plain_column() {
         [json!("1"), json!("s")]
     );
 }
+
+#[test]
+fn fields_join_tables_and_reach_into_subqueries() {
+    let world = World::new();
+    let mut topic = world.writer("t", 1);
+    let values = [
+        r#"{"u": {"n": 1, "id": 1, "in": {"k": "a"}}}"#,
+        r#"{"u": {"n": 1, "id": "1", "in": {"k": "b"}}}"#,
+        r#"{"u": {"n": 2, "id": "x", "in": {"k": "c"}}}"#,
+    ];
+    put(&mut topic, &values);
+    topic.commit();
+    let others = |condition: &str| {
+        let sql = format!(
+            "SELECT _offset FROM t AS a WHERE EXISTS (SELECT 1 FROM t AS b WHERE {condition} \
+             AND b._offset <> a._offset) ORDER BY _offset"
+        );
+        list(&world, &sql)
+    };
+    assert_eq!(others("b.u.n = a.u.n"), [json!(0), json!(1)]);
+    assert_eq!(others("b.u.id = a.u.id"), [json!(0), json!(1)]);
+    assert_eq!(others("b.u.in.k < a.u.in.k"), [json!(1), json!(2)]);
+    let pairs = "SELECT count(*) FROM t AS a JOIN t AS b ON a.u.id = b.u.id";
+    assert_eq!(world.value(pairs), json!(5));
+    let pairs = "SELECT count(*) FROM t AS a LEFT JOIN t AS b ON a.u.n = b.u.n WHERE b.u.id = 'x'";
+    assert_eq!(world.value(pairs), json!(1));
+}
