@@ -46,6 +46,7 @@ impl Sessions {
             context.register_udf(function);
         }
         context.register_udf(search::function().as_ref().clone());
+        context.register_udf(search::found_function().as_ref().clone());
         Ok(Self {
             base: context.state(),
         })

@@ -156,9 +156,7 @@ impl VisitorMut for Resolver<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
-        if let Expr::Function(function) = expr
-            && let Err(error) = expand_search(function, &self.scopes)
-        {
+        if let Err(error) = expand_search(expr, &self.scopes) {
             return ControlFlow::Break(error);
         }
         if self.after_grouping.contains(&place(expr)) {

@@ -34,7 +34,7 @@ fn of(expr: &Expr) -> Wanted {
         Expr::ScalarFunction(call) if call.name() == search::NAME => {
             let text = call.args.first().and_then(literal);
             text.and_then(|text| text.try_as_str().flatten())
-                .map_or(Wanted::Anything, Wanted::words)
+                .map_or(Wanted::Anything, search::wanted)
         }
         _ => Wanted::Anything,
     }
