@@ -22,6 +22,7 @@ use crate::testing::{TIME_MS, Topic, World};
 
 mod any;
 mod fields;
+mod trace;
 
 impl World {
     /// Puts small files of each day together and gives all files filters.
