@@ -23,6 +23,7 @@ pub mod views;
 mod catalog;
 mod erase;
 mod functions;
+mod header;
 mod lake;
 mod logical;
 mod names;

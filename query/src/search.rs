@@ -1,14 +1,28 @@
-//! `search('some words')`: rows whose text holds each of these words.
+//! `search('timeout user:42 -debug')`: the records that a person means.
 //!
-//! The text of a row is the record's: its key, its value and its headers, keys of JSON objects too.
-//! A word is a run of letters and digits, whatever their case (`eddy_engine::filter`); for parts of
-//! words there is `LIKE`. In the statement the function names no column; the pass over its names
-//! (`names/search`) adds them, so that DataFusion sees a function of columns like any other. Here
-//! is what it answers for a row. Filters only say which row groups aren't worth asking.
+//! ```text
+//! text --language--> tree --names/search--> search('timeout -debug', _key, _value, _headers)
+//!                                           AND eddy_found('[test, where]', user)
+//! ```
+//!
+//! Words are looked for in all text of a record: its key, its value and its headers, keys of JSON
+//! objects too. A word is a run of letters and digits, whatever their case
+//! (`eddy_engine::filter`). In the statement the function names no column; the pass over its names
+//! adds them, so that DataFusion sees functions of columns like any others. Here is what they
+//! answer for a row, true or false and never null, so that `NOT` means the other rows. Filters and
+//! statistics only say which files and row groups aren't worth asking.
+
+mod found;
+mod implied;
+mod language;
+mod reader;
+mod tree;
+mod value;
+mod wanted;
+mod words;
 
 use std::sync::Arc;
 
-use arrow::array::BooleanArray;
 use arrow::datatypes::DataType;
 use datafusion::common::cast::{as_binary_array, as_list_array};
 use datafusion::common::{ScalarValue, exec_err};
@@ -16,25 +30,23 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use eddy_engine::filter::{Texts, each_word};
+use eddy_engine::filter::{Texts, Wanted};
+
+pub(crate) use found::{FOUND, Where, found_function};
+pub(crate) use implied::implied;
+pub(crate) use language::parse;
+pub(crate) use tree::{Field, Test, Tree};
+pub(crate) use wanted::is_time;
+
+use words::Words;
+
+use crate::error::Error;
 
 /// The function's name.
 pub(crate) const NAME: &str = "search";
 
 /// The columns that follow the words in a call.
 pub(crate) const COLUMNS: [&str; 3] = ["_key", "_value", "_headers"];
-
-/// The words of a search, each once.
-pub(crate) fn words(text: &str) -> Vec<Vec<u8>> {
-    let mut words = Vec::new();
-    each_word(text.as_bytes(), |word| {
-        if !words.iter().any(|known: &Vec<u8>| known == word) {
-            words.push(word.to_vec());
-        }
-        true
-    });
-    words
-}
 
 /// The function.
 pub(crate) fn function() -> Arc<ScalarUDF> {
@@ -81,24 +93,19 @@ impl ScalarUDFImpl for Search {
             value: Some(as_binary_array(value)?),
             headers: Some(as_list_array(headers)?),
         };
-        let found = matching(&texts, &words(text), args.number_rows);
+        let found = Words::new(&read(text)?).matching(&texts, args.number_rows);
         Ok(ColumnarValue::Array(Arc::new(found)))
     }
 }
 
-/// For each row whether it has all of `words`.
-fn matching(texts: &Texts<'_>, words: &[Vec<u8>], rows: usize) -> BooleanArray {
-    let mut missing: Vec<&[u8]> = Vec::with_capacity(words.len());
-    let found = (0..rows).map(|row| {
-        missing.clear();
-        missing.extend(words.iter().map(Vec::as_slice));
-        texts.each_word(row, |word| {
-            missing.retain(|wanted| *wanted != word);
-            !missing.is_empty()
-        });
-        Some(missing.is_empty())
-    });
-    found.collect()
+/// The tree of a search that was checked before.
+fn read(text: &str) -> Result<Tree> {
+    parse(text).map_err(|wrong| Error::invalid(wrong.message).into())
+}
+
+/// What filters can tell of the rows that a call finds.
+pub(crate) fn wanted(text: &str) -> Wanted {
+    parse(text).map_or(Wanted::Anything, |tree| words::wanted(&tree))
 }
 
 #[cfg(test)]

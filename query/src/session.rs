@@ -17,6 +17,7 @@ use object_store::ObjectStore;
 
 use crate::error::Result;
 use crate::functions::{byte_length, utf8_text};
+use crate::header;
 use crate::logical;
 use crate::query::QueryOptions;
 use crate::search;
@@ -46,6 +47,8 @@ impl Sessions {
             context.register_udf(function);
         }
         context.register_udf(search::function().as_ref().clone());
+        context.register_udf(search::found_function().as_ref().clone());
+        context.register_udf(header::function().as_ref().clone());
         Ok(Self {
             base: context.state(),
         })

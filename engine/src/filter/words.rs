@@ -172,18 +172,22 @@ impl<'a> Texts<'a> {
 
     /// Calls `found` with each word of row `row`, as [`each_word`] does.
     pub fn each_word(&self, row: usize, mut found: impl FnMut(&[u8]) -> bool) {
-        let mut goes_on = true;
-        let mut walk = |text: &[u8]| {
-            if goes_on {
-                each_word(text, |word| {
-                    goes_on = found(word);
-                    goes_on
-                });
-            }
-        };
+        self.each_text(row, |text| {
+            let mut goes_on = true;
+            each_word(text, |word| {
+                goes_on = found(word);
+                goes_on
+            });
+            goes_on
+        });
+    }
+
+    /// Calls `found` with each text of row `row`: its key, its value, and each header's key and
+    /// value. `false` from it ends the walk.
+    pub fn each_text(&self, row: usize, mut found: impl FnMut(&[u8]) -> bool) {
         for column in [self.key, self.value].into_iter().flatten() {
-            if column.is_valid(row) {
-                walk(column.value(row));
+            if column.is_valid(row) && !found(column.value(row)) {
+                return;
             }
         }
         let Some(headers) = self.headers.filter(|headers| headers.is_valid(row)) else {
@@ -194,11 +198,11 @@ impl<'a> Texts<'a> {
             return;
         };
         for at in 0..headers.len() {
-            if keys.is_valid(at) {
-                walk(keys.value(at).as_bytes());
+            if keys.is_valid(at) && !found(keys.value(at).as_bytes()) {
+                return;
             }
-            if values.is_valid(at) {
-                walk(values.value(at));
+            if values.is_valid(at) && !found(values.value(at)) {
+                return;
             }
         }
     }

@@ -13,6 +13,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Like, Operator, 
 use super::functions::{EITHER, TEXT};
 use super::literal::{Bound, Holds, Order, Test, test};
 use super::number::Number;
+use crate::search::{FOUND, implied};
 
 /// A condition over stored columns that holds wherever `condition` does; `None` when there is none
 /// to speak of. `condition` names stored columns and the functions of this module; `schema` has
@@ -36,6 +37,9 @@ pub(crate) fn loosen(condition: &Expr, schema: &DFSchema) -> Option<Expr> {
         Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == EITHER => {
             let args: Option<Vec<Expr>> = args.iter().map(|one| loosen(one, schema)).collect();
             any(args?)
+        }
+        Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == FOUND => {
+            Some(implied(args, schema)?.and(condition.clone()))
         }
         Expr::IsTrue(inside) => loosen(inside, schema),
         Expr::IsNull(inside) => match columns(inside) {

@@ -35,7 +35,7 @@ pub(crate) use functions::{
 };
 pub(crate) use literal::{Bound, Holds, Order, Test, test};
 pub(crate) use loosen::loosen;
-pub(crate) use number::{Number, decimal_text};
+pub(crate) use number::{KEY_BYTES, Number, decimal_text};
 pub(crate) use shape::Shape;
 
 /// A column that holds part of a key's values.

@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::build::bare;
 use super::derived::{carries, companions, first_select, is_grouped, output};
+use super::header::expand_header;
 use super::paths::{Path, follow, is_path};
 use super::place::{Place, Several};
 use super::scope::{Columns, Relation, Scope, named};
@@ -156,9 +157,8 @@ impl VisitorMut for Resolver<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
-        if let Expr::Function(function) = expr
-            && let Err(error) = expand_search(function, &self.scopes)
-        {
+        let scopes = &self.scopes;
+        if let Err(error) = expand_search(expr, scopes).and_then(|()| expand_header(expr, scopes)) {
             return ControlFlow::Break(error);
         }
         if self.after_grouping.contains(&place(expr)) {

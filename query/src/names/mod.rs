@@ -4,16 +4,18 @@
 //! `saas-audit-logs`. DataFusion is told to leave names alone; these passes over the query's tree
 //! write the real names into it before planning: `tables` those of tables, `columns` those of
 //! columns and nested fields, `wildcard` what `*` stands for, `search` the columns that a search
-//! looks at. A path may lead to several columns at
-//! once, where a key's values came with several types (`place`, `crate::logical`); what such a use
-//! means is decided where it stands (`uses`, `calls`, `order`), on the way up from its parts, with
-//! the types of what stands beside it (`types`).
+//! looks at, `fields` those that it names, `header` a record's headers. A path may lead to several
+//! columns at once, where a key's values came with several types (`place`, `crate::logical`); what
+//! such a use means is decided where it stands (`uses`, `calls`, `order`), on the way up from its
+//! parts, with the types of what stands beside it (`types`).
 
 mod build;
 mod calls;
 mod columns;
 mod contexts;
 mod derived;
+mod fields;
+mod header;
 mod order;
 mod paths;
 mod place;

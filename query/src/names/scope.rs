@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema};
 use datafusion::sql::sqlparser::ast::{Expr, Ident};
+use eddy_engine::schema::VALUE;
 
 use super::build::is_resolved;
 use crate::error::TextPosition;
@@ -52,10 +53,13 @@ impl Columns {
 
     /// The columns of a system table.
     pub(crate) fn of_schema(schema: &Schema) -> Self {
+        // Text that stands for bytes is shown where the bytes aren't.
+        let shown = schema.field_with_name(VALUE).is_err();
         let columns = schema.fields().iter().map(|field| Column {
             name: field.name().clone(),
             data_type: Some(field.data_type().clone()),
-            hidden: HIDDEN.contains(&field.name().as_str()),
+            hidden: HIDDEN.contains(&field.name().as_str())
+                && !(shown && field.data_type() == &DataType::Utf8),
             alternate: false,
             drift: None,
         });

@@ -3,12 +3,15 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Cte, Ident, ObjectName, ObjectNamePart, Query, Spanned, TableAlias, TableFactor, VisitMut,
-    VisitorMut,
+    Cte, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Query, Spanned,
+    TableAlias, TableFactor, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
 use crate::error::{Error, ErrorKind, Result, TextPosition};
 use crate::nearest::nearest;
+use crate::system::trace::{
+    NAME as TRACE, check as check_trace, table_name as trace_name, text_of,
+};
 
 /// The names that a lake has.
 pub(crate) trait KnownTables {
@@ -99,10 +102,17 @@ impl VisitorMut for Tables<'_> {
         else {
             return ControlFlow::Continue(());
         };
-        if args.is_some() {
-            return ControlFlow::Continue(());
-        }
-        match self.resolve(name) {
+        let found = match args {
+            Some(arguments) if is_trace(name) => {
+                let found = traced(name, &arguments.args);
+                *args = None;
+                alias.get_or_insert_with(|| called(TRACE));
+                found.map(Some)
+            }
+            Some(_) => return ControlFlow::Continue(()),
+            None => self.resolve(name),
+        };
+        match found {
             Err(error) => ControlFlow::Break(error),
             Ok(None) => ControlFlow::Continue(()),
             Ok(Some(table)) => {
@@ -139,6 +149,9 @@ impl Tables<'_> {
         if let [schema, table] = parts.as_slice()
             && schema.eq_ignore_ascii_case("system")
         {
+            if text_of(table).is_some() {
+                return Ok(Some(TableName::System(table.clone())));
+            }
             return match pick(table, self.known.system()) {
                 Some(found) => Ok(Some(TableName::System(found.to_owned()))),
                 None => {
@@ -181,18 +194,51 @@ fn rename(name: &mut ObjectName, alias: &mut Option<TableAlias>, table: &TableNa
         } => {
             if (version.is_some() || *dead) && alias.is_none() {
                 // `orders@12` is an address; what columns are called by is still `orders`.
-                *alias = Some(TableAlias {
-                    explicit: true,
-                    name: quoted(name.clone()),
-                    columns: Vec::new(),
-                    at: None,
-                });
+                *alias = Some(called(name));
             }
             vec![quoted(table.in_tree())]
         }
         TableName::System(name) => vec![Ident::new("system"), quoted(name.clone())],
     };
     *name = ObjectName::from(parts);
+}
+
+fn called(name: &str) -> TableAlias {
+    TableAlias {
+        explicit: true,
+        name: Ident::with_quote('"', name),
+        columns: Vec::new(),
+        at: None,
+    }
+}
+
+fn is_trace(name: &ObjectName) -> bool {
+    match name.0.as_slice() {
+        [only] => part(only).is_some_and(|name| name.eq_ignore_ascii_case(TRACE)),
+        _ => false,
+    }
+}
+
+/// `trace('text')` as a table.
+fn traced(name: &ObjectName, arguments: &[FunctionArg]) -> Result<TableName> {
+    let start = name.span().start;
+    let place = (start.line > 0).then_some(TextPosition {
+        line: start.line,
+        column: start.column,
+    });
+    let [
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(ValueWithSpan {
+            value: Value::SingleQuotedString(text),
+            ..
+        }))),
+    ] = arguments
+    else {
+        return Err(Error::invalid("`trace` takes a constant text")
+            .with_hint("write `SELECT * FROM trace('order-42')`")
+            .with_position(place));
+    };
+    check_trace(text).map_err(|error| error.with_position(place))?;
+    Ok(TableName::System(trace_name(text)))
 }
 
 fn part(part: &ObjectNamePart) -> Option<&str> {

@@ -63,6 +63,7 @@ pub(crate) async fn bind(inner: &Arc<Inner>, query: &mut QueryTree, seen: &Seen)
                 let provider = system::table(inner, name).await?;
                 let list = Columns::of_schema(&provider.schema());
                 columns.insert(format!("system.{name}"), Arc::new(list));
+                counts.extend(system::trace::counts(provider.as_ref()));
                 system.push((name.clone(), provider));
             }
         }

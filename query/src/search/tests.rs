@@ -20,6 +20,10 @@ use crate::query::{Query, QueryOptions};
 use crate::table::Reads;
 use crate::testing::{TIME_MS, Topic, World};
 
+mod any;
+mod fields;
+mod trace;
+
 impl World {
     /// Puts small files of each day together and gives all files filters.
     fn compact(&self, topic: &str) {
@@ -92,6 +96,19 @@ fn a_search_finds_the_rows_that_have_every_word_live_committed_and_compacted() {
             ("note", vec![0, 3]),
             ("true", vec![4]),
             ("late late", vec![0, 1, 2, 4]),
+            ("\"late order\"", vec![0]),
+            ("\"order late\"", vec![]),
+            ("late-order", vec![0]),
+            ("\"trace late\"", vec![]),
+            ("\"late n 42\"", vec![]),
+            ("\"order n 42\"", vec![0]),
+            ("lat*", vec![0, 1, 2, 3, 4]),
+            ("*ent orders", vec![3]),
+            ("\"inner x\"", vec![1]),
+            ("late -order", vec![1, 4]),
+            ("latent OR (late order)", vec![0, 2, 3]),
+            ("-late", vec![3]),
+            ("*", vec![0, 1, 2, 3, 4]),
         ] {
             let found = world.offsets(&format!("search('{text}')"));
             assert_eq!(found, expected, "{text}, {when}");
@@ -116,6 +133,7 @@ fn a_search_says_what_is_wrong_with_it() {
     }
     for (sql, message) in [
         ("SELECT 1 FROM t WHERE search('--')", "has no word"),
+        ("SELECT 1 FROM t WHERE search('one (two')", "character 5"),
         ("SELECT 1 FROM t WHERE search(word)", "constant text"),
         ("SELECT 1 FROM t WHERE search()", "takes a text"),
         ("SELECT 1 FROM t, other WHERE search('one')", "which table"),

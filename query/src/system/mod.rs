@@ -1,10 +1,12 @@
 //! The `system` schema: what the lake holds and what runs, as tables.
 //!
-//! Most are small and made when a query names them; `dead_letters` is a scan of every table.
+//! Most are small and made when a query names them; `dead_letters` and `trace('...')`, which is
+//! such a table too, are scans of every table.
 
 mod builtin;
 mod dead_letters;
 pub(crate) mod rows;
+pub(crate) mod trace;
 
 use std::sync::Arc;
 
@@ -36,6 +38,9 @@ pub(crate) fn names(inner: &Inner) -> Vec<String> {
 
 /// The system table of this name, with its rows as they are now.
 pub(crate) async fn table(inner: &Arc<Inner>, name: &str) -> Result<Arc<dyn TableProvider>> {
+    if let Some(text) = trace::text_of(name) {
+        return trace::table(inner, text).await;
+    }
     if name == dead_letters::NAME {
         return dead_letters::table(inner).await;
     }

@@ -27,6 +27,7 @@ mod view;
 pub(crate) use columns::{Source, SqlColumns};
 pub(crate) use condition::Condition;
 pub(crate) use count::{Reads, ScanCount};
+pub(crate) use filters::named;
 pub(crate) use provider::{Origin, TopicTable};
 pub(crate) use view::{AsOf, DT, FILE, HIDDEN, OffsetMap, Rows, View};
 

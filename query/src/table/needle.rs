@@ -6,7 +6,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use eddy_engine::filter::Wanted;
 
 use super::view::KEY_TEXT;
-use crate::search;
+use crate::{header, search};
 
 /// What every row holds that meets all of `filters`, which are over stored columns.
 pub(super) fn wanted(filters: &[Expr]) -> Wanted {
@@ -34,7 +34,7 @@ fn of(expr: &Expr) -> Wanted {
         Expr::ScalarFunction(call) if call.name() == search::NAME => {
             let text = call.args.first().and_then(literal);
             text.and_then(|text| text.try_as_str().flatten())
-                .map_or(Wanted::Anything, Wanted::words)
+                .map_or(Wanted::Anything, search::wanted)
         }
         _ => Wanted::Anything,
     }
@@ -42,6 +42,12 @@ fn of(expr: &Expr) -> Wanted {
 
 /// `column = value`.
 fn equal(column: &Expr, value: &Expr) -> Option<Wanted> {
+    if let Expr::ScalarFunction(call) = column
+        && call.name() == header::NAME
+    {
+        // A header's text is text of its record.
+        return literal(value)?.try_as_str()?.map(Wanted::words);
+    }
     let (path, value) = (path(column)?, literal(value)?);
     match value {
         ScalarValue::Int64(Some(number)) => Some(Wanted::long(&path, *number)),
@@ -120,6 +126,7 @@ mod tests {
         let id = |value: i64| Wanted::long(&names(&["id"]), value);
         let text = |value: &str| Wanted::bytes(&names(&["in", "id"]), value.as_bytes());
         let key = Wanted::bytes(&names(&["_key"]), b"k");
+        let trace = || header::function().call(vec![lit("trace"), col("_headers")]);
         let word = |text: &str| search::function().call(vec![lit(text), col("_key")]);
         for (expr, expected) in [
             (col("id").eq(lit(7_i64)), id(7)),
@@ -159,6 +166,8 @@ mod tests {
             ),
             (word("Two words"), Wanted::words("two words")),
             (!word("two"), Wanted::Anything),
+            (trace().eq(lit("id-7")), Wanted::words("id 7")),
+            (trace().not_eq(lit("id-7")), Wanted::Anything),
         ] {
             assert_eq!(of(&expr), expected, "{expr}");
         }
