@@ -7,6 +7,7 @@ use std::fmt;
 
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
+use uuid::Uuid;
 
 use crate::nearest::nearest;
 
@@ -39,10 +40,20 @@ pub enum ErrorKind {
     WaitForTimeout,
     /// The query needs more memory than queries may use.
     OutOfMemory,
+    /// The answer has more rows than answers may have.
+    TooManyRows,
+    /// The query read more bytes than queries may read.
+    TooManyBytes,
+    /// What queries may keep on disk for want of memory is full.
+    SpillFull,
+    /// The request itself is too large.
+    TooLarge,
     /// Too many queries are running and waiting.
     Busy,
     /// Someone cancelled the query.
     Cancelled,
+    /// The caller doesn't say who it is.
+    Unauthorized,
     /// The caller isn't allowed to ask.
     Forbidden,
     /// The lake's store did not answer: try again.
@@ -68,8 +79,13 @@ impl ErrorKind {
             Self::Timeout => "timeout",
             Self::WaitForTimeout => "wait_for_timeout",
             Self::OutOfMemory => "out_of_memory",
+            Self::TooManyRows => "too_many_rows",
+            Self::TooManyBytes => "too_many_bytes",
+            Self::SpillFull => "spill_full",
+            Self::TooLarge => "too_large",
             Self::Busy => "busy",
             Self::Cancelled => "cancelled",
+            Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::Unavailable => "unavailable",
             Self::Data => "data",
@@ -94,6 +110,7 @@ pub struct Error {
     message: String,
     hint: Option<String>,
     position: Option<TextPosition>,
+    query_id: Option<Uuid>,
 }
 
 impl Error {
@@ -104,6 +121,7 @@ impl Error {
             message: message.into(),
             hint: None,
             position: None,
+            query_id: None,
         }
     }
 
@@ -119,6 +137,18 @@ impl Error {
     pub fn with_position(mut self, position: Option<TextPosition>) -> Self {
         self.position = self.position.or(position);
         self
+    }
+
+    /// The same error of this query.
+    #[must_use]
+    pub(crate) fn with_query_id(mut self, query_id: Uuid) -> Self {
+        self.query_id = self.query_id.or(Some(query_id));
+        self
+    }
+
+    /// The query, where there was one.
+    pub fn query_id(&self) -> Option<Uuid> {
+        self.query_id
     }
 
     /// What went wrong.
@@ -203,6 +233,29 @@ impl From<Error> for DataFusionError {
     }
 }
 
+/// A pattern that is none, or that is too large: whoever reads a file's rows by it takes it for an
+/// error of the file.
+fn wrong_pattern(error: &DataFusionError) -> Option<Error> {
+    let said = error.to_string();
+    let (_, why) = said.split_once("Regular expression did not compile: ")?;
+    let why = why.trim_end_matches(['"', ')', '\\']);
+    let text = format!("the regular expression can't be used: {why}");
+    Some(Error::invalid(text).with_hint("write a smaller or simpler pattern"))
+}
+
+/// Whether this is how DataFusion says that the folder for spilling is full.
+fn is_full(said: &str) -> bool {
+    said.contains("max_temp_directory_size")
+}
+
+fn spill_full() -> Error {
+    Error::new(
+        ErrorKind::SpillFull,
+        "queries spilled more to disk than they may, which is `query.spill`",
+    )
+    .with_hint("narrow the query, or raise `query.spill`")
+}
+
 fn span_of(error: &DataFusionError) -> Option<TextPosition> {
     let span = error.diagnostic()?.span?;
     Some(TextPosition {
@@ -212,6 +265,9 @@ fn span_of(error: &DataFusionError) -> Option<TextPosition> {
 }
 
 fn convert(error: &DataFusionError) -> Error {
+    if let Some(wrong) = wrong_pattern(error) {
+        return wrong;
+    }
     let text = |kind| Error::new(kind, error.strip_backtrace());
     match error {
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
@@ -239,9 +295,11 @@ fn convert(error: &DataFusionError) -> Error {
                     },
                 }
             }
+            arrow::error::ArrowError::IoError(said, _) if is_full(said) => spill_full(),
             _ => text(ErrorKind::Execution),
         },
         DataFusionError::ParquetError(_) => text(ErrorKind::Data),
+        DataFusionError::IoError(io) if is_full(&io.to_string()) => spill_full(),
         DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => {
             text(ErrorKind::Unavailable)
         }
@@ -249,8 +307,11 @@ fn convert(error: &DataFusionError) -> Error {
         DataFusionError::NotImplemented(_) => text(ErrorKind::NotSupported),
         DataFusionError::Plan(_) | DataFusionError::Configuration(_) => text(ErrorKind::Invalid),
         DataFusionError::Execution(_) => text(ErrorKind::Execution),
-        DataFusionError::ResourcesExhausted(_) => text(ErrorKind::OutOfMemory)
-            .with_hint("narrow the query, or raise the memory that queries may use"),
+        DataFusionError::ResourcesExhausted(said) => Error::new(ErrorKind::OutOfMemory, said)
+            .with_hint(
+                "narrow the query (fewer columns, a condition, a smaller side of a join), or raise \
+                 the setting",
+            ),
         _ => text(ErrorKind::Internal),
     }
 }

@@ -8,7 +8,7 @@
 //!                       |             logical/    a key of several types as one column
 //!                       |             erase/      `DELETE`: the engine erases and gives a receipt
 //!                       v
-//!                  run: a thread pool of its own, memory pool, timeout, cancel --> Arrow batches
+//!                  run: a thread pool of its own, limits, cancel --> Arrow batches
 //! ```
 //!
 //! Only this crate links DataFusion. It knows neither Kafka nor replay: where `INTO` goes and what
@@ -20,6 +20,7 @@ pub mod hooks;
 pub mod http;
 pub mod views;
 
+mod bounded;
 mod catalog;
 mod erase;
 mod functions;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::catalog::{Catalog, Tables};
 use crate::error::{Error, Result};
 use crate::hooks::{IntoHandler, SystemTable, TableKeeper, no_handler};
-use crate::run::{Pace, Pool, Registry};
+use crate::run::{Done, Pace, Pool, Progress, Registry};
 use crate::session::Sessions;
 use crate::statement::Params;
 use crate::table::Origin;
@@ -22,8 +22,10 @@ use crate::table::Origin;
 /// What queries may use.
 #[derive(Debug, Clone)]
 pub struct QueryOptions {
-    /// Memory of all queries together, in bytes; sorts and aggregates spill beyond their share.
+    /// Memory of all queries together, in bytes.
     pub memory_bytes: usize,
+    /// Memory of one query, in bytes: its sorts, groupings and joins spill what exceeds it.
+    pub memory_bytes_per_query: usize,
     /// Disk for spilling, in bytes.
     pub spill_bytes: u64,
     /// Where to spill; the system's folder for temporary files unless said.
@@ -36,6 +38,10 @@ pub struct QueryOptions {
     pub waiting_max: usize,
     /// How long a query may take unless its request says less.
     pub timeout: Duration,
+    /// The most rows of an answer; as many as there are unless said.
+    pub rows_max: Option<u64>,
+    /// The most bytes that a query may read of files and filters; any unless said.
+    pub scan_bytes_max: Option<u64>,
     /// Memory for filters, in bytes; with less they are read from the store more often.
     pub filter_bytes: usize,
 }
@@ -44,12 +50,15 @@ impl Default for QueryOptions {
     fn default() -> Self {
         Self {
             memory_bytes: 512 << 20,
+            memory_bytes_per_query: 256 << 20,
             spill_bytes: 20 << 30,
             spill_dir: None,
             threads: std::thread::available_parallelism().map_or(2, usize::from),
             running_max: 8,
             waiting_max: 64,
             timeout: Duration::from_secs(300),
+            rows_max: None,
+            scan_bytes_max: None,
             filter_bytes: 64 << 20,
         }
     }
@@ -94,6 +103,14 @@ pub struct Answer {
     pub position: Json,
     /// The rows.
     pub batches: BoxStream<'static, Result<RecordBatch>>,
+    pub(crate) progress: Arc<Progress>,
+}
+
+impl Answer {
+    /// What the query has done by now.
+    pub(crate) fn done(&self) -> Done {
+        self.progress.now()
+    }
 }
 
 impl std::fmt::Debug for Answer {
@@ -143,7 +160,7 @@ impl Query {
             catalog: Catalog::new(tables, clock.clone()),
             sessions,
             pool: Pool::new(&options)?,
-            registry: Registry::new(),
+            registry: Registry::new(clock.clone()),
             clock,
             options,
             into: OnceLock::new(),

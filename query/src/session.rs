@@ -8,18 +8,19 @@ use datafusion::catalog::{
 };
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 use object_store::ObjectStore;
 
+use crate::bounded;
 use crate::error::Result;
 use crate::functions::{byte_length, utf8_text};
 use crate::header;
 use crate::logical;
 use crate::query::QueryOptions;
+use crate::run::{AllMemory, Halt, QueryMemory, Yielding};
 use crate::search;
 
 const CATALOG: &str = "eddy";
@@ -29,10 +30,12 @@ const SYSTEM: &str = "system";
 /// What every query starts from.
 pub(crate) struct Sessions {
     base: SessionState,
+    memory: Arc<AllMemory>,
+    share_bytes: usize,
 }
 
 impl Sessions {
-    /// Sessions that share one memory pool.
+    /// Sessions that share one memory, and one folder to spill to.
     pub(crate) fn new(options: &QueryOptions) -> Result<Self> {
         let runtime = runtime(options)?;
         let base = SessionStateBuilder::new()
@@ -40,7 +43,11 @@ impl Sessions {
             .with_runtime_env(runtime)
             .with_default_features()
             .build();
+        let bounded = bounded::functions(&base);
         let context = SessionContext::new_with_state(base);
+        for function in bounded {
+            context.register_udf(function);
+        }
         context.register_udf(utf8_text().as_ref().clone());
         context.register_udf(byte_length().as_ref().clone());
         for function in logical::functions() {
@@ -51,6 +58,8 @@ impl Sessions {
         context.register_udf(header::function().as_ref().clone());
         Ok(Self {
             base: context.state(),
+            memory: AllMemory::new(options.memory_bytes),
+            share_bytes: options.memory_bytes_per_query.min(options.memory_bytes),
         })
     }
 
@@ -73,12 +82,14 @@ impl Sessions {
         Ok(url)
     }
 
-    /// A session that knows exactly these tables.
+    /// A session that knows exactly these tables, and its share of memory. Its plans end early if
+    /// `halt` says so.
     pub(crate) fn session(
         &self,
         tables: Vec<(String, Arc<dyn TableProvider>)>,
         system: Vec<(String, Arc<dyn TableProvider>)>,
-    ) -> Result<SessionState> {
+        halt: Option<&Arc<Halt>>,
+    ) -> Result<(SessionState, Arc<QueryMemory>)> {
         let catalog = MemoryCatalogProvider::new();
         for (schema, members) in [(PUBLIC, tables), (SYSTEM, system)] {
             let provider = MemorySchemaProvider::new();
@@ -89,18 +100,35 @@ impl Sessions {
         }
         let list = MemoryCatalogProviderList::new();
         list.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
-        let mut session = SessionStateBuilder::new_from_existing(self.base.clone())
+        let memory = Arc::new(QueryMemory::new(self.share_bytes, &self.memory));
+        let runtime = RuntimeEnvBuilder::from_runtime_env(self.base.runtime_env())
+            .with_memory_pool(Arc::clone(&memory) as _)
+            .build_arc()?;
+        let mut builder = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_catalog_list(Arc::new(list))
-            .build();
+            .with_runtime_env(runtime);
+        if let Some(halt) = halt {
+            let rules = self.base.physical_optimizers();
+            let rules = Yielding::among(rules, halt, self.memory.most());
+            builder = builder.with_physical_optimizer_rules(rules);
+        }
+        let mut session = builder.build();
         // Else `now()` would be the moment at which the base was made: the server's start.
         session.mark_start_execution();
-        Ok(session)
+        Ok((session, memory))
     }
 }
 
+/// What each sort keeps for merging what it spilled, where memory allows.
+const MERGE_BYTES: usize = 10 << 20;
+
 fn config(options: &QueryOptions) -> SessionConfig {
+    let threads = options.threads.max(1);
+    // All threads sort at once, and need most of their share for rows.
+    let merge_bytes = options.memory_bytes_per_query / (4 * threads);
     let mut config = SessionConfig::new()
-        .with_target_partitions(options.threads.max(1))
+        .with_target_partitions(threads)
+        .with_sort_spill_reservation_bytes(merge_bytes.min(MERGE_BYTES))
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, PUBLIC)
         .with_information_schema(false)
@@ -119,8 +147,6 @@ fn config(options: &QueryOptions) -> SessionConfig {
 }
 
 fn runtime(options: &QueryOptions) -> Result<Arc<RuntimeEnv>> {
-    const TOP: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(4);
-    let pool = TrackConsumersPool::new(FairSpillPool::new(options.memory_bytes), TOP);
     let mode = match &options.spill_dir {
         Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
         None => DiskManagerMode::OsTmpDirectory,
@@ -129,7 +155,6 @@ fn runtime(options: &QueryOptions) -> Result<Arc<RuntimeEnv>> {
         .with_mode(mode)
         .with_max_temp_directory_size(options.spill_bytes);
     Ok(RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(pool))
         .with_disk_manager_builder(disk)
         .build_arc()?)
 }

@@ -208,7 +208,8 @@ fn bind(inner: &Inner, query: &mut QueryTree, table: &str, view: &View) -> Resul
     let columns = std::iter::once((table.to_owned(), columns)).collect();
     resolve_columns(query, &columns, inner.sessions.base())?;
     let tables = vec![(table.to_owned(), Arc::new(provider) as _)];
-    inner.sessions.session(tables, Vec::new())
+    let (state, _) = inner.sessions.session(tables, Vec::new(), None)?;
+    Ok(state)
 }
 
 /// The condition of a planned `SELECT 1 FROM t WHERE ...`.

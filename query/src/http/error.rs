@@ -2,7 +2,7 @@
 //! `{"error": {"code", "message", "hint", "position", "query_id"}}`.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -50,9 +50,21 @@ pub fn error_response(status: StatusCode, body: &ErrorBody) -> Response {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        error_response(status(self.kind()), &ErrorBody::of(&self, None))
+        let body = ErrorBody::of(&self, self.query_id());
+        let mut response = error_response(status(self.kind()), &body);
+        let told = match self.kind() {
+            ErrorKind::Busy => (header::RETRY_AFTER, RETRY_AFTER_S),
+            ErrorKind::Unauthorized => (header::WWW_AUTHENTICATE, "Bearer"),
+            _ => return response,
+        };
+        let value = HeaderValue::from_static(told.1);
+        response.headers_mut().insert(told.0, value);
+        response
     }
 }
+
+/// When someone who was refused for want of a turn may try again, in seconds.
+const RETRY_AFTER_S: &str = "2";
 
 fn status(kind: ErrorKind) -> StatusCode {
     match kind {
@@ -64,11 +76,14 @@ fn status(kind: ErrorKind) -> StatusCode {
         | ErrorKind::Execution => StatusCode::BAD_REQUEST,
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
         ErrorKind::Conflict => StatusCode::CONFLICT,
+        ErrorKind::Unauthorized => StatusCode::UNAUTHORIZED,
         ErrorKind::Forbidden => StatusCode::FORBIDDEN,
+        ErrorKind::TooManyRows | ErrorKind::TooManyBytes => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorKind::Timeout | ErrorKind::WaitForTimeout => StatusCode::REQUEST_TIMEOUT,
-        ErrorKind::Busy => StatusCode::TOO_MANY_REQUESTS,
         ErrorKind::Cancelled => StatusCode::GONE,
-        ErrorKind::OutOfMemory | ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::OutOfMemory | ErrorKind::SpillFull => StatusCode::INSUFFICIENT_STORAGE,
+        ErrorKind::Busy | ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorKind::Data | ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

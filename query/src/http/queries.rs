@@ -1,6 +1,7 @@
 //! `GET /api/v1/queries`, and a cancel of one.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, SecondsFormat};
@@ -29,8 +30,10 @@ pub(super) async fn list(State(query): State<Query>) -> Json<Value> {
                 "sql": listed.sql,
                 "started_at": moment(listed.started_us),
                 "ended_at": listed.ended_us.and_then(moment),
-                "rows": listed.rows,
-                "reads": listed.reads,
+                "rows": listed.done.rows,
+                "reads": listed.done.reads,
+                "memory_bytes": listed.done.memory_bytes,
+                "memory_bytes_max": listed.done.memory_bytes_max,
                 "error": listed.error,
             })
         })
@@ -41,8 +44,9 @@ pub(super) async fn list(State(query): State<Query>) -> Json<Value> {
 /// Cancels a query.
 pub(super) async fn cancel(
     State(query): State<Query>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode> {
+    let Path(id) = id.map_err(|error| Error::invalid(error.body_text()))?;
     let id = Uuid::parse_str(&id)
         .map_err(|_| Error::invalid(format!("`{id}` is not the id of a query")))?;
     query.cancel(id)?;

@@ -10,6 +10,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::sql::sqlparser::ast::Query as QueryTree;
 use serde_json::{Map, Value as Json, json};
 
+use super::memory::QueryMemory;
 use super::moment::{AsOfRequest, OffsetsOf};
 use super::registry::Seen;
 use crate::catalog::Known;
@@ -28,6 +29,8 @@ pub(crate) struct Bound {
     pub(crate) views: Vec<(String, View)>,
     /// What their scans read, in the same order.
     pub(crate) counts: Vec<Arc<ScanCount>>,
+    /// The query's share of memory.
+    pub(crate) memory: Arc<QueryMemory>,
 }
 
 /// Resolves the query's names in place and takes a view of each of its tables.
@@ -69,8 +72,10 @@ pub(crate) async fn bind(inner: &Arc<Inner>, query: &mut QueryTree, seen: &Seen)
         }
     }
     resolve_columns(query, &columns, inner.sessions.base())?;
+    let (state, memory) = inner.sessions.session(tables, system, seen.halt.as_ref())?;
     Ok(Bound {
-        state: inner.sessions.session(tables, system)?,
+        state,
+        memory,
         position: position(&views),
         views,
         counts,

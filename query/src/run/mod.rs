@@ -1,44 +1,45 @@
 //! A query's life: it waits for its turn, is planned, streams its rows, and ends.
 //!
 //! All of that happens on a thread pool of its own (`pool`): what a query does to the processor
-//! stays there. A dropped answer, a timeout and a cancel all end the same way: DataFusion's stream
-//! is dropped, which stops its work.
+//! stays there. A dropped answer, a timeout, a cancel and a limit that is hit end it wherever it is
+//! (`halt`): where it waits its task is dropped, where it computes it is told so (`yielding`).
 
 mod bind;
+mod halt;
+mod memory;
 mod moment;
 mod physical;
 mod pool;
+mod prepare;
+mod progress;
 mod registry;
+mod yielding;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
-use arrow::datatypes::SchemaRef;
-use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
-use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
-use datafusion::prelude::SQLOptions;
-use datafusion::sql::parser::Statement as PlanStatement;
-use datafusion::sql::sqlparser::ast::{Query as QueryTree, Statement as Tree};
-use futures::{StreamExt, TryStreamExt};
-use serde_json::Value as Json;
+use arrow::array::RecordBatch;
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
-pub(crate) use bind::{Bound, bind, resolve};
-
+pub(crate) use bind::{bind, resolve};
+pub(crate) use halt::Halt;
+pub(crate) use memory::{AllMemory, QueryMemory};
 pub(crate) use pool::Pool;
+pub(crate) use prepare::{plan, rows};
+pub(crate) use progress::{Done, Progress};
 pub(crate) use registry::{Registry, Seen};
+pub(crate) use yielding::Yielding;
 
-use self::physical::{limited, physical};
+use halt::cancelled;
+use prepare::{Head, prepare};
+
 use crate::erase;
 use crate::error::{Error, ErrorKind, Result};
-use crate::hooks::IntoRequest;
 use crate::query::{Answer, Inner, Request};
-use crate::source;
-use crate::statement::{self, Into, Statement};
-use crate::table::{Reads, ScanCount};
+use crate::statement::{self, Statement};
 
 /// Batches that wait for a slow client; few, because each may be large.
 const BATCHES_AHEAD: usize = 2;
@@ -59,36 +60,34 @@ const LATE: Duration = Duration::from_secs(1);
 /// Runs one statement.
 pub(crate) async fn execute(inner: &Arc<Inner>, request: Request, pace: Pace) -> Result<Answer> {
     let query_id = inner.clock.new_id();
+    let answer = run(inner, query_id, request, pace).await;
+    answer.map_err(|error| error.with_query_id(query_id))
+}
+
+async fn run(inner: &Arc<Inner>, query_id: Uuid, request: Request, pace: Pace) -> Result<Answer> {
     let (head_tx, head_rx) = oneshot::channel();
     let (tx, mut rx) = mpsc::channel(BATCHES_AHEAD);
-    inner
-        .registry
-        .add(query_id, &request.sql, inner.clock.now_us());
-    let task = {
-        let inner = Arc::clone(inner);
-        let request = request.clone();
-        async move {
-            let result = live(&inner, query_id, request, pace, head_tx, &tx).await;
-            inner
-                .registry
-                .end(query_id, result.as_ref().err(), inner.clock.now_us());
-            // Without this the reader takes the end of the channel for a cancel.
-            let last = match result {
-                Ok(()) => Item::End,
-                Err(error) => Item::Error(error),
-            };
-            let _ = tx.send(last).await;
-        }
+    let limit = match pace {
+        Pace::Limited => Some(limit(inner, &request)),
+        Pace::Unlimited => None,
     };
-    let handle = inner.pool.spawn(task);
+    let halt = Arc::new(Halt::new(&inner.clock, limit, &inner.options));
+    let progress = Arc::<Progress>::default();
+    inner.registry.add(query_id, &request.sql, &halt, &progress);
+    let live = Live {
+        inner: Arc::clone(inner),
+        query_id,
+        request,
+        pace,
+        halt: Arc::clone(&halt),
+        progress: Arc::clone(&progress),
+    };
+    let handle = inner.pool.spawn(live.to_end(head_tx, tx));
     let guard = inner.registry.running(query_id, handle);
-    // Planning can't be interrupted, so the caller has a limit of its own.
-    let late_by = limit(inner, &request).saturating_add(LATE);
     let head = tokio::select! {
         head = head_rx => head,
-        () = inner.clock.sleep(late_by), if pace == Pace::Limited => {
-            return Err(late(late_by, &AtomicBool::new(false)));
-        }
+        // Planning can't be interrupted, so the caller has a limit of its own.
+        error = too_late(&inner.clock, &halt, limit) => return Err(error),
     };
     let head = match head {
         Ok(head) => head,
@@ -111,6 +110,7 @@ pub(crate) async fn execute(inner: &Arc<Inner>, request: Request, pace: Pace) ->
         schema: head.schema,
         position: head.position,
         batches: batches.boxed(),
+        progress,
     })
 }
 
@@ -120,12 +120,6 @@ enum Item {
     End,
 }
 
-/// What is known before the first row.
-struct Head {
-    schema: SchemaRef,
-    position: Json,
-}
-
 async fn first_error(rx: &mut mpsc::Receiver<Item>) -> Error {
     match rx.recv().await {
         Some(Item::Error(error)) => error,
@@ -133,55 +127,12 @@ async fn first_error(rx: &mut mpsc::Receiver<Item>) -> Error {
     }
 }
 
-fn cancelled() -> Error {
-    Error::new(ErrorKind::Cancelled, "the query was cancelled")
-}
-
-async fn live(
-    inner: &Arc<Inner>,
-    query_id: uuid::Uuid,
-    request: Request,
-    pace: Pace,
-    head: oneshot::Sender<Head>,
-    tx: &mpsc::Sender<Item>,
-) -> Result<()> {
-    let limit = limit(inner, &request);
-    let waiting = Arc::new(AtomicBool::new(false));
-    let work = Box::pin(async {
-        let _turn = match pace {
-            Pace::Limited => Some(inner.pool.turn().await?),
-            Pace::Unlimited => None,
-        };
-        inner.registry.started(query_id);
-        let prepared = Box::pin(prepare(inner, query_id, &request, &waiting)).await?;
-        if head.send(prepared.head).is_err() {
-            return Ok(());
-        }
-        let mut stream = prepared.rows;
-        while let Some(batch) = stream.try_next().await? {
-            inner.registry.rows(query_id, batch.num_rows());
-            if tx.send(Item::Batch(batch)).await.is_err() {
-                return Err(cancelled());
-            }
-        }
-        if let Some(scans) = prepared.scans {
-            inner.registry.reads(query_id, scans.reads());
-        }
-        Ok(())
-    });
-    tokio::select! {
-        result = work => result,
-        () = tx.closed() => Err(cancelled()),
-        () = inner.clock.sleep(limit), if pace == Pace::Limited => {
-            let late = late(limit, &waiting);
-            Err(match statement::parse(&request.sql, &request.params) {
-                Ok(Statement::Delete(delete)) => {
-                    late.with_hint(erase::again(delete.id.unwrap_or(query_id)))
-                }
-                _ => late,
-            })
-        }
-    }
+async fn too_late(clock: &eddy_engine::Clock, halt: &Halt, limit: Option<Duration>) -> Error {
+    let Some(limit) = limit else {
+        return std::future::pending().await;
+    };
+    clock.sleep(limit.saturating_add(LATE)).await;
+    halt.late(limit)
 }
 
 /// How long a request may take.
@@ -190,203 +141,108 @@ fn limit(inner: &Inner, request: &Request) -> Duration {
     request.timeout.map_or(most, |asked| asked.min(most))
 }
 
-fn late(limit: Duration, waiting: &AtomicBool) -> Error {
-    let limit = limit.as_secs_f64();
-    if waiting.load(Ordering::Relaxed) {
-        let text = format!("the offsets of `wait_for` were not visible within {limit} s");
-        return Error::new(ErrorKind::WaitForTimeout, text);
+/// A query that is worked for.
+struct Live {
+    inner: Arc<Inner>,
+    query_id: Uuid,
+    request: Request,
+    pace: Pace,
+    halt: Arc<Halt>,
+    progress: Arc<Progress>,
+}
+
+impl Live {
+    /// Gives all rows, and says how it ended.
+    async fn to_end(self, head: oneshot::Sender<Head>, tx: mpsc::Sender<Item>) {
+        let result = AssertUnwindSafe(self.until_halted(head, &tx)).catch_unwind();
+        let result = result
+            .await
+            .unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+        let result = result.map_err(|error| error.with_query_id(self.query_id));
+        let registry = &self.inner.registry;
+        registry.end(self.query_id, result.as_ref().err());
+        // Without this the reader takes the end of the channel for a cancel.
+        let last = match result {
+            Ok(()) => Item::End,
+            Err(error) => Item::Error(error),
+        };
+        let _ = tx.send(last).await;
     }
-    let text = format!("the query took longer than {limit} s");
-    Error::new(ErrorKind::Timeout, text).with_hint(
-        "narrow it (a range of `dt` or `_timestamp` leaves out files), or ask for a longer \
-         `timeout`",
-    )
-}
 
-type Rows = futures::stream::BoxStream<'static, Result<RecordBatch>>;
-
-/// An answer that is about to be given.
-struct Prepared {
-    head: Head,
-    rows: Rows,
-    /// `None` for statements that read nothing.
-    scans: Option<Scans>,
-}
-
-/// The scans behind an answer.
-#[derive(Clone)]
-struct Scans {
-    counts: Vec<Arc<ScanCount>>,
-    plan: Arc<dyn ExecutionPlan>,
-}
-
-impl Scans {
-    /// What they read so far.
-    fn reads(&self) -> Reads {
-        Reads::of(&self.counts, self.plan.as_ref())
+    async fn until_halted(
+        &self,
+        head: oneshot::Sender<Head>,
+        tx: &mpsc::Sender<Item>,
+    ) -> Result<()> {
+        let result = tokio::select! {
+            result = Box::pin(self.rows(head, tx)) => result,
+            () = tx.closed() => Err(cancelled()),
+            error = self.halt.watch() => Err(error),
+        };
+        result.map_err(|error| self.with_how_to_go_on(error))
     }
-}
 
-async fn prepare(
-    inner: &Arc<Inner>,
-    query_id: uuid::Uuid,
-    request: &Request,
-    waiting: &Arc<AtomicBool>,
-) -> Result<Prepared> {
-    let seen = Seen::of(request, waiting)?;
-    match statement::parse(&request.sql, &request.params)? {
-        Statement::Select(mut query) => {
-            let bound = bind(inner, &mut query, &seen).await?;
-            let plan = plan(&bound.state, *query).await?;
-            let plan = limited(plan, request.limit)?;
-            stream(&bound, &plan).await
+    async fn rows(&self, head: oneshot::Sender<Head>, tx: &mpsc::Sender<Item>) -> Result<()> {
+        let inner = &self.inner;
+        let _turn = match self.pace {
+            Pace::Limited => Some(inner.pool.turn().await?),
+            Pace::Unlimited => None,
+        };
+        inner.registry.started(self.query_id);
+        let prepare = prepare(inner, self.query_id, &self.request, &self.halt);
+        let prepared = Box::pin(prepare).await?;
+        if let Some((scans, memory)) = prepared.reads {
+            self.halt.counts(scans.counts());
+            self.progress.planned(scans, memory);
         }
-        Statement::Explain {
-            mut query,
-            analyze,
-            verbose,
-        } => {
-            let bound = bind(inner, &mut query, &seen).await?;
-            let plan = plan(&bound.state, *query).await?;
-            let plan = LogicalPlanBuilder::from(plan)
-                .explain(verbose, analyze)?
-                .build()?;
-            let prepared = stream(&bound, &plan).await?;
-            Ok(if analyze {
-                with_reads(prepared)
-            } else {
-                prepared
-            })
+        if head.send(prepared.head).is_err() {
+            return Ok(());
         }
-        Statement::Into(statement) => into(inner, request, *statement).await,
-        Statement::ExplainDelete(delete) => {
-            Ok(answered(erase::explain(inner, request, *delete).await?))
+        let mut stream = prepared.rows;
+        while let Some(batch) = stream.try_next().await? {
+            self.count(batch.num_rows())?;
+            if tx.send(Item::Batch(batch)).await.is_err() {
+                return Err(cancelled());
+            }
         }
-        Statement::Delete(delete) => {
-            let erased = Box::pin(erase::run(inner, request, *delete, query_id)).await?;
-            Ok(answered(erased))
-        }
-        Statement::CreateDestination(request) => {
-            let name = request.name.clone();
-            inner.handler_of_into()?.create_destination(request).await?;
-            done(&name, "created")
-        }
-        Statement::DropDestination { name, if_exists } => {
-            let handler = inner.handler_of_into()?;
-            handler.drop_destination(&name, if_exists).await?;
-            done(&name, "dropped")
+        self.halt.check()
+    }
+
+    /// Counts some more rows, and refuses them beyond the limit.
+    fn count(&self, rows: usize) -> Result<()> {
+        let rows = self.progress.add_rows(rows);
+        let most = self.inner.options.rows_max;
+        match most.filter(|_| self.pace == Pace::Limited) {
+            Some(most) if rows > most => Err(Error::new(
+                ErrorKind::TooManyRows,
+                format!("the answer has more than {most} rows, which is `query.rows_max`"),
+            )
+            .with_hint("add a `LIMIT` or a condition, or raise `query.rows_max`")),
+            _ => Ok(()),
         }
     }
-}
 
-/// Hands a `SELECT ... INTO` over, and answers what became of it.
-async fn into(inner: &Arc<Inner>, request: &Request, statement: Into) -> Result<Prepared> {
-    let handler = inner.handler_of_into()?;
-    statement::check_known(&statement.options, handler.option_names())?;
-    let select = source::freeze(inner, statement.query, &statement.options).await?;
-    let answer = handler
-        .start(IntoRequest {
-            select,
-            destination: statement.destination,
-            options: statement.options,
-            text: request.sql.clone(),
-        })
-        .await?;
-    let columns: [(&str, ArrayRef); 4] = [
-        (
-            "replay_id",
-            Arc::new(StringArray::from(vec![answer.replay_id])),
-        ),
-        ("state", Arc::new(StringArray::from(vec![answer.state]))),
-        ("records", Arc::new(UInt64Array::from(vec![answer.records]))),
-        ("bytes", Arc::new(UInt64Array::from(vec![answer.bytes]))),
-    ];
-    one_row(columns)
-}
-
-/// Adds a row to an `EXPLAIN ANALYZE` that says what was read.
-fn with_reads(prepared: Prepared) -> Prepared {
-    let (schema, scans) = (Arc::clone(&prepared.head.schema), prepared.scans.clone());
-    let last = futures::stream::once(async move {
-        let reads = scans.map(|scans| scans.reads()).unwrap_or_default();
-        let columns: [ArrayRef; 2] = [
-            Arc::new(StringArray::from(vec!["Reads"])),
-            Arc::new(StringArray::from(vec![reads.to_string()])),
-        ];
-        Ok(RecordBatch::try_new(schema, columns.to_vec())?)
-    });
-    Prepared {
-        rows: prepared.rows.chain(last).boxed(),
-        ..prepared
+    /// An erasure that took too long goes on when it is asked for again.
+    fn with_how_to_go_on(&self, error: Error) -> Error {
+        if error.kind() != ErrorKind::Timeout {
+            return error;
+        }
+        match statement::parse(&self.request.sql, &self.request.params) {
+            Ok(Statement::Delete(delete)) => {
+                error.with_hint(erase::again(delete.id.unwrap_or(self.query_id)))
+            }
+            _ => error,
+        }
     }
 }
 
-fn done(name: &str, state: &str) -> Result<Prepared> {
-    one_row([
-        (
-            "destination",
-            Arc::new(StringArray::from(vec![name])) as ArrayRef,
-        ),
-        ("state", Arc::new(StringArray::from(vec![state]))),
-    ])
+/// What a panic said; it ends its query and nothing else.
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+    Error::internal(format!("the query panicked: {}", said.unwrap_or("?")))
+        .with_hint("this is a bug of Eddy's: please report the statement")
 }
 
-fn one_row<const N: usize>(columns: [(&str, ArrayRef); N]) -> Result<Prepared> {
-    let batch = RecordBatch::try_from_iter_with_nullable(
-        columns.map(|(name, column)| (name, column, true)),
-    )?;
-    Ok(answered((batch.schema(), vec![batch])))
-}
-
-/// Rows that are there already.
-fn answered((schema, batches): (SchemaRef, Vec<RecordBatch>)) -> Prepared {
-    let head = Head {
-        schema,
-        position: Json::Null,
-    };
-    let rows = futures::stream::iter(batches.into_iter().map(Ok)).boxed();
-    Prepared {
-        head,
-        rows,
-        scans: None,
-    }
-}
-
-/// The logical plan of a bound query.
-pub(crate) async fn plan(state: &SessionState, query: QueryTree) -> Result<LogicalPlan> {
-    let tree = PlanStatement::Statement(Box::new(Tree::Query(Box::new(query))));
-    let plan = state.statement_to_plan(tree).await?;
-    // INTO and the like are refused on the tree; this is the second lock on the same door.
-    SQLOptions::new()
-        .with_allow_ddl(false)
-        .with_allow_dml(false)
-        .with_allow_statements(false)
-        .verify_plan(&plan)?;
-    Ok(plan)
-}
-
-/// The rows of a plan.
-pub(crate) async fn rows(
-    state: &SessionState,
-    plan: &LogicalPlan,
-) -> Result<SendableRecordBatchStream> {
-    let physical = physical(state, plan).await?;
-    Ok(execute_stream(physical, state.task_ctx())?)
-}
-
-async fn stream(bound: &Bound, plan: &LogicalPlan) -> Result<Prepared> {
-    let physical = physical(&bound.state, plan).await?;
-    let batches = execute_stream(Arc::clone(&physical), bound.state.task_ctx())?;
-    let head = Head {
-        schema: batches.schema(),
-        position: bound.position.clone(),
-    };
-    Ok(Prepared {
-        head,
-        rows: batches.map_err(Error::from).boxed(),
-        scans: Some(Scans {
-            counts: bound.counts.clone(),
-            plan: physical,
-        }),
-    })
-}
+#[cfg(test)]
+mod tests;

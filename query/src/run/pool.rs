@@ -61,6 +61,14 @@ impl Pool {
     }
 }
 
+#[cfg(test)]
+impl Pool {
+    /// How many wait for their turn.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
+    }
+}
+
 impl Drop for Pool {
     fn drop(&mut self) {
         // A runtime that is dropped inside of another one panics unless it is told not to wait.
@@ -80,9 +88,12 @@ impl<'a> Place<'a> {
         if before >= most {
             return Err(Error::new(
                 ErrorKind::Busy,
-                format!("{before} queries are waiting already"),
+                format!("{before} queries wait for their turn already, which is all that may"),
             )
-            .with_hint("try again later; `system.queries` lists what runs"));
+            .with_hint(
+                "try again later; `GET /api/v1/queries` lists what runs, `query.waiting_max` and \
+                 `query.running_max` say how many may",
+            ));
         }
         Ok(place)
     }

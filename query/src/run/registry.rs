@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use eddy_engine::Clock;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
+use super::halt::Halt;
 use super::moment::{AsOfRequest, OffsetsOf};
+use super::progress::{Done, Progress};
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::Request;
-use crate::table::Reads;
 
 /// Ended queries that are remembered.
 const ENDED_MAX: usize = 200;
@@ -26,58 +28,94 @@ pub(crate) struct Listed {
     pub(crate) state: &'static str,
     pub(crate) started_us: i64,
     pub(crate) ended_us: Option<i64>,
-    pub(crate) rows: u64,
-    /// What was read for it; known at its end.
-    pub(crate) reads: Option<Reads>,
+    /// What it has done by now, or had at its end.
+    pub(crate) done: Done,
     pub(crate) error: Option<String>,
 }
 
 struct Entry {
     listed: Listed,
+    /// What ends it, until it has ended.
+    works: Option<Works>,
+}
+
+/// A query that someone works for.
+struct Works {
+    halt: Arc<Halt>,
+    progress: Arc<Progress>,
     handle: Option<AbortHandle>,
+}
+
+impl Entry {
+    /// Notes the end. Nothing is kept that holds a plan, and so files and rows.
+    fn end(&mut self, state: &'static str, now_us: i64) -> Option<Works> {
+        let works = self.works.take()?;
+        // What it holds is being let go, or will be where it computes at this moment.
+        self.listed.done = Done {
+            memory_bytes: 0,
+            ..works.progress.now()
+        };
+        self.listed.state = state;
+        self.listed.ended_us = Some(now_us);
+        Some(works)
+    }
 }
 
 /// All of them, by id: ids sort by time.
 #[derive(Clone)]
-pub(crate) struct Registry(Arc<Mutex<BTreeMap<Uuid, Entry>>>);
+pub(crate) struct Registry {
+    all: Arc<Mutex<BTreeMap<Uuid, Entry>>>,
+    clock: Clock,
+}
 
 impl Registry {
     /// None yet.
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(BTreeMap::new())))
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            all: Arc::default(),
+            clock,
+        }
     }
 
     /// The queries, oldest first.
     pub(crate) fn list(&self) -> Vec<Listed> {
-        self.lock()
-            .values()
-            .map(|entry| entry.listed.clone())
-            .collect()
+        let listed = |entry: &Entry| {
+            let mut listed = entry.listed.clone();
+            if let Some(works) = &entry.works {
+                listed.done = works.progress.now();
+            }
+            listed
+        };
+        self.lock().values().map(listed).collect()
     }
 
     /// Stops a running query.
     pub(crate) fn cancel(&self, query_id: Uuid) -> Result<()> {
         let mut all = self.lock();
-        let entry = all
-            .get_mut(&query_id)
-            .filter(|entry| entry.listed.ended_us.is_none())
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorKind::NotFound,
-                    format!("no query `{query_id}` is running"),
-                )
-            })?;
-        entry.listed.state = "cancelled";
-        entry.listed.ended_us = Some(entry.listed.started_us);
-        if let Some(handle) = entry.handle.take() {
+        let entry = all.get_mut(&query_id);
+        let works = entry.and_then(|entry| entry.end("cancelled", self.clock.now_us()));
+        let works = works.ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                format!("no query `{query_id}` is running"),
+            )
+        })?;
+        works.halt.cancel();
+        if let Some(handle) = works.handle {
             handle.abort();
         }
         Ok(())
     }
 
-    pub(super) fn add(&self, query_id: Uuid, sql: &str, now_us: i64) {
+    pub(super) fn add(
+        &self,
+        query_id: Uuid,
+        sql: &str,
+        halt: &Arc<Halt>,
+        progress: &Arc<Progress>,
+    ) {
         let mut all = self.lock();
-        let ended = |entry: &Entry| entry.listed.ended_us.is_some();
+        let ended = |entry: &Entry| entry.works.is_none();
         while all.values().filter(|entry| ended(entry)).count() >= ENDED_MAX {
             let oldest = all.iter().find(|(_, entry)| ended(entry));
             let Some(oldest) = oldest.map(|(id, _)| *id) else {
@@ -89,26 +127,36 @@ impl Registry {
             query_id,
             sql: sql.chars().take(TEXT_MAX).collect(),
             state: "waiting",
-            started_us: now_us,
+            started_us: self.clock.now_us(),
             ended_us: None,
-            rows: 0,
-            reads: None,
+            done: Done::default(),
             error: None,
         };
-        all.insert(
-            query_id,
-            Entry {
-                listed,
-                handle: None,
-            },
-        );
+        let works = Works {
+            halt: Arc::clone(halt),
+            progress: Arc::clone(progress),
+            handle: None,
+        };
+        let entry = Entry {
+            listed,
+            works: Some(works),
+        };
+        all.insert(query_id, entry);
     }
 
     /// Keeps the handle that a cancel needs. Dropping what it returns cancels the query.
     pub(super) fn running(&self, query_id: Uuid, handle: AbortHandle) -> Running {
-        if let Some(entry) = self.lock().get_mut(&query_id) {
-            entry.handle = Some(handle);
+        let mut all = self.lock();
+        match all.get_mut(&query_id) {
+            Some(Entry {
+                works: Some(works), ..
+            }) => works.handle = Some(handle),
+            // It was cancelled before there was anything to stop. One that has ended is left
+            // alone: its reader may not have got its end yet.
+            Some(entry) if entry.listed.state == "cancelled" => handle.abort(),
+            _ => {}
         }
+        drop(all);
         Running {
             registry: self.clone(),
             query_id,
@@ -117,44 +165,28 @@ impl Registry {
 
     pub(super) fn started(&self, query_id: Uuid) {
         if let Some(entry) = self.lock().get_mut(&query_id)
-            && entry.listed.ended_us.is_none()
+            && entry.works.is_some()
         {
             entry.listed.state = "running";
         }
     }
 
-    pub(super) fn rows(&self, query_id: Uuid, rows: usize) {
-        if let Some(entry) = self.lock().get_mut(&query_id) {
-            entry.listed.rows += u64::try_from(rows).unwrap_or(0);
-        }
-    }
-
-    pub(super) fn reads(&self, query_id: Uuid, reads: Reads) {
-        if let Some(entry) = self.lock().get_mut(&query_id) {
-            entry.listed.reads = Some(reads);
-        }
-    }
-
-    pub(super) fn end(&self, query_id: Uuid, error: Option<&Error>, now_us: i64) {
-        let mut all = self.lock();
-        let Some(entry) = all.get_mut(&query_id) else {
-            return;
-        };
-        entry.handle = None;
-        if entry.listed.ended_us.is_some() {
-            return;
-        }
-        entry.listed.ended_us = Some(now_us);
-        entry.listed.error = error.map(ToString::to_string);
-        entry.listed.state = match error.map(Error::kind) {
+    pub(super) fn end(&self, query_id: Uuid, error: Option<&Error>) {
+        let state = match error.map(Error::kind) {
             None => "done",
             Some(ErrorKind::Cancelled) => "cancelled",
             Some(_) => "failed",
         };
+        let mut all = self.lock();
+        if let Some(entry) = all.get_mut(&query_id)
+            && entry.end(state, self.clock.now_us()).is_some()
+        {
+            entry.listed.error = error.map(ToString::to_string);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Uuid, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -178,14 +210,18 @@ pub(crate) struct Seen {
     pub(crate) wait_for: Option<OffsetsOf>,
     /// Set while the query waits for `wait_for`, so that a timeout can say so.
     pub(crate) waiting: Arc<AtomicBool>,
+    /// What ends the query early, if something may.
+    pub(crate) halt: Option<Arc<Halt>>,
 }
 
 impl Seen {
     /// Reads a request.
-    pub(crate) fn of(request: &Request, waiting: &Arc<AtomicBool>) -> Result<Self> {
+    pub(crate) fn of(request: &Request, halt: &Arc<Halt>) -> Result<Self> {
+        let waiting = halt.waiting();
         waiting.store(request.wait_for.is_some(), Ordering::Relaxed);
         Ok(Self {
             waiting: Arc::clone(waiting),
+            halt: Some(Arc::clone(halt)),
             as_of: request.as_of.as_ref().map(AsOfRequest::read).transpose()?,
             wait_for: request.wait_for.as_ref().map(OffsetsOf::read).transpose()?,
         })

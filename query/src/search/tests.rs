@@ -53,7 +53,15 @@ impl World {
 
     /// What the last query read.
     fn reads(&self) -> Reads {
-        self.query.0.registry.list().last().unwrap().reads.unwrap()
+        self.query
+            .0
+            .registry
+            .list()
+            .last()
+            .unwrap()
+            .done
+            .reads
+            .unwrap()
     }
 }
 

@@ -73,10 +73,11 @@ pub(crate) struct Into {
 /// Parses exactly one statement and refuses what Eddy doesn't do.
 pub(crate) fn parse(sql: &str, params: &Params) -> Result<Statement> {
     if sql.len() > TEXT_BYTES_MAX {
-        return Err(Error::invalid(format!(
+        let text = format!(
             "the statement has {} bytes; the most is {TEXT_BYTES_MAX}",
             sql.len()
-        )));
+        );
+        return Err(Error::new(ErrorKind::TooLarge, text));
     }
     let mut tokens = tokens::Tokens::read(sql)?;
     if tokens.starts_with(&["create", "destination"]) {

@@ -256,7 +256,7 @@ fn hostile_sizes_are_answered_without_a_crash() {
     );
     assert_eq!(refused(&nested).kind(), ErrorKind::NotSupported);
     let huge = format!("SELECT '{}'", "x".repeat(2 << 20));
-    assert_eq!(refused(&huge).kind(), ErrorKind::Invalid);
+    assert_eq!(refused(&huge).kind(), ErrorKind::TooLarge);
     let wide = format!("SELECT {} FROM t", vec!["a"; 10_000].join(", "));
     assert!(matches!(parsed(&wide), Statement::Select(_)));
 }

@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::rows::{COUNT, TEXT, batches, rfc3339, schema, time};
 use crate::error::Result;
 use crate::query::Inner;
-use crate::table::{DT, Reads, Source, View};
+use crate::run::Done;
+use crate::table::{DT, Source, View};
 
 /// The names after `system.`.
 pub(super) const NAMES: [&str; 7] = [
@@ -325,10 +326,8 @@ struct QueryRow {
     sql: String,
     started_at: Option<String>,
     ended_at: Option<String>,
-    rows: u64,
-    /// What was read: null until its end.
     #[serde(flatten)]
-    reads: Option<Reads>,
+    done: Done,
     error: Option<String>,
 }
 
@@ -343,10 +342,14 @@ fn queries(inner: &Arc<Inner>) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         ("files", COUNT),
         ("files_total", COUNT),
         ("row_groups", COUNT),
+        ("row_groups_pruned", COUNT),
         ("requests", COUNT),
         ("bytes", COUNT),
+        ("bytes_total", COUNT),
         ("filter_requests", COUNT),
         ("filter_bytes", COUNT),
+        ("memory_bytes", COUNT),
+        ("memory_bytes_max", COUNT),
         ("error", TEXT),
     ]);
     let rows: Vec<QueryRow> = inner
@@ -359,8 +362,7 @@ fn queries(inner: &Arc<Inner>) -> Result<(SchemaRef, Vec<RecordBatch>)> {
             sql: listed.sql,
             started_at: rfc3339(listed.started_us),
             ended_at: listed.ended_us.and_then(rfc3339),
-            rows: listed.rows,
-            reads: listed.reads,
+            done: listed.done,
             error: listed.error,
         })
         .collect();

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricValue;
+use eddy_engine::commit::DataFile;
 use eddy_engine::filter::Verdict;
 use eddy_engine::read::ReadCount;
 
@@ -16,6 +17,10 @@ pub(crate) struct ScanCount {
     pub(crate) files: AtomicU64,
     /// Files that the table's version has.
     pub(crate) files_total: AtomicU64,
+    /// Their bytes.
+    bytes_total: AtomicU64,
+    /// Row groups that filters left out.
+    row_groups_pruned: AtomicU64,
     /// Requests for files, and their bytes.
     pub(super) reads: Arc<ReadCount>,
     filter_requests: AtomicU64,
@@ -31,10 +36,14 @@ pub(crate) struct Reads {
     pub(crate) files_total: u64,
     /// Row groups that were read.
     pub(crate) row_groups: u64,
+    /// Row groups of these files that were not, since no row of theirs could be wanted.
+    pub(crate) row_groups_pruned: u64,
     /// Requests for files.
     pub(crate) requests: u64,
     /// Bytes of files, footers and indexes included.
     pub(crate) bytes: u64,
+    /// Bytes that all files of these versions have.
+    pub(crate) bytes_total: u64,
     /// Requests for filters.
     pub(crate) filter_requests: u64,
     /// Bytes of filters.
@@ -42,12 +51,20 @@ pub(crate) struct Reads {
 }
 
 impl ScanCount {
-    /// Notes which files a scan reads.
-    pub(super) fn planned(&self, files: usize, files_total: usize) {
+    /// Notes which files a scan reads, and what its table has.
+    pub(super) fn planned(&self, files: usize, all: &[Arc<DataFile>]) {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let bytes = all.iter().map(|file| file.size).sum();
         self.files.fetch_add(count(files), Ordering::Relaxed);
         self.files_total
-            .fetch_add(count(files_total), Ordering::Relaxed);
+            .fetch_add(count(all.len()), Ordering::Relaxed);
+        self.bytes_total.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes that were read, of files and of filters.
+    pub(crate) fn bytes(&self) -> u64 {
+        let files = self.reads.bytes.load(Ordering::Relaxed);
+        files + self.filter_bytes.load(Ordering::Relaxed)
     }
 
     /// Notes what it took to ask filters.
@@ -56,6 +73,12 @@ impl ScanCount {
             .fetch_add(verdict.requests, Ordering::Relaxed);
         self.filter_bytes
             .fetch_add(verdict.bytes, Ordering::Relaxed);
+        // Row groups of files that are read all the same; the others count as files.
+        let read = verdict.row_groups.iter().flatten();
+        let read = read.filter(|groups| groups.contains(&true));
+        let pruned = read.flatten().filter(|wanted| !**wanted).count();
+        self.row_groups_pruned
+            .fetch_add(u64::try_from(pruned).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 
@@ -66,12 +89,15 @@ impl Reads {
             let numbers = counts.iter().map(|count| number(count));
             numbers.map(|number| number.load(Ordering::Relaxed)).sum()
         };
+        let (row_groups, pruned) = row_groups(plan);
         Self {
             files: sum(|count| &count.files),
             files_total: sum(|count| &count.files_total),
-            row_groups: row_groups(plan),
+            row_groups,
+            row_groups_pruned: pruned + sum(|count| &count.row_groups_pruned),
             requests: sum(|count| &count.reads.requests),
             bytes: sum(|count| &count.reads.bytes),
+            bytes_total: sum(|count| &count.bytes_total),
             filter_requests: sum(|count| &count.filter_requests),
             filter_bytes: sum(|count| &count.filter_bytes),
         }
@@ -82,34 +108,46 @@ impl fmt::Display for Reads {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "files={} of {}, row_groups={}, requests={}, bytes={}, filter_requests={}, \
-             filter_bytes={}",
+            "files={} of {}, row_groups={} ({} pruned), requests={}, bytes={} of {}, \
+             filter_requests={}, filter_bytes={}",
             self.files,
             self.files_total,
             self.row_groups,
+            self.row_groups_pruned,
             self.requests,
             self.bytes,
+            self.bytes_total,
             self.filter_requests,
             self.filter_bytes
         )
     }
 }
 
-/// The row groups that scans took on after statistics and bloom filters. DataFusion counts them in
-/// its metrics of the latter, with or without a filter.
-fn row_groups(plan: &dyn ExecutionPlan) -> u64 {
-    let own = plan.metrics().map_or(0, |metrics| {
-        let counts = metrics.iter().map(|metric| match metric.value() {
-            MetricValue::PruningMetrics {
-                name,
-                pruning_metrics,
-            } if name == "row_groups_pruned_bloom_filter" => pruning_metrics.matched(),
-            _ => 0,
-        });
-        u64::try_from(counts.sum::<usize>()).unwrap_or(u64::MAX)
-    });
+/// The row groups that scans took on after statistics and bloom filters, and those that they did
+/// not. DataFusion counts the former in its metrics of the latter, with or without a filter.
+fn row_groups(plan: &dyn ExecutionPlan) -> (u64, u64) {
+    let (mut read, mut pruned) = (0, 0);
+    for metric in plan.metrics().iter().flat_map(|metrics| metrics.iter()) {
+        let MetricValue::PruningMetrics {
+            name,
+            pruning_metrics,
+        } = metric.value()
+        else {
+            continue;
+        };
+        match name.as_ref() {
+            "row_groups_pruned_bloom_filter" => {
+                read += pruning_metrics.matched();
+                pruned += pruning_metrics.pruned();
+            }
+            "row_groups_pruned_statistics" => pruned += pruning_metrics.pruned(),
+            _ => {}
+        }
+    }
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let own = (count(read), count(pruned));
     let children = plan.children().into_iter();
-    own + children
+    children
         .map(|child| row_groups(child.as_ref()))
-        .sum::<u64>()
+        .fold(own, |all, one| (all.0 + one.0, all.1 + one.1))
 }

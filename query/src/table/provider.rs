@@ -374,7 +374,7 @@ impl TableProvider for TopicTable {
             None => self.view.files.iter().collect(),
         };
         let files = self.ask_filters(files, &pushed).await;
-        self.count.planned(files.len(), self.view.files.len());
+        self.count.planned(files.len(), &self.view.files);
 
         let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
         if !files.is_empty() {

@@ -41,17 +41,23 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// A world whose queries have other limits.
+    pub(crate) fn with(change: impl FnOnce(&mut QueryOptions)) -> Self {
         let runtime = Runtime::new().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let lake = {
             let _guard = runtime.enter();
             disk_lake(folder.path(), Clock::system())
         };
-        let options = QueryOptions {
+        let mut options = QueryOptions {
             threads: 2,
             timeout: Duration::from_secs(60),
             ..QueryOptions::default()
         };
+        change(&mut options);
         let query = Query::new(lake.clone(), options).unwrap();
         Self {
             query,

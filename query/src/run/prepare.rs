@@ -1,0 +1,209 @@
+//! From a request to a plan that gives rows, or to the one row that a statement answers.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
+use arrow::datatypes::SchemaRef;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
+use datafusion::prelude::SQLOptions;
+use datafusion::sql::parser::Statement as PlanStatement;
+use datafusion::sql::sqlparser::ast::{Query as QueryTree, Statement as Tree};
+use futures::{StreamExt, TryStreamExt};
+use serde_json::Value as Json;
+
+use super::bind::{Bound, bind};
+use super::halt::Halt;
+use super::memory::QueryMemory;
+use super::physical::{limited, physical};
+use super::progress::Scans;
+use super::registry::Seen;
+use crate::erase;
+use crate::error::{Error, Result};
+use crate::hooks::IntoRequest;
+use crate::query::{Inner, Request};
+use crate::source;
+use crate::statement::{self, Into, Statement};
+
+type Rows = futures::stream::BoxStream<'static, Result<RecordBatch>>;
+
+/// What is known before the first row.
+pub(super) struct Head {
+    pub(super) schema: SchemaRef,
+    pub(super) position: Json,
+}
+
+/// An answer that is about to be given.
+pub(super) struct Prepared {
+    pub(super) head: Head,
+    pub(super) rows: Rows,
+    /// What reads, and in what memory; `None` for statements that read nothing.
+    pub(super) reads: Option<(Scans, Arc<QueryMemory>)>,
+}
+
+/// Parses, binds and plans what a request asks for.
+pub(super) async fn prepare(
+    inner: &Arc<Inner>,
+    query_id: uuid::Uuid,
+    request: &Request,
+    halt: &Arc<Halt>,
+) -> Result<Prepared> {
+    let seen = Seen::of(request, halt)?;
+    match statement::parse(&request.sql, &request.params)? {
+        Statement::Select(mut query) => {
+            let bound = bind(inner, &mut query, &seen).await?;
+            let plan = plan(&bound.state, *query).await?;
+            let plan = limited(plan, request.limit)?;
+            stream(&bound, &plan).await
+        }
+        Statement::Explain {
+            mut query,
+            analyze,
+            verbose,
+        } => {
+            let bound = bind(inner, &mut query, &seen).await?;
+            let plan = plan(&bound.state, *query).await?;
+            let plan = LogicalPlanBuilder::from(plan)
+                .explain(verbose, analyze)?
+                .build()?;
+            let prepared = stream(&bound, &plan).await?;
+            Ok(if analyze {
+                with_reads(prepared)
+            } else {
+                prepared
+            })
+        }
+        Statement::Into(statement) => into(inner, request, *statement).await,
+        Statement::ExplainDelete(delete) => {
+            Ok(answered(erase::explain(inner, request, *delete).await?))
+        }
+        Statement::Delete(delete) => {
+            let erased = Box::pin(erase::run(inner, request, *delete, query_id)).await?;
+            Ok(answered(erased))
+        }
+        Statement::CreateDestination(request) => {
+            let name = request.name.clone();
+            inner.handler_of_into()?.create_destination(request).await?;
+            done(&name, "created")
+        }
+        Statement::DropDestination { name, if_exists } => {
+            let handler = inner.handler_of_into()?;
+            handler.drop_destination(&name, if_exists).await?;
+            done(&name, "dropped")
+        }
+    }
+}
+
+/// Hands a `SELECT ... INTO` over, and answers what became of it.
+async fn into(inner: &Arc<Inner>, request: &Request, statement: Into) -> Result<Prepared> {
+    let handler = inner.handler_of_into()?;
+    statement::check_known(&statement.options, handler.option_names())?;
+    let select = source::freeze(inner, statement.query, &statement.options).await?;
+    let answer = handler
+        .start(IntoRequest {
+            select,
+            destination: statement.destination,
+            options: statement.options,
+            text: request.sql.clone(),
+        })
+        .await?;
+    let columns: [(&str, ArrayRef); 4] = [
+        (
+            "replay_id",
+            Arc::new(StringArray::from(vec![answer.replay_id])),
+        ),
+        ("state", Arc::new(StringArray::from(vec![answer.state]))),
+        ("records", Arc::new(UInt64Array::from(vec![answer.records]))),
+        ("bytes", Arc::new(UInt64Array::from(vec![answer.bytes]))),
+    ];
+    one_row(columns)
+}
+
+/// Adds a row to an `EXPLAIN ANALYZE` that says what was read.
+fn with_reads(prepared: Prepared) -> Prepared {
+    let schema = Arc::clone(&prepared.head.schema);
+    let scans = prepared.reads.as_ref().map(|(scans, _)| scans.clone());
+    let last = futures::stream::once(async move {
+        let reads = scans.map(|scans| scans.reads()).unwrap_or_default();
+        let columns: [ArrayRef; 2] = [
+            Arc::new(StringArray::from(vec!["Reads"])),
+            Arc::new(StringArray::from(vec![reads.to_string()])),
+        ];
+        Ok(RecordBatch::try_new(schema, columns.to_vec())?)
+    });
+    Prepared {
+        rows: prepared.rows.chain(last).boxed(),
+        ..prepared
+    }
+}
+
+fn done(name: &str, state: &str) -> Result<Prepared> {
+    one_row([
+        (
+            "destination",
+            Arc::new(StringArray::from(vec![name])) as ArrayRef,
+        ),
+        ("state", Arc::new(StringArray::from(vec![state]))),
+    ])
+}
+
+fn one_row<const N: usize>(columns: [(&str, ArrayRef); N]) -> Result<Prepared> {
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        columns.map(|(name, column)| (name, column, true)),
+    )?;
+    Ok(answered((batch.schema(), vec![batch])))
+}
+
+/// Rows that are there already.
+fn answered((schema, batches): (SchemaRef, Vec<RecordBatch>)) -> Prepared {
+    let head = Head {
+        schema,
+        position: Json::Null,
+    };
+    let rows = futures::stream::iter(batches.into_iter().map(Ok)).boxed();
+    Prepared {
+        head,
+        rows,
+        reads: None,
+    }
+}
+
+/// The logical plan of a bound query.
+pub(crate) async fn plan(state: &SessionState, query: QueryTree) -> Result<LogicalPlan> {
+    let tree = PlanStatement::Statement(Box::new(Tree::Query(Box::new(query))));
+    let plan = state.statement_to_plan(tree).await?;
+    // INTO and the like are refused on the tree; this is the second lock on the same door.
+    SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false)
+        .verify_plan(&plan)?;
+    Ok(plan)
+}
+
+/// The rows of a plan.
+pub(crate) async fn rows(
+    state: &SessionState,
+    plan: &LogicalPlan,
+) -> Result<SendableRecordBatchStream> {
+    let physical = physical(state, plan).await?;
+    Ok(execute_stream(physical, state.task_ctx())?)
+}
+
+async fn stream(bound: &Bound, plan: &LogicalPlan) -> Result<Prepared> {
+    let physical = physical(&bound.state, plan).await?;
+    let batches = execute_stream(Arc::clone(&physical), bound.state.task_ctx())?;
+    let head = Head {
+        schema: batches.schema(),
+        position: bound.position.clone(),
+    };
+    Ok(Prepared {
+        head,
+        rows: batches.map_err(Error::from).boxed(),
+        reads: Some((
+            Scans::new(bound.counts.clone(), physical),
+            Arc::clone(&bound.memory),
+        )),
+    })
+}
