@@ -156,6 +156,8 @@ pub(crate) enum Format {
     Csv,
     /// An Arrow IPC stream.
     Arrow,
+    /// A Parquet file; with `--output`.
+    Parquet,
 }
 
 /// `eddy replay`.

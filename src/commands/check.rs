@@ -13,6 +13,8 @@ use crate::server::{connectors, encryption_keys};
 pub(crate) fn run(file: &Path) -> Result<ExitCode> {
     let config = Config::load(file)?;
     config.kafka_resolved()?;
+    config.http_token_resolved()?;
+    config.settings.query.options(&config.folder)?;
     config.resolve(&config.lake_options)?;
     connectors(&config)?;
     encryption_keys(&config)?;

@@ -25,6 +25,7 @@ pub(crate) async fn run(args: SqlArgs) -> Result<ExitCode> {
         Format::Ndjson => "ndjson",
         Format::Json => "json",
         Format::Csv => "csv",
+        Format::Parquet => "parquet",
     };
     let client = Client::new(&args.server)?;
     let body = json!({ "sql": statement, "format": wire });

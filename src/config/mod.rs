@@ -5,6 +5,7 @@
 //! `config` would take `a.b` for a path and lose `a`.
 
 mod connect;
+mod query;
 mod size;
 
 use std::collections::BTreeMap;
@@ -13,9 +14,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use eddy_connector::connect::ServerTls;
 use eddy_connector::{Providers, Unknown};
+use eddy_query::http::Token;
 use serde::Deserialize;
 
 pub(crate) use connect::ConnectSettings;
+pub(crate) use query::QuerySettings;
 pub(crate) use size::ByteSize;
 
 /// The whole configuration. It has no `Debug`, since its maps may hold secrets.
@@ -28,6 +31,9 @@ pub(crate) struct Config {
     pub(crate) connect_tls: ServerTls,
     /// The same of those for `/admin`.
     pub(crate) admin_tls: ServerTls,
+    /// `[http] token`: what a request has to carry, by reference. With one the listener may be
+    /// reached from other machines.
+    pub(crate) http_token: Option<String>,
     /// `[lake.options]`: the store's own keys.
     pub(crate) lake_options: BTreeMap<String, String>,
     /// `[encryption.keys]`: keys of encrypted tables by their ids, by reference.
@@ -58,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) lake: LakeSettings,
     /// `[http]`.
     pub(crate) http: HttpSettings,
+    /// `[query]`.
+    pub(crate) query: QuerySettings,
     /// `[worker]`.
     pub(crate) worker: WorkerSettings,
     /// `[connect]`.
@@ -166,6 +174,7 @@ impl Config {
         let destinations = destinations(tables.remove("destinations"))?;
         let encryption_keys = encryption_keys(tables.remove("encryption"))?;
         let lake_options = inner(&mut tables, "lake", "options")?;
+        let http_token = http_token(&mut tables)?;
         let connect_tls = connect::tls(&inner(&mut tables, "connect", "tls")?, &providers)?;
         let settings: Settings = config::Config::builder()
             .add_source(config::File::from_str(
@@ -188,6 +197,7 @@ impl Config {
             kafka,
             admin_tls: connect_tls.clone(),
             connect_tls,
+            http_token,
             lake_options,
             encryption_keys,
             connectors,
@@ -209,6 +219,7 @@ impl Config {
             kafka: BTreeMap::new(),
             connect_tls: ServerTls::default(),
             admin_tls: ServerTls::default(),
+            http_token: None,
             lake_options: BTreeMap::new(),
             encryption_keys: BTreeMap::new(),
             connectors: BTreeMap::new(),
@@ -225,6 +236,22 @@ impl Config {
                 ..ConnectSettings::default()
             });
         if works { &self.settings.connect } else { &OFF }
+    }
+
+    /// The token that requests have to carry, with its reference resolved.
+    ///
+    /// # Errors
+    /// Names the reference that has no value; an empty token is none.
+    pub(crate) fn http_token_resolved(&self) -> Result<Option<Token>> {
+        let Some(given) = &self.http_token else {
+            return Ok(None);
+        };
+        let key = "http.token".to_owned();
+        let resolved = self.resolve(&BTreeMap::from([(key, given.clone())]))?;
+        match resolved.values().next().map(String::as_str) {
+            None | Some("") => bail!("`http.token` is empty"),
+            Some(token) => Ok(Some(Token::new(token))),
+        }
     }
 
     /// `[kafka]` with its references resolved.
@@ -252,6 +279,16 @@ fn inner(tables: &mut toml::Table, outer: &str, inner: &str) -> Result<BTreeMap<
     let outside = tables.get_mut(outer).and_then(toml::Value::as_table_mut);
     let inside = outside.and_then(|table| table.remove(inner));
     flat(inside, &format!("{outer}.{inner}"))
+}
+
+/// `[http] token`, taken out: it may be a secret, which `settings` would show.
+fn http_token(tables: &mut toml::Table) -> Result<Option<String>> {
+    let http = tables.get_mut("http").and_then(toml::Value::as_table_mut);
+    match http.and_then(|http| http.remove("token")) {
+        None => Ok(None),
+        Some(toml::Value::String(token)) => Ok(Some(token)),
+        Some(_) => bail!("`http.token` must be text, such as `${{env:EDDY_TOKEN}}`"),
+    }
 }
 
 fn encryption_keys(value: Option<toml::Value>) -> Result<BTreeMap<String, String>> {

@@ -42,12 +42,13 @@ impl Listener {
     /// Binds the configured address, or nothing when it is empty.
     ///
     /// # Errors
-    /// When the address is no address, is taken, or is open to others without the setting for it.
-    pub(crate) async fn bind(settings: &HttpSettings) -> Result<Option<Self>> {
+    /// When the address is no address, is taken, or is open to others without a token and without
+    /// the setting for that.
+    pub(crate) async fn bind(settings: &HttpSettings, has_token: bool) -> Result<Option<Self>> {
         if settings.listen.is_empty() {
             return Ok(None);
         }
-        let open = settings.allow_remote_without_token;
+        let open = has_token || settings.allow_remote_without_token;
         let bound = Self::bind_to("http.listen", &settings.listen, open);
         bound.await.map(Some)
     }
@@ -61,10 +62,15 @@ impl Listener {
         let mut found = lookup_host(listen).await.with_context(none)?;
         let address = found.next().with_context(none)?;
         let section = key.split('.').next().unwrap_or_default();
+        let password = match section {
+            "http" => "http.token",
+            _ => "a file of users",
+        };
         if !address.ip().is_loopback() && !open {
             bail!(
                 "`{key}`: `{address}` can be reached from other machines without a password; \
-                 listen on 127.0.0.1, or set {section}.allow_remote_without_token = true"
+                 listen on 127.0.0.1, set {password}, or \
+                 {section}.allow_remote_without_token = true"
             );
         }
         let socket = TcpListener::bind(address).await.with_context(|| {
@@ -198,7 +204,7 @@ mod tests {
             listen: listen.to_owned(),
             allow_remote_without_token: allow,
         };
-        let Err(error) = Listener::bind(&settings("0.0.0.0:0", false)).await else {
+        let Err(error) = Listener::bind(&settings("0.0.0.0:0", false), false).await else {
             panic!("bound");
         };
         assert!(
@@ -206,13 +212,19 @@ mod tests {
             "{error}"
         );
         assert!(
-            Listener::bind(&settings("127.0.0.1:0", false))
+            Listener::bind(&settings("0.0.0.0:0", false), true)
                 .await
                 .unwrap()
                 .is_some()
         );
         assert!(
-            Listener::bind(&settings("", false))
+            Listener::bind(&settings("127.0.0.1:0", false), false)
+                .await
+                .unwrap()
+                .is_some()
+        );
+        assert!(
+            Listener::bind(&settings("", false), false)
                 .await
                 .unwrap()
                 .is_none()

@@ -19,8 +19,8 @@ use eddy_connector::{
 };
 use eddy_engine::seal::Key;
 use eddy_engine::{Clock, Lake, LakeOptions, TablePath};
+use eddy_query::Query;
 use eddy_query::http::{HostGuard, protect};
-use eddy_query::{Query, QueryOptions};
 use eddy_replay::{Definition, Destinations, Jobs};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -53,12 +53,13 @@ pub(crate) struct Service {
 pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     let ready = http::Ready::default();
     // Bound before anything else, so that a second process on the port does no work.
-    let listener = http::Listener::bind(&config.settings.http).await?;
+    let token = config.http_token_resolved()?;
+    let listener = http::Listener::bind(&config.settings.http, token.is_some()).await?;
     let served = config.served_connect(roles.contains(&Role::Worker));
     let doors = connect::Doors::bind(config, served).await?;
     let (told, mut routes) = http::health(ready.clone())?;
     let lake = open_lake(config).await?;
-    let query = Query::new(lake.clone(), QueryOptions::default())?;
+    let query = Query::new(lake.clone(), config.settings.query.options(&config.folder)?)?;
     // What is asked for or replayed may be in a lake that a connector has for itself.
     let settled = connectors_with_lakes(config, &lake).await?;
     for one in &settled {
@@ -100,8 +101,8 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     let (worker, rest) = rest.unzip();
     told.by_those_who_know(connectors.as_ref(), worker.as_ref());
     let connect = rest.map_or_else(Vec::new, |rest| doors.serve(&rest, &stopped));
-    let http =
-        listener.map(|listener| listener.serve(protect(routes, HostGuard::default()), stopped));
+    let routes = protect(routes, HostGuard::default(), token);
+    let http = listener.map(|listener| listener.serve(routes, stopped));
     ready.set(true);
     tracing::info!(url, lake = %lake.url(), ?roles, "eddy is up");
     Ok(Service {

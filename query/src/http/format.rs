@@ -1,4 +1,4 @@
-//! The formats of an answer: ndjson, json, csv and Arrow's stream.
+//! The formats of an answer: ndjson, json, csv, Arrow's stream and Parquet.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use arrow::ipc::writer::StreamWriter;
 use axum::http::{HeaderMap, header};
 
 use super::json;
+use super::parquet::ParquetRows;
 use crate::error::{Error, Result};
 
 /// How 64-bit integers are written in JSON.
@@ -25,7 +26,11 @@ pub(super) enum Format {
     Json,
     Csv,
     Arrow,
+    Parquet,
 }
+
+/// What is known, for those who ask for something else.
+const KNOWN: &str = "known formats: ndjson, json, csv, arrow, parquet";
 
 impl Format {
     /// The format of this name.
@@ -35,8 +40,8 @@ impl Format {
             "json" => Ok(Self::Json),
             "csv" => Ok(Self::Csv),
             "arrow" => Ok(Self::Arrow),
-            _ => Err(Error::invalid(format!("the format `{name}` is not known"))
-                .with_hint("known formats: ndjson, json, csv, arrow")),
+            "parquet" => Ok(Self::Parquet),
+            _ => Err(Error::invalid(format!("the format `{name}` is not known")).with_hint(KNOWN)),
         }
     }
 
@@ -60,13 +65,13 @@ impl Format {
                 "application/json" => return Ok(Self::Json),
                 "text/csv" => return Ok(Self::Csv),
                 "application/vnd.apache.arrow.stream" => return Ok(Self::Arrow),
+                "application/vnd.apache.parquet" => return Ok(Self::Parquet),
                 // A browser asks for pages first; JSON is what it can show.
                 "text/html" => return Ok(Self::Json),
                 _ => {}
             }
         }
-        Err(Error::invalid(format!("no format fits `Accept: {accept}`"))
-            .with_hint("known formats: ndjson, json, csv, arrow"))
+        Err(Error::invalid(format!("no format fits `Accept: {accept}`")).with_hint(KNOWN))
     }
 
     /// The content type of the answer.
@@ -76,7 +81,14 @@ impl Format {
             Self::Json => "application/json",
             Self::Csv => "text/csv; charset=utf-8; header=present",
             Self::Arrow => "application/vnd.apache.arrow.stream",
+            Self::Parquet => "application/vnd.apache.parquet",
         }
+    }
+
+    /// Whether an error can be told among the rows. Readers of the others see their end missing;
+    /// text would be garbage to them.
+    pub(super) fn is_text(self) -> bool {
+        !matches!(self, Self::Arrow | Self::Parquet)
     }
 
     /// An encoder for rows of this schema.
@@ -97,6 +109,7 @@ impl Format {
                 writer: Box::new(StreamWriter::try_new(Vec::new(), &schema)?),
                 schema,
             },
+            Self::Parquet => Encoder::Parquet(Box::new(ParquetRows::new(&schema)?)),
         })
     }
 }
@@ -120,6 +133,7 @@ pub(super) enum Encoder {
         writer: Box<StreamWriter<Vec<u8>>>,
         schema: SchemaRef,
     },
+    Parquet(Box<ParquetRows>),
 }
 
 impl Encoder {
@@ -145,6 +159,7 @@ impl Encoder {
                 writer.write(&renamed(batch, schema)?)?;
                 Ok(std::mem::take(writer.get_mut()))
             }
+            Self::Parquet(rows) => rows.write(&renamed(batch, &rows.schema())?),
         }
     }
 
@@ -160,6 +175,7 @@ impl Encoder {
                 writer.finish()?;
                 Ok(std::mem::take(writer.get_mut()))
             }
+            Self::Parquet(rows) => rows.end(),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Refuses a foreign `Host` or `Origin`.
+//! Refuses a foreign `Host` or `Origin` and, where a token is wanted, requests without it; answers
+//! what no route does.
 //!
 //! A page that someone opens in a browser can reach a listener on loopback; it can't choose these
 //! two headers. An address can't be rebound to another host, a name can.
@@ -8,10 +9,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
+use super::error::{ErrorBody, error_response};
 use crate::error::{Error, ErrorKind};
 
 /// Which hosts a listener answers to, besides `localhost` and addresses.
@@ -58,16 +60,85 @@ impl HostGuard {
     }
 }
 
-/// Puts the guard around every route of a router.
-pub fn protect(router: Router, guard: HostGuard) -> Router {
-    router.layer(from_fn_with_state(guard, refuse_foreign))
+/// What a request has to carry as `Authorization: Bearer TOKEN`.
+#[derive(Clone)]
+pub struct Token(Arc<str>);
+
+impl Token {
+    /// This token.
+    pub fn new(token: &str) -> Self {
+        Self(token.into())
+    }
+
+    /// `path` is free for whoever looks after the process: it tells nothing of the lake.
+    fn check(&self, path: &str, headers: &HeaderMap) -> Result<(), Error> {
+        if matches!(path, "/livez" | "/readyz") {
+            return Ok(());
+        }
+        let given = headers.get(header::AUTHORIZATION);
+        let given = given.and_then(|value| value.as_bytes().split_at_checked(SCHEME.len()));
+        match given {
+            Some((scheme, token))
+                if scheme.eq_ignore_ascii_case(SCHEME) && same(token, self.0.as_bytes()) =>
+            {
+                Ok(())
+            }
+            _ => Err(Error::new(
+                ErrorKind::Unauthorized,
+                "the request carries no token that is known here",
+            )
+            .with_hint("send `Authorization: Bearer TOKEN`; for `eddy` set EDDY_TOKEN")),
+        }
+    }
 }
 
-async fn refuse_foreign(State(guard): State<HostGuard>, request: Request, next: Next) -> Response {
-    match guard.check(request.headers()) {
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+const SCHEME: &[u8] = b"Bearer ";
+
+/// Compares in a time that tells nothing of where the first difference is.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    let differences = one.iter().zip(other).fold(0, |all, (a, b)| all | (a ^ b));
+    one.len() == other.len() && differences == 0
+}
+
+/// Puts the guards around every route of a router.
+pub fn protect(router: Router, hosts: HostGuard, token: Option<Token>) -> Router {
+    router
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state((hosts, token), refuse))
+}
+
+async fn refuse(
+    State((hosts, token)): State<(HostGuard, Option<Token>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let allowed = hosts.check(request.headers()).and_then(|()| match &token {
+        Some(token) => token.check(request.uri().path(), request.headers()),
+        None => Ok(()),
+    });
+    match allowed {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }
+}
+
+async fn no_route(request: Request) -> Error {
+    let text = format!("there is nothing at `{}`", request.uri().path());
+    Error::new(ErrorKind::NotFound, text)
+}
+
+async fn no_method(request: Request) -> Response {
+    let (method, path) = (request.method(), request.uri().path());
+    let error = Error::not_supported(format!("`{method}` is not for `{path}`"));
+    let body = ErrorBody::of(&error, None);
+    error_response(StatusCode::METHOD_NOT_ALLOWED, &body)
 }
 
 fn foreign(name: &str, value: &str) -> Error {
@@ -103,5 +174,29 @@ mod tests {
         assert!(!check("127.0.0.1:8480", Some("https://evil.example")));
         assert!(!check("127.0.0.1:8480", Some("null")));
         assert!(!check("127.0.0.1:8480", Some("http://127.0.0.1:9999")));
+    }
+
+    #[test]
+    fn only_the_token_itself_opens() {
+        let token = Token::new("secret");
+        let with = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+            token.check("/api/v1/sql", &headers).is_ok()
+        };
+        assert!(with("Bearer secret") && with("bearer secret"));
+        for wrong in [
+            "",
+            "secret",
+            "Bearer",
+            "Bearer ",
+            "Bearer secre",
+            "Bearer secret2",
+        ] {
+            assert!(!with(wrong), "{wrong}");
+        }
+        assert!(token.check("/metrics", &HeaderMap::new()).is_err());
+        assert!(token.check("/readyz", &HeaderMap::new()).is_ok());
+        assert!(!format!("{token:?}").contains("secret"));
     }
 }

@@ -1,11 +1,15 @@
 //! The HTTP routes of queries: `POST /api/v1/sql`, tables, queries.
 //!
-//! The binary merges the router with those of the other crates and puts `guard` around all.
+//! The binary merges the router with those of the other crates and puts `guard` around all, which
+//! answers what no route does.
 
+mod body;
+mod compress;
 mod error;
 mod format;
 mod guard;
 mod json;
+mod parquet;
 mod queries;
 mod request;
 mod sql;
@@ -15,7 +19,7 @@ use axum::Router;
 use axum::routing::{delete, get, post};
 
 pub use error::{ErrorBody, error_response};
-pub use guard::{HostGuard, protect};
+pub use guard::{HostGuard, Token, protect};
 
 use crate::query::Query;
 

@@ -1,6 +1,7 @@
 //! `GET /api/v1/tables` and `GET /api/v1/tables/{table}`.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use serde_json::{Map, Value, json};
 
@@ -21,8 +22,9 @@ pub(super) async fn list(State(query): State<Query>) -> Result<Json<Value>> {
 /// One table: its numbers, columns, positions and versions.
 pub(super) async fn show(
     State(query): State<Query>,
-    Path(table): Path<String>,
+    table: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>> {
+    let Path(table) = table.map_err(|error| Error::invalid(error.body_text()))?;
     let catalog = &query.0.catalog;
     // Only names of the list are looked up, so a path in the name leads nowhere.
     let list = catalog.list(true).await?;

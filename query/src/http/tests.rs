@@ -7,6 +7,8 @@
     clippy::indexing_slicing
 )]
 
+mod streams;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
