@@ -27,6 +27,7 @@ mod foreign_real;
 mod foreign_sides;
 mod group;
 mod harness;
+mod hostile;
 mod kills;
 mod landing;
 mod long_log;
