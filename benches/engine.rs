@@ -2,12 +2,16 @@
 //!
 //! Two kinds of events: nested ones with drift, and the wide audit logs (91 kinds, some 5,000
 //! leaves, every column kept). Prints what one CPU-second shreds (the appending thread) and what it
-//! takes through (everything: shred, encode, commit). `redact` is the search of the nested events
-//! for what must never land, alone; `redacted` and `encrypted` are the nested events again, with
-//! such rules and into encrypted files, to be compared with `nested` of the same run.
+//! takes through (everything: shred, encode, commit), and the peak memory of the process without
+//! the events, in a worker's default `worker.memory`, divided as the connector divides it for one
+//! task; what librdkafka would hold is taken up by bytes that nobody reads. `redact` is the search
+//! of the nested events for what must never land, alone; `redacted` and `encrypted` are the nested
+//! events again, with such rules and into encrypted files, to be compared with `nested` of the same
+//! run.
 //!
 //! `EDDY_BENCH_MB` changes the amount of JSON, `EDDY_BENCH_ONLY` picks one of them,
-//! `EDDY_BENCH_CUT_MB` says after how many MiB in memory a cut comes.
+//! `EDDY_BENCH_CUT_MB` says after how many MiB in memory a cut comes, `EDDY_BENCH_MEMORY_MB` what
+//! `worker.memory` is.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,6 +28,12 @@ mod allocator;
 mod audit;
 #[path = "load/events.rs"]
 mod events;
+#[allow(dead_code, reason = "other benchmarks need the rest")]
+#[path = "load/usage.rs"]
+mod usage;
+#[allow(unused_imports, reason = "it has a test of its own")]
+#[path = "../connector/src/connect/memory.rs"]
+mod worker_memory;
 #[path = "load/yardstick.rs"]
 mod yardstick;
 
@@ -33,11 +43,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use audit::Audit;
+use eddy_engine::budget::Budget;
 use eddy_engine::redact::{self, Action, HashKey, Redaction, Redactor, Rule};
 use eddy_engine::seal::Key;
 use eddy_engine::write::{Start, TableWriter, WriterOptions};
 use eddy_engine::{Clock, Lake, LakeOptions, Record, TimestampType, TopicId};
 use events::{Seeded, event};
+use worker_memory::Memory;
+
+/// `worker.memory` in MiB, unless somebody says otherwise.
+const MEMORY_MB: usize = 1_024;
 
 /// Records between two publications of live rows, as a worker at full speed has them.
 const PUBLISH: usize = 40_000;
@@ -151,7 +166,14 @@ fn wide(bytes: usize) -> Vec<String> {
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 fn measure(name: &str, events: &[String], bytes: usize, prepare: Prepare) {
     let folder = tempfile::tempdir().unwrap();
-    let mut writer = open(folder.path(), name, prepare);
+    let worker_memory = std::env::var("EDDY_BENCH_MEMORY_MB").map_or(MEMORY_MB, |text| {
+        text.parse().expect("EDDY_BENCH_MEMORY_MB is a number")
+    });
+    let memory = Memory::divide(worker_memory << 20, 1);
+    usage::forget_memory_max();
+    // What librdkafka would hold.
+    let fetched = vec![1_u8; memory.queue];
+    let mut writer = open(folder.path(), name, memory, prepare);
     let (begun, process) = (Instant::now(), cpu("/proc/self/stat"));
     let (records, taken, shredding) = feed(&mut writer, events, bytes);
     while writer.in_flight() {
@@ -166,9 +188,13 @@ fn measure(name: &str, events: &[String], bytes: usize, prepare: Prepare) {
     println!("  shred       {:.0} MB per CPU-second", rate(shredding));
     println!("  everything  {:.0} MB per CPU-second", rate(whole));
     println!("  on disk     {:.1} MB", size(folder.path()) as f64 / 1e6);
+    std::hint::black_box(fetched);
+    let own: usize = events.iter().map(|event| event.capacity()).sum();
+    let peak = usage::memory_max().saturating_sub(own as u64);
+    println!("  peak memory {} MiB of {worker_memory}", peak >> 20);
 }
 
-fn open(folder: &Path, name: &str, prepare: Prepare) -> TableWriter {
+fn open(folder: &Path, name: &str, memory: Memory, prepare: Prepare) -> TableWriter {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let options = LakeOptions {
         url: format!("file://{}", folder.display()),
@@ -180,6 +206,12 @@ fn open(folder: &Path, name: &str, prepare: Prepare) -> TableWriter {
     let table = lake.table("topics", name);
     let mut options = WriterOptions::new(table, name, TopicId::new("bench"), "bench");
     prepare(&mut options);
+    lake.live().keep_at_most(memory.committed);
+    lake.reuse_at_most(memory.reused);
+    options.budget = Budget::new(memory.writers);
+    let most = memory.writers / 4;
+    options.cut.bytes = options.cut.bytes.min(most);
+    options.cut.bytes_wide = options.cut.bytes_wide.min(most);
     if let Ok(megabytes) = std::env::var("EDDY_BENCH_CUT_MB") {
         options.cut.bytes = megabytes.parse::<usize>().expect("megabytes") << 20;
         options.cut.bytes_wide = 0;

@@ -7,9 +7,9 @@
 //!   tables are partitioned today).
 //!
 //! Each case is a process of its own, so that its peak is its own. The budget is divided as the
-//! connector divides it; what librdkafka would hold is taken up by bytes that nobody reads. The
-//! feeding loop does what a sink task does: it stops reading while the budget is over, publishes
-//! live rows, and cuts what is due. At the end every record must be in the table.
+//! connector divides it for one task; what librdkafka would hold is taken up by bytes that nobody
+//! reads. The feeding loop does what a sink task does: it stops reading while the budget is over,
+//! publishes live rows, and cuts what is due. At the end every record must be in the table.
 //!
 //! `EDDY_BENCH_SECONDS` changes how long a case is fed, `EDDY_BENCH_ONLY` picks one.
 
@@ -33,6 +33,9 @@ mod events;
 #[allow(dead_code, reason = "other benchmarks need the rest")]
 #[path = "load/usage.rs"]
 mod usage;
+#[allow(unused_imports, reason = "it has a test of its own")]
+#[path = "../connector/src/connect/memory.rs"]
+mod worker_memory;
 
 use std::process::Command;
 use std::sync::Arc;
@@ -43,12 +46,10 @@ use eddy_engine::read::Snapshot;
 use eddy_engine::write::{CutPolicy, Start, TableWriter, WriterOptions};
 use eddy_engine::{Clock, Lake, Record, TimestampType, TopicId};
 use events::{Seeded, event};
+use worker_memory::Memory;
 
-/// `worker.memory`, and its parts for one task as `connector/src/connect/memory.rs` divides it.
+/// `worker.memory`.
 const MEMORY: usize = 512 << 20;
-const QUEUE: usize = 64 << 20;
-const COMMITTED: usize = 32 << 20;
-const WRITERS: usize = (MEMORY - QUEUE - 2 * COMMITTED - (96 << 20)) / 3 * 2;
 
 /// As a sink task has them.
 const READ: usize = 4_096;
@@ -114,10 +115,11 @@ fn run(case: Case) {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let lake = disk::lake(&runtime, folder.path());
-    lake.live().keep_at_most(COMMITTED);
-    lake.reuse_at_most(COMMITTED);
-    let fetched = vec![1_u8; QUEUE];
-    let mut sink = Sink::open(&lake, case);
+    let memory = Memory::divide(MEMORY, 1);
+    lake.live().keep_at_most(memory.committed);
+    lake.reuse_at_most(memory.reused);
+    let fetched = vec![1_u8; memory.queue];
+    let mut sink = Sink::open(&lake, case, memory.writers);
     println!("{}", case.name);
     println!(
         "  {} topics of {} partitions, {} days; open: {} MiB",
@@ -143,7 +145,7 @@ fn run(case: Case) {
     println!(
         "  budget, most     {} of {} MiB",
         sink.held_max >> 20,
-        WRITERS >> 20
+        memory.writers >> 20
     );
     println!(
         "  peak memory      {} MiB of {}",
@@ -181,8 +183,8 @@ struct Slot {
 }
 
 impl Sink {
-    fn open(lake: &Lake, case: Case) -> Self {
-        let budget = Budget::new(WRITERS);
+    fn open(lake: &Lake, case: Case, writers: usize) -> Self {
+        let budget = Budget::new(writers);
         let slots = (0..case.topics).map(|topic| slot(lake, case, topic, &budget));
         let slots = slots.collect();
         let mut random = Seeded::new(20_251_124);
@@ -315,9 +317,10 @@ fn slot(lake: &Lake, case: Case, topic: usize, budget: &Arc<Budget>) -> Slot {
     let table = lake.table("topics", &name);
     let mut options = WriterOptions::new(table, &name, TopicId::new(&name), "bench");
     options.budget = Arc::clone(budget);
+    let most = budget.limit_bytes() / 4;
     options.cut = CutPolicy {
-        bytes: CutPolicy::default().bytes.min(WRITERS / 4),
-        bytes_wide: CutPolicy::default().bytes_wide.min(WRITERS / 4),
+        bytes: CutPolicy::default().bytes.min(most),
+        bytes_wide: CutPolicy::default().bytes_wide.min(most),
         ..CutPolicy::default()
     };
     let mut writer = TableWriter::open(lake, options).unwrap();

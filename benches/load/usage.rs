@@ -46,6 +46,11 @@ pub(crate) fn memory_max() -> u64 {
     memory("VmHWM:")
 }
 
+/// Lets the peak begin anew with what is resident now.
+pub(crate) fn forget_memory_max() {
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+}
+
 /// Resident memory of this process now, in bytes.
 pub(crate) fn memory_now() -> u64 {
     memory("VmRSS:")

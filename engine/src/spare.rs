@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 /// Smaller buffers aren't worth a lock: the allocator has them at hand.
-const LEAST_BYTES: usize = 64 << 10;
+pub(crate) const LEAST_BYTES: usize = 64 << 10;
 
 /// What is kept at most, unless a worker's budget says less: all that a cut lets go of at once, and
 /// the buffers of its file.

@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, BinaryArray, NullBufferBuilder};
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 
 use crate::Result;
-use crate::spare::{Spare, usual};
+use crate::spare::{LEAST_BYTES, Spare, usual};
 
 /// The most that is reserved for the bytes of a column before they come.
 const RESERVED_BYTES: usize = 8 << 20;
@@ -37,6 +37,9 @@ impl Blobs {
 
     #[inline]
     pub(super) fn append(&mut self, bytes: Option<&[u8]>) {
+        if self.offsets.len() == 1 {
+            self.reserve();
+        }
         match bytes {
             Some(bytes) => {
                 self.bytes.extend_from_slice(bytes);
@@ -46,6 +49,15 @@ impl Blobs {
         }
         // A batch is sealed before its bytes pass the offsets' range.
         self.offsets.push(self.bytes.len() as i32);
+    }
+
+    #[cold]
+    fn reserve(&mut self) {
+        let (rows, bytes) = self.expected;
+        self.offsets.reserve(rows);
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(with_slack(bytes));
+        }
     }
 
     /// The bytes of a row.
@@ -83,13 +95,12 @@ impl Blobs {
         self.nulls.truncate(0);
     }
 
-    /// The column; what is left is empty, with room for what may come.
+    /// The column; what is left is empty. Room for what may come is made when it comes: thousands
+    /// of tables wait for their next row.
     pub(super) fn finish(&mut self, spare: &Spare) -> Result<ArrayRef> {
         let (rows, bytes) = &mut self.expected;
         *rows = usual(*rows, self.offsets.len());
-        let mut next = Vec::with_capacity(*rows);
-        next.push(0);
-        let offsets = std::mem::replace(&mut self.offsets, next);
+        let offsets = std::mem::replace(&mut self.offsets, vec![0]);
         Ok(Arc::new(BinaryArray::try_new(
             OffsetBuffer::new(ScalarBuffer::from(offsets)),
             take_bytes(&mut self.bytes, bytes, spare),
@@ -98,12 +109,17 @@ impl Blobs {
     }
 }
 
-/// The bytes to be read, and a buffer in their place with room for `expected`: growing it step by
-/// step would cost more than filling it.
+/// The bytes to be read. In their place is a buffer with room for `expected`, if that is a large
+/// one: growing it step by step would cost more than filling it.
 fn take_bytes(bytes: &mut Vec<u8>, expected: &mut usize, spare: &Spare) -> Buffer {
     *expected = usual(*expected, bytes.len());
-    let next = (*expected + *expected / 8).min(RESERVED_BYTES);
-    Buffer::from(spare.lend_all(bytes, next))
+    let next = Some(with_slack(*expected)).filter(|next| *next >= LEAST_BYTES);
+    Buffer::from(spare.lend_all(bytes, next.unwrap_or(0)))
+}
+
+/// Room for about so many bytes.
+pub(super) fn with_slack(bytes: usize) -> usize {
+    (bytes + bytes / 8).min(RESERVED_BYTES)
 }
 
 /// The texts of a finished column. If it is alone, room for others comes with the first of them.

@@ -13,7 +13,7 @@ use arrow::datatypes::{
     Date32Type, Decimal128Type, FieldRef, Float64Type, Int64Type, TimestampMicrosecondType,
 };
 
-use super::blobs::{take_offsets, take_texts, taken};
+use super::blobs::{take_offsets, take_texts, taken, with_slack};
 use crate::Result;
 use crate::schema::{DECIMAL_DIGITS, Detected, Kind, Shape};
 use crate::spare::{Spare, usual};
@@ -294,7 +294,7 @@ impl Column {
             Values::Text { offsets, bytes } | Values::Binary { offsets, bytes } => {
                 offsets.reserve(more);
                 if bytes.capacity() == 0 {
-                    bytes.reserve(self.expected_bytes);
+                    bytes.reserve(with_slack(self.expected_bytes));
                 }
             }
             Values::List { offsets, .. } => offsets.reserve(more),

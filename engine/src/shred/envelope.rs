@@ -1,5 +1,6 @@
 //! The envelope's columns: the original record, byte for byte (E7).
 
+use std::mem::take;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -112,6 +113,9 @@ impl Envelope {
     }
 
     pub(super) fn append(&mut self, record: &Record<'_>, ingested_at_us: i64, error: Option<&str>) {
+        if self.rows() == 0 {
+            self.reserve();
+        }
         let fault = self.decoded(record);
         let error = error.or(fault.as_deref());
         self.partitions.push(record.partition);
@@ -134,8 +138,19 @@ impl Envelope {
         self.bytes += ROW_BYTES + payload_bytes(record) + error.map_or(0, str::len);
     }
 
-    /// The columns, in the order of [`envelope_schema`]; empties the envelope. Its buffers have
-    /// room for the next batch: growing them step by step would cost more than filling them.
+    /// Room for as many rows as may come: growing step by step would cost more than filling it.
+    #[cold]
+    fn reserve(&mut self) {
+        let rows = self.expected;
+        self.partitions.reserve(rows);
+        self.offsets.reserve(rows);
+        self.timestamps.reserve(rows);
+        self.timestamp_types.reserve(rows);
+        self.ingested_at.reserve(rows);
+        self.header_ends.reserve(rows);
+    }
+
+    /// The columns, in the order of [`envelope_schema`]; empties the envelope.
     pub(super) fn finish(&mut self, spare: &Spare) -> Result<Envelopes> {
         let mut envelopes = self.finish_others(spare)?;
         envelopes.columns.push(self.values.finish(spare)?);
@@ -161,17 +176,16 @@ impl Envelope {
         self.bytes = 0;
         let mut fields = self.fields.clone();
         self.expected = usual(self.expected, rows);
-        let next = self.expected;
         let mut columns: Vec<ArrayRef> = vec![
             self.topic.rows(rows),
-            Arc::new(Int32Array::from(take(&mut self.partitions, next))),
-            Arc::new(Int64Array::from(take(&mut self.offsets, next))),
-            timestamps(take(&mut self.timestamps, next).into()),
+            Arc::new(Int32Array::from(take(&mut self.partitions))),
+            Arc::new(Int64Array::from(take(&mut self.offsets))),
+            timestamps(take(&mut self.timestamps).into()),
             self.timestamp_types(rows),
             self.topic_id.rows(rows),
             self.key_schema_ids.finish(rows),
             self.value_schema_ids.finish(rows),
-            timestamps(take(&mut self.ingested_at, next).into()),
+            timestamps(take(&mut self.ingested_at).into()),
             self.errors(rows),
             self.keys.finish(spare)?,
             self.headers()?,
@@ -200,7 +214,7 @@ impl Envelope {
     }
 
     fn timestamp_types(&mut self, rows: usize) -> ArrayRef {
-        let types = take(&mut self.timestamp_types, self.expected);
+        let types = take(&mut self.timestamp_types);
         match types.first() {
             Some(first) if types.iter().all(|by| by == first) => {
                 if self.timestamp_type.text != first.as_str() {
@@ -232,7 +246,7 @@ impl Envelope {
     }
 
     fn headers(&mut self) -> Result<ArrayRef> {
-        let ends = take(&mut self.header_ends, self.expected + 1);
+        let ends = take(&mut self.header_ends);
         self.header_ends.push(0);
         let columns: Vec<ArrayRef> = vec![
             Arc::new(self.header_keys.finish()),
@@ -376,11 +390,6 @@ impl Repeated {
         }
         Arc::new(self.array.slice(0, rows))
     }
-}
-
-/// The values, and room for `next` in their place.
-fn take<T>(values: &mut Vec<T>, next: usize) -> Vec<T> {
-    std::mem::replace(values, Vec::with_capacity(next))
 }
 
 fn timestamps(array: TimestampMicrosecondArray) -> ArrayRef {

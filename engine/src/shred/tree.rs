@@ -9,7 +9,7 @@
     reason = "ids are indexes into vectors that only grow, and come from here"
 )]
 
-use arrow::datatypes::{DataType, Fields, Schema};
+use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 use hashbrown::HashMap;
 
 use super::column::{Column, Values};
@@ -134,7 +134,7 @@ impl Tree {
                         place => place,
                     };
                     self.objects[object as usize].names.take(field.name());
-                    self.adopt_column(place, shape, field.name(), field.data_type());
+                    self.adopt_column(place, shape, field);
                 }
                 Step::Rescued => {
                     self.rescued(object);
@@ -149,14 +149,17 @@ impl Tree {
         }
     }
 
-    fn adopt_column(&mut self, place: u32, shape: Shape, name: &str, data_type: &DataType) {
+    fn adopt_column(&mut self, place: u32, shape: Shape, field: &FieldRef) {
         let column = match self.alternate(place, shape) {
-            NONE => self.create(place, shape, name.to_owned()),
+            NONE => self.create(place, shape, field.name().to_owned()),
             column => column,
         };
-        name.clone_into(&mut self.columns[column as usize].name);
-        self.columns[column as usize].reserved = true;
-        self.adopt_type(column, data_type);
+        let found = &mut self.columns[column as usize];
+        field.name().clone_into(&mut found.name);
+        found.reserved = true;
+        // Batches share the table's field, unless it says more than a batch's would.
+        found.field = (field.metadata().len() <= 2).then(|| FieldRef::clone(field));
+        self.adopt_type(column, field.data_type());
     }
 
     fn adopt_type(&mut self, column: u32, data_type: &DataType) {
@@ -181,7 +184,7 @@ impl Tree {
         for field in fields {
             if let Step::Member(shape) = step(field) {
                 self.places[place as usize].members.take(field.name());
-                self.adopt_column(place, shape, field.name(), field.data_type());
+                self.adopt_column(place, shape, field);
             }
         }
         self.rename_place(place);
