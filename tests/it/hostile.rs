@@ -123,7 +123,7 @@ fn statements(topic: &str) -> Vec<(String, &'static [&'static str])> {
             "SELECT * FROM \"../../etc/passwd\"".to_owned(),
             &["unknown_table"],
         ),
-        (deep, &["syntax"]),
+        (deep, &["invalid"]),
         (
             "WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r) \
              SELECT max(x) FROM r"
