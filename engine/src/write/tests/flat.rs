@@ -130,7 +130,12 @@ pub(super) fn each_offset_once(world: &World) -> BTreeMap<i32, i64> {
         }
     }
     found.sort_unstable();
-    assert_eq!(found, expected, "E1: each offset is in one object");
+    assert_eq!(
+        found,
+        expected,
+        "E1: each offset is in one object, of {:?}",
+        records(world)
+    );
     positions
 }
 
