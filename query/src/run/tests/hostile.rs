@@ -84,7 +84,7 @@ const REFUSED: [(&str, ErrorKind); 14] = [
     ("SELECT * FROM \"orders/../orders\"", UnknownTable),
     ("SELECT * FROM '/etc/passwd'", UnknownTable),
     ("SELECT * FROM \"orders@../1\"", UnknownTable),
-    ("SELECT 1; DROP TABLE orders", Syntax),
+    ("SELECT 1; DROP TABLE orders", NotSupported),
 ];
 
 fn statements() -> Vec<(String, End)> {
@@ -103,7 +103,7 @@ fn huge() -> Vec<(String, End)> {
     let many = |count: usize, one: &dyn Fn(usize) -> String| -> String {
         (0..count).map(one).collect::<Vec<_>>().join(", ")
     };
-    let columns = many(10_000, &|number| format!("id + {number} AS c{number}"));
+    let columns = many(1_000, &|number| format!("id + {number} AS c{number}"));
     let list = many(40_000, &|number| number.to_string());
     let mut all = vec![
         (
