@@ -248,6 +248,12 @@ impl Lake {
         self.0.commits.run(work)
     }
 
+    /// Waits until no commit runs in this process: those of writers that are gone go on.
+    #[cfg(test)]
+    pub(crate) fn settle_commits(&self) {
+        self.0.commits.settle();
+    }
+
     /// The table of `topic` under `topics_dir`.
     pub fn table(&self, topics_dir: &str, topic: &str) -> TablePath {
         TablePath::new(&self.0.root, topics_dir, topic)

@@ -73,6 +73,15 @@ impl Commits {
         Ok(())
     }
 
+    /// Waits until no commit runs, not even one that nobody waits for any more.
+    #[cfg(test)]
+    pub(super) fn settle(&self) {
+        let ended = |state: &State| state.idle.len() == state.threads && state.queue.is_empty();
+        while !ended(&self.state()) {
+            thread::yield_now();
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -123,13 +132,6 @@ mod tests {
 
     use super::*;
 
-    fn settle(commits: &Commits) {
-        let all_idle = |state: &State| state.idle.len() == state.threads;
-        while !all_idle(&commits.state()) {
-            thread::yield_now();
-        }
-    }
-
     #[test]
     fn work_that_comes_one_by_one_is_all_done_by_the_thread_that_was_busy_last() {
         let commits = Commits::default();
@@ -154,7 +156,7 @@ mod tests {
         }
         open.send(()).unwrap();
         for _ in 0..20 {
-            settle(&commits);
+            commits.settle();
             commits.run(say(&tx)).unwrap();
             assert_eq!(rx.recv().unwrap(), first);
         }
