@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 use bytes::Bytes;
-use object_store::{Error as StoreError, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{Error as StoreError, ObjectStoreExt};
 use serde_json::json;
 
 use crate::commit::put::{self, Outcome, Payload};
 use crate::commit::{actions, app, columns};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lake::Lake;
 use crate::layout;
 use crate::partition::{PROPERTY, Partitioning};
 use crate::path::TablePath;
 use crate::schema::with_partition_columns;
+use crate::state::once;
 
 /// The owner's part of the table: the connector's name behind the number in its `txn` (P2).
 const OWNERS: &str = "owners";
@@ -95,16 +96,6 @@ pub(super) fn owner_name(lake: &Lake, number: i64) -> Result<String> {
 }
 
 fn name_owner(lake: &Lake, connector: &str) -> Result<()> {
-    let store = Arc::clone(lake.store());
     let location = lake.owner_object(OWNERS, app::owner_number(connector));
-    let body = PutPayload::from(connector.to_owned());
-    let put = lake.wait(async move {
-        store
-            .put_opts(&location, body, PutMode::Create.into())
-            .await
-    })?;
-    match put {
-        Ok(_) | Err(StoreError::AlreadyExists { .. }) => Ok(()),
-        Err(error) => Err(Error::from(error)),
-    }
+    once::put(lake, location, connector.as_bytes().to_vec())
 }

@@ -10,10 +10,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::TryStreamExt;
+use object_store::ObjectStoreExt;
 use object_store::path::Path;
-use object_store::{ObjectStoreExt, PutMode, PutPayload};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -21,6 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Lake;
 use crate::path::{self, TablePath};
 use crate::read::Snapshot;
+use crate::state::once;
 
 /// How long a pin counts without being renewed: what a crash keeps from being removed at most.
 /// Long enough for a process to come back after a long weekend.
@@ -67,14 +67,7 @@ impl Pin {
         };
         let text = serde_json::to_vec(&text)
             .map_err(|error| Error::internal("a pin can't be written").with_source(error))?;
-        let (store, at) = (Arc::clone(lake.store()), path::pin(lake.root(), table, id));
-        let body = PutPayload::from_bytes(Bytes::from(text));
-        let put =
-            lake.wait(async move { store.put_opts(&at, body, PutMode::Create.into()).await })?;
-        match put {
-            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
+        once::put(lake, path::pin(lake.root(), table, id), text)?;
         let pin = Self {
             table: table.clone(),
             id,

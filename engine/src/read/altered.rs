@@ -21,9 +21,10 @@ use crate::commit::record_number;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::path::{TablePath, altered_object, altered_objects};
+use crate::read::Snapshot;
 use crate::read::retired::join;
-use crate::read::{Snapshot, once};
 use crate::record::{Position, TopicId};
+use crate::state::once;
 
 /// The last alteration of each partition that ever had one.
 pub type Alterations = BTreeMap<(TopicId, i32), Altered>;

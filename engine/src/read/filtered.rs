@@ -19,10 +19,10 @@ use crate::lake::Lake;
 use crate::path::{TablePath, filtered_object, filtered_objects, stored_object, stored_objects};
 use crate::read::accounts::Account;
 use crate::read::altered::{self, Alterations};
-use crate::read::once;
 use crate::read::retired::join;
 use crate::read::runs::Partition;
 use crate::record::TopicId;
+use crate::state::once;
 
 /// The offsets of each partition that were filtered, as half-open ranges in order.
 pub type FilteredRanges = BTreeMap<(TopicId, i32), Vec<(i64, i64)>>;

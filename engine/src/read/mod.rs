@@ -9,7 +9,6 @@ mod counting;
 mod fetch;
 pub mod filtered;
 pub mod live;
-mod once;
 pub mod retired;
 mod runs;
 mod snapshot;

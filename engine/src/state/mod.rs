@@ -9,6 +9,7 @@
 //! change is the next number, and the number is the fence: of two that want to change the same
 //! thing, one finds its number taken (P23). Objects that newer ones have long replaced go.
 
+pub(crate) mod once;
 mod register;
 
 pub use register::Register;

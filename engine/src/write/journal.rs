@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{Error as StoreError, ObjectStoreExt};
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::path::{TablePath, upload_journal, upload_journals};
 use crate::read::Snapshot;
+use crate::state::once;
 
 /// Requests under way at once.
 const AT_ONCE: usize = 16;
@@ -96,17 +97,7 @@ pub(crate) async fn write_journal_of(
         text.insert("fenced".to_owned(), named.fenced.into());
         text.insert("apart".to_owned(), named.apart.into());
     }
-    let text = text.to_string();
-    let put = lake
-        .store()
-        .put_opts(&path, PutPayload::from(text), PutMode::Create.into())
-        .await;
-    match put {
-        Ok(_) => Ok(()),
-        // The id is this commit's own: an earlier attempt landed.
-        Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    once::create(lake, &path, text.to_string()).await
 }
 
 /// Removes the journals of a commit that landed: the log names its files now. One that stays is

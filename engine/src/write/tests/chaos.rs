@@ -14,7 +14,7 @@ use crate::testing::Step;
 
 /// Seeds of one run unless `EDDY_TEST_SEEDS` says how many; a failing one is in the panic's
 /// message.
-const SEEDS: u64 = 8;
+const SEEDS: u64 = 12;
 const STEPS: usize = 60;
 
 struct Random(u64);
