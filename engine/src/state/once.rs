@@ -1,6 +1,6 @@
-//! Objects that are made once, under an id of their own (records of a commit, upload journals, pins):
-//! an answer that one is there already is believed only when it is. A store says so too while two
-//! requests get in each other's way (S3's 409).
+//! Objects that are made once, under an id of their own (records of a commit, upload journals,
+//! pins): an answer that one is there already is believed only when it is. A store says so too
+//! while two requests get in each other's way (S3's 409).
 
 use bytes::Bytes;
 use object_store::path::Path;

@@ -25,7 +25,7 @@ impl Coding {
             for one in value.to_str().unwrap_or_default().split(',') {
                 let mut parts = one.split(';').map(str::trim);
                 let name = parts.next().unwrap_or_default();
-                if parts.any(|part| is_zero(part)) {
+                if parts.any(is_zero) {
                     continue;
                 }
                 if name.eq_ignore_ascii_case("zstd") {
@@ -53,7 +53,7 @@ impl Coding {
             Self::Plain => Compressor::Plain,
             Self::Gzip => {
                 let level = flate2::Compression::fast();
-                Compressor::Gzip(GzEncoder::new(Vec::new(), level))
+                Compressor::Gzip(Box::new(GzEncoder::new(Vec::new(), level)))
             }
             Self::Zstd => {
                 let encoder = ZstdEncoder::new(Vec::new(), ZSTD_LEVEL).map_err(broken)?;
@@ -75,7 +75,7 @@ fn is_zero(parameter: &str) -> bool {
 /// Bytes in, compressed bytes out.
 pub(super) enum Compressor {
     Plain,
-    Gzip(GzEncoder<Vec<u8>>),
+    Gzip(Box<GzEncoder<Vec<u8>>>),
     Zstd(Box<ZstdEncoder<'static, Vec<u8>>>),
 }
 

@@ -82,7 +82,7 @@ async fn run(inner: &Arc<Inner>, query_id: Uuid, request: Request, pace: Pace) -
         halt: Arc::clone(&halt),
         progress: Arc::clone(&progress),
     };
-    let handle = inner.pool.spawn(live.to_end(head_tx, tx));
+    let handle = inner.pool.spawn(live.run(head_tx, tx));
     let guard = inner.registry.running(query_id, handle);
     let head = tokio::select! {
         head = head_rx => head,
@@ -153,7 +153,7 @@ struct Live {
 
 impl Live {
     /// Gives all rows, and says how it ended.
-    async fn to_end(self, head: oneshot::Sender<Head>, tx: mpsc::Sender<Item>) {
+    async fn run(self, head: oneshot::Sender<Head>, tx: mpsc::Sender<Item>) {
         let result = AssertUnwindSafe(self.until_halted(head, &tx)).catch_unwind();
         let result = result
             .await
