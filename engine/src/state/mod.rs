@@ -1,4 +1,5 @@
-//! Eddy's own state under `_eddy/`: numbered objects that are made once and never changed.
+//! Eddy's own state under `_eddy/`: numbered objects that are made once and never changed
+//! ([`Register`]), and those that have an id instead of a number (`once`).
 //!
 //! ```text
 //! <lake>/_eddy/replays/7f3c/00000000000000000000.json
