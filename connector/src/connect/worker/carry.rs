@@ -181,15 +181,29 @@ impl Inner {
         }
     }
 
-    /// Starts again what couldn't be started and is due.
+    /// What couldn't be started and is due, and whose number of tasks could not be noted.
     pub(super) fn due_again(&self) -> Vec<String> {
         let now = self.clock().monotonic();
-        let is_due = |here: &Here| {
-            here.state == State::Failed && here.again.is_some_and(|again| again.at <= now)
+        let all: Vec<(String, Here)> = {
+            let here = lock(&self.here);
+            here.iter()
+                .map(|(name, here)| (name.clone(), here.clone()))
+                .collect()
         };
-        let here = lock(&self.here);
-        let due = here.iter().filter(|(_, here)| is_due(here));
-        due.map(|(name, _)| name.clone()).collect()
+        let is_due = |(name, here): &(String, Here)| match here.state {
+            State::Failed => here.again.is_some_and(|again| again.at <= now),
+            _ => self.is_unnoted(name, here),
+        };
+        let due = all.into_iter().filter(is_due);
+        due.map(|(name, _)| name).collect()
+    }
+
+    /// The others don't know how many tasks there are: writing it down failed, since somebody else
+    /// wrote at the same time or the broker was away.
+    fn is_unnoted(&self, name: &str, here: &Here) -> bool {
+        let wish = self.folded.read(|wanted| wanted.get(name));
+        self.keeps(name)
+            && wish.is_some_and(|wish| wish.config == here.config && wish.tasks != here.count)
     }
 
     /// Notes what the connector does here; which topics had records was noted meanwhile.
