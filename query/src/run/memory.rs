@@ -1,17 +1,19 @@
 //! The memory of queries: each has a share, and all together no more than the server allows.
 //!
-//! Within its share a query's sorts, groupings and joins have equal parts and spill what exceeds
-//! them; what can't spill ends the query. A large query so neither takes what others need nor
-//! fails because of them before it has spilled.
+//! Within its share a query's sorts and groupings have parts (`share`) and spill what exceeds them;
+//! what can't spill ends the query. A large query so neither takes what others need nor fails
+//! because of them before it has spilled.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{
-    FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
+    MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
 };
+
+use super::share::Share;
 
 /// The memory of all queries together.
 #[derive(Debug)]
@@ -46,7 +48,7 @@ impl AllMemory {
 /// The memory of one query.
 #[derive(Debug)]
 pub(crate) struct QueryMemory {
-    share: FairSpillPool,
+    share: Mutex<Share>,
     share_max: usize,
     all: Arc<AllMemory>,
     /// The most that was held.
@@ -57,7 +59,7 @@ impl QueryMemory {
     /// A share of at most `share_max` bytes.
     pub(crate) fn new(share_max: usize, all: &Arc<AllMemory>) -> Self {
         Self {
-            share: FairSpillPool::new(share_max),
+            share: Mutex::new(Share::new(share_max)),
             share_max,
             all: Arc::clone(all),
             peak: AtomicUsize::new(0),
@@ -68,12 +70,15 @@ impl QueryMemory {
     pub(super) fn held(&self) -> (u64, u64) {
         let bytes = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let peak = self.peak.load(Ordering::Relaxed);
-        (bytes(self.share.reserved()), bytes(peak))
+        (bytes(self.share().held()), bytes(peak))
     }
 
-    fn note_peak(&self) {
-        self.peak
-            .fetch_max(self.share.reserved(), Ordering::Relaxed);
+    fn share(&self) -> MutexGuard<'_, Share> {
+        self.share.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_peak(&self, held: usize) {
+        self.peak.fetch_max(held, Ordering::Relaxed);
     }
 
     fn refused(&self, by: &str, most: usize, held: usize, asked: usize) -> DataFusionError {
@@ -90,42 +95,49 @@ impl MemoryPool for QueryMemory {
     }
 
     fn register(&self, consumer: &MemoryConsumer) {
-        self.share.register(consumer);
+        if consumer.can_spill() {
+            self.share().joins();
+        }
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {
-        self.share.unregister(consumer);
+        if consumer.can_spill() {
+            self.share().leaves();
+        }
     }
 
     fn grow(&self, reservation: &MemoryReservation, additional: usize) {
         self.all.held.fetch_add(additional, Ordering::Relaxed);
-        self.share.grow(reservation, additional);
-        self.note_peak();
+        let mut share = self.share();
+        share.give(reservation.consumer().can_spill(), additional);
+        self.note_peak(share.held());
     }
 
     fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
-        self.share.shrink(reservation, shrink);
+        let can_spill = reservation.consumer().can_spill();
+        self.share().take_back(can_spill, shrink);
         self.all.held.fetch_sub(shrink, Ordering::Relaxed);
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
-        if self.share.try_grow(reservation, additional).is_err() {
+        let can_spill = reservation.consumer().can_spill();
+        let mut share = self.share();
+        if !share.allows(can_spill, reservation.size(), additional) {
             let by = "a query's share of memory, `query.memory_per_query`,";
-            let held = self.share.reserved();
-            return Err(self.refused(by, self.share_max, held, additional));
+            return Err(self.refused(by, self.share_max, share.held(), additional));
         }
         if !self.all.try_take(additional) {
-            self.share.shrink(reservation, additional);
             let by = "the memory of all queries, `query.memory`,";
             let held = self.all.held.load(Ordering::Relaxed);
             return Err(self.refused(by, self.all.most, held, additional));
         }
-        self.note_peak();
+        share.give(can_spill, additional);
+        self.note_peak(share.held());
         Ok(())
     }
 
     fn reserved(&self) -> usize {
-        self.share.reserved()
+        self.share().held()
     }
 
     fn memory_limit(&self) -> MemoryLimit {
@@ -165,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_spill_has_equal_parts() {
+    fn what_can_spill_has_its_part_and_more_while_others_hold_little() {
         let all = AllMemory::new(1_000);
         let memory = Arc::new(QueryMemory::new(100, &all));
         let pool: Arc<dyn MemoryPool> = Arc::clone(&memory) as _;
@@ -175,10 +187,12 @@ mod tests {
                 .register(&pool)
         };
         let (sort, group) = (spills("sort"), spills("group"));
-        assert!(sort.try_grow(51).is_err(), "half of it is the other's");
+        assert!(sort.try_grow(51).is_err(), "half of it is for others");
         sort.try_grow(50).unwrap();
-        group.try_grow(50).unwrap();
+        assert!(group.try_grow(26).is_err(), "its part is a quarter");
+        group.try_grow(25).unwrap();
         sort.shrink(50);
-        assert_eq!(memory.held(), (50, 100));
+        group.try_grow(25).unwrap();
+        assert_eq!(memory.held(), (50, 75));
     }
 }

@@ -13,6 +13,7 @@ mod pool;
 mod prepare;
 mod progress;
 mod registry;
+mod share;
 mod yielding;
 
 use std::panic::AssertUnwindSafe;
