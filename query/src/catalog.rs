@@ -12,7 +12,7 @@ use eddy_engine::{Clock, Lake, TablePath};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::KnownTables;
-use crate::table::View;
+use crate::table::{LeafCache, View};
 
 /// How long the list of tables is believed. A name that isn't in it is looked up again at once.
 const LIST_AGE_MAX: Duration = Duration::from_secs(5);
@@ -26,6 +26,8 @@ pub(crate) struct Home {
     pub(crate) number: usize,
     /// The filters of its files.
     pub(crate) filters: Arc<Filters>,
+    /// What was read of its files' statistics.
+    pub(crate) leaves: Arc<LeafCache>,
 }
 
 /// One version of a table, for `system.commits`.

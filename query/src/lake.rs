@@ -66,6 +66,7 @@ impl LakeTables {
         let number = lakes.len();
         lakes.push(Home {
             filters: Arc::new(Filters::new(&lake, self.filter_bytes)),
+            leaves: Arc::default(),
             number,
             lake,
         });

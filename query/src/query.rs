@@ -225,6 +225,7 @@ impl Inner {
             keys: home.lake.keys().clone(),
             store: self.sessions.store(home.number, store)?,
             filters: home.filters,
+            leaves: home.leaves,
         })
     }
 

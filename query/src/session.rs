@@ -140,8 +140,8 @@ fn config(options: &QueryOptions) -> SessionConfig {
     settings.sql_parser.collect_spans = true;
     settings.execution.time_zone = Some("+00:00".to_owned());
     settings.execution.parquet.schema_force_view_types = false;
-    // Late materialisation: finding a few records and returning them whole is the common query.
-    settings.execution.parquet.pushdown_filters = true;
+    // Each scan chooses for itself; `true` would be for all.
+    settings.execution.parquet.pushdown_filters = false;
     settings.execution.parquet.reorder_filters = true;
     config
 }

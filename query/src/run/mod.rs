@@ -5,6 +5,7 @@
 //! (`halt`): where it waits its task is dropped, where it computes it is told so (`yielding`).
 
 mod bind;
+mod few;
 mod halt;
 mod memory;
 mod moment;

@@ -14,6 +14,7 @@ use futures::{StreamExt, TryStreamExt};
 use serde_json::Value as Json;
 
 use super::bind::{Bound, bind};
+use super::few::few_first;
 use super::halt::Halt;
 use super::memory::QueryMemory;
 use super::physical::{limited, physical};
@@ -55,6 +56,7 @@ pub(super) async fn prepare(
             let bound = bind(inner, &mut query, &seen).await?;
             let plan = plan(&bound.state, *query).await?;
             let plan = limited(plan, request.limit)?;
+            let plan = Box::pin(few_first(&bound.state, plan)).await?;
             stream(&bound, &plan).await
         }
         Statement::Explain {

@@ -7,6 +7,7 @@
     clippy::indexing_slicing
 )]
 
+mod few;
 mod hostile;
 
 use std::time::Duration;

@@ -135,9 +135,12 @@ pub(crate) fn table_columns(view: &View) -> Vec<ColumnRow> {
             Source::Stored(name) => (Some(name.as_str()), Some(name)),
             Source::Drifted(drifted) => (None, drifted.stored.first()),
             Source::Original(_) => (Some(VALUE), None),
-            Source::Partition(_) | Source::File | Source::TextOf(_) | Source::OriginalText(_) => {
-                (None, None)
-            }
+            Source::Partition(_)
+            | Source::File
+            | Source::Number
+            | Source::Row
+            | Source::TextOf(_)
+            | Source::OriginalText(_) => (None, None),
         };
         let metadata = |name| {
             let field = view.schema.field_with_name(first?).ok()?;

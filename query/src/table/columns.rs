@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use eddy_engine::schema::{VALUE, logical, partition_columns};
 
 use super::original::Original;
-use super::view::{FILE, HIDDEN, KEY_TEXT, VALUE_TEXT};
+use super::view::{FILE, HIDDEN, KEY_TEXT, NUMBER, ROW, VALUE_TEXT};
 use crate::logical::{Alternate, Drift, Shape};
 
 /// One column in SQL.
@@ -34,6 +34,10 @@ pub(crate) enum Source {
     Partition(String),
     /// The file.
     File,
+    /// The number of the file.
+    Number,
+    /// The number of the row in it.
+    Row,
     /// The text of a stored column of bytes.
     TextOf(&'static str),
     /// The record's bytes, where rows don't store them.
@@ -133,6 +137,21 @@ impl SqlColumns {
             hidden: true,
             ..column(FILE, DataType::Utf8, Source::File)
         });
+        Self::new(list)
+    }
+
+    /// The same with the addresses of rows.
+    pub(super) fn with_addresses(&self) -> Self {
+        let mut list = self.list.clone();
+        for (name, data_type, source) in [
+            (NUMBER, DataType::Int32, Source::Number),
+            (ROW, DataType::Int64, Source::Row),
+        ] {
+            list.push(SqlColumn {
+                hidden: true,
+                ..column(name, data_type, source)
+            });
+        }
         Self::new(list)
     }
 

@@ -16,7 +16,7 @@ use eddy_engine::commit::DataFile;
 use super::columns::{Source, SqlColumns, plain_type};
 use super::filters::{for_files, named};
 use super::leaves;
-use super::provider::made_of;
+use super::made::made_of;
 use super::prune::Pruning;
 use super::view::View;
 use crate::error::Error;
@@ -72,11 +72,11 @@ impl Condition {
 
     /// Whether a file may hold such rows.
     pub(crate) fn may_hold(&self, file: &DataFile) -> bool {
-        let kept = self
+        let keeps = self
             .pruning
             .as_ref()
-            .and_then(|pruning| pruning.keep(&[file]));
-        kept.is_none_or(|kept| kept.first().copied().unwrap_or(true))
+            .and_then(|pruning| pruning.keeps(file));
+        keeps.unwrap_or(true)
     }
 
     /// Which rows of a batch of stored columns it holds for; null where that isn't known.
@@ -124,7 +124,7 @@ fn stored(view: &View, sources: &[&Source]) -> SchemaRef {
             Source::Stored(name) => names.push(name),
             Source::TextOf(bytes) => names.push(bytes),
             Source::Partition(name) => names.push(name),
-            Source::File => {}
+            Source::File | Source::Number | Source::Row => {}
             Source::Original(original) | Source::OriginalText(original) => {
                 names.extend(original.stored());
             }

@@ -19,7 +19,9 @@ pub(crate) struct ScanCount {
     pub(crate) files_total: AtomicU64,
     /// Their bytes.
     bytes_total: AtomicU64,
-    /// Row groups that filters left out.
+    /// Row groups that plans before the query's own read.
+    row_groups: AtomicU64,
+    /// Row groups that filters and such plans left out.
     row_groups_pruned: AtomicU64,
     /// Requests for files, and their bytes.
     pub(super) reads: Arc<ReadCount>,
@@ -61,6 +63,13 @@ impl ScanCount {
         self.bytes_total.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// Notes what a plan read that ran before the query's own.
+    pub(crate) fn ran(&self, plan: &dyn ExecutionPlan) {
+        let (read, pruned) = row_groups(plan);
+        self.row_groups.fetch_add(read, Ordering::Relaxed);
+        self.row_groups_pruned.fetch_add(pruned, Ordering::Relaxed);
+    }
+
     /// Bytes that were read, of files and of filters.
     pub(crate) fn bytes(&self) -> u64 {
         let files = self.reads.bytes.load(Ordering::Relaxed);
@@ -93,7 +102,7 @@ impl Reads {
         Self {
             files: sum(|count| &count.files),
             files_total: sum(|count| &count.files_total),
-            row_groups,
+            row_groups: row_groups + sum(|count| &count.row_groups),
             row_groups_pruned: pruned + sum(|count| &count.row_groups_pruned),
             requests: sum(|count| &count.reads.requests),
             bytes: sum(|count| &count.reads.bytes),

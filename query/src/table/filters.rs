@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::Session;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{Expr, lit};
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, lit};
+use datafusion::physical_expr::PhysicalExpr;
 
 use super::columns::{Source, SqlColumns, plain_type};
 use super::needle::on_key_bytes;
@@ -28,6 +31,18 @@ pub(super) fn for_files(view: &View, columns: &SqlColumns, filters: &[Expr]) -> 
     Ok(asked)
 }
 
+/// A condition without what [`for_files`] adds to it: that a column it compares has a value.
+pub(super) fn as_it_was(condition: &Expr) -> &Expr {
+    match condition {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::And,
+            right,
+        }) if matches!(left.as_ref(), Expr::IsNotNull(_)) => right,
+        other => other,
+    }
+}
+
 /// The filter over stored columns; `None` for one on the text of key or value, of which the files
 /// have only bytes.
 fn in_stored(columns: &SqlColumns, filter: &Expr) -> Result<Option<Expr>> {
@@ -45,7 +60,12 @@ fn in_stored(columns: &SqlColumns, filter: &Expr) -> Result<Option<Expr>> {
             Source::Stored(name) => named(name),
             Source::Partition(name) => named(name),
             // Nor do they have bytes that are made of the columns.
-            Source::TextOf(_) | Source::File | Source::Original(_) | Source::OriginalText(_) => {
+            Source::TextOf(_)
+            | Source::File
+            | Source::Number
+            | Source::Row
+            | Source::Original(_)
+            | Source::OriginalText(_) => {
                 known = false;
                 expr
             }
@@ -78,4 +98,23 @@ fn types(view: &View, filter: &Expr) -> Schema {
         fields.push(Field::new(&column.name, data_type, true));
     }
     Schema::new(fields)
+}
+
+/// The columns that conditions name.
+pub(super) fn names<'a>(some: &'a [Expr], others: &'a [Expr]) -> Vec<&'a str> {
+    let refs = some.iter().chain(others).flat_map(Expr::column_refs);
+    refs.map(|column| column.name.as_str()).collect()
+}
+
+/// All of `exprs` over `schema`; `None` for none.
+pub(super) fn physical(
+    state: &dyn Session,
+    exprs: &[Expr],
+    schema: &SchemaRef,
+) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+    let Some(whole) = conjunction(exprs.iter().cloned()) else {
+        return Ok(None);
+    };
+    let schema = DFSchema::try_from(Arc::clone(schema))?;
+    state.create_physical_expr(whole, &schema).map(Some)
 }

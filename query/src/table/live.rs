@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use eddy_engine::Result;
 use eddy_engine::schema::{KEY, KIND, bind};
 
 use super::view::View;
 
 /// The live rows of a view that the version's files don't hold (E8), with the columns `narrow`:
-/// those of `file_schema`, then the partition columns, then perhaps the file, which they have none
-/// of.
+/// those of `file_schema`, then the partition columns, then perhaps the file and their place in
+/// it, which they have none of.
 pub(super) fn live_batches(
     view: &View,
     file_schema: &SchemaRef,
@@ -72,7 +72,7 @@ fn bound(
             .find(|(_, name)| *name == field.name());
         columns.push(match at {
             Some((at, _)) => placement.column(at),
-            None => new_null_array(&DataType::Utf8, batch.num_rows()),
+            None => new_null_array(field.data_type(), batch.num_rows()),
         });
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

@@ -11,12 +11,17 @@
 //! reach DataFusion: planning time grows with the schema's width. Statistics of files stay here;
 //! DataFusion would collect them over all columns.
 
+mod bounds;
 mod columns;
 mod condition;
 mod count;
+mod files;
 mod filters;
+mod known;
+mod late;
 mod leaves;
 mod live;
+mod made;
 mod needle;
 mod original;
 mod provider;
@@ -28,8 +33,9 @@ pub(crate) use columns::{Source, SqlColumns};
 pub(crate) use condition::Condition;
 pub(crate) use count::{Reads, ScanCount};
 pub(crate) use filters::named;
-pub(crate) use provider::{Origin, TopicTable};
-pub(crate) use view::{AsOf, DT, FILE, HIDDEN, OffsetMap, Rows, View};
+pub(crate) use known::LeafCache;
+pub(crate) use provider::{Addresses, Origin, TopicTable};
+pub(crate) use view::{AsOf, DT, FILE, HIDDEN, NUMBER, OffsetMap, ROW, Rows, View};
 
 #[cfg(test)]
 mod tests;

@@ -1,24 +1,16 @@
 //! The table provider: which files, which row groups of them, which columns, and how lake and live
 //! rows become one plan.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{DFSchema, Result, ScalarValue, Statistics, stats::Precision};
-use datafusion::datasource::listing::PartitionedFile;
+use datafusion::common::Result;
 use datafusion::datasource::memory::MemorySourceConfig;
-use datafusion::datasource::physical_plan::parquet::{
-    CachedParquetFileReaderFactory, ParquetAccessPlan, RowGroupAccess,
-};
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
-use datafusion::datasource::source::DataSourceExec;
-use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, lit};
-use datafusion::physical_expr::expressions::{Column, Literal};
-use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::filter::FilterExec;
@@ -26,37 +18,43 @@ use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::union::UnionExec;
 use eddy_engine::commit::DataFile;
 use eddy_engine::filter::{Filters, Verdict};
-use eddy_engine::read::CountingStore;
 use eddy_engine::schema::partition_columns;
 use eddy_engine::seal::Keys;
-use object_store::ObjectMeta;
+use parquet::arrow::RowNumber;
 
 use super::columns::{Source, SqlColumns, plain_type};
 use super::count::ScanCount;
-use super::filters::{for_files, named};
+use super::files::{Chosen, Part, Scanned};
+use super::filters::{as_it_was, for_files, named, names, physical};
+use super::known::LeafCache;
+use super::late::reads_conditions_first;
 use super::leaves;
 use super::live::live_batches;
+use super::made::made_of;
 use super::needle;
-use super::original::Original;
 use super::prune::prune;
-use super::sealed::SealedReaders;
-use super::view::{AsOf, FILE, Rows, View};
+use super::view::{AsOf, FILE, NUMBER, ROW, Rows, View};
 use crate::error::Error;
-use crate::functions::utf8_text;
-use crate::logical::text_function;
 
 /// A topic's table, or its dead letters.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct TopicTable {
-    view: View,
-    rows: Rows,
+    pub(super) view: View,
+    pub(super) rows: Rows,
     columns: Arc<SqlColumns>,
     schema: SchemaRef,
     /// The partition columns, whose value a file has as a whole.
-    partitions: Vec<String>,
-    lake: Origin,
-    count: Arc<ScanCount>,
+    pub(super) partitions: Vec<String>,
+    pub(super) lake: Origin,
+    pub(super) count: Arc<ScanCount>,
+    /// Whether rows have addresses.
+    pub(super) addressed: bool,
+    /// The only committed rows that there are; all of them unless said.
+    only: Option<Arc<Addresses>>,
 }
+
+/// Rows of files, in order, by the number of their file.
+pub(crate) type Addresses = BTreeMap<usize, Vec<usize>>;
 
 /// Where a table's files and filters are read from.
 #[derive(Debug, Clone)]
@@ -67,10 +65,9 @@ pub(crate) struct Origin {
     pub(crate) keys: Keys,
     /// What filters say.
     pub(crate) filters: Arc<Filters>,
+    /// What was read of files' statistics.
+    pub(crate) leaves: Arc<LeafCache>,
 }
-
-/// A file that a scan reads, and which row groups of it; `None`: as DataFusion finds.
-type Chosen<'a> = (&'a Arc<DataFile>, Option<Vec<bool>>);
 
 impl TopicTable {
     /// The table of `view`, whose files are in `lake`.
@@ -87,7 +84,33 @@ impl TopicTable {
             rows,
             lake,
             count: Arc::default(),
+            addressed: false,
+            only: None,
         }
+    }
+
+    /// The same table with the addresses of its rows: the columns [`NUMBER`] and [`ROW`].
+    pub(crate) fn addressed(&self) -> Self {
+        let columns = Arc::new(self.columns.with_addresses());
+        Self {
+            schema: columns.schema(),
+            columns,
+            addressed: true,
+            ..self.clone()
+        }
+    }
+
+    /// The same table as if it had only the rows at `addresses`, and the live ones.
+    pub(crate) fn only(&self, addresses: Addresses) -> Self {
+        Self {
+            only: Some(Arc::new(addresses)),
+            ..self.clone()
+        }
+    }
+
+    /// The rows of its files.
+    pub(crate) fn committed_rows(&self) -> u64 {
+        self.view.files.iter().map(|file| file.rows).sum()
     }
 
     /// What the scans of this table read.
@@ -100,11 +123,13 @@ impl TopicTable {
         &self.columns
     }
 
-    /// What every scan of this table is filtered by.
-    fn own_filters(&self) -> Vec<Expr> {
+    /// What every row of a scan is asked of this table's own accord; `clean` files have no row with
+    /// `_error`.
+    fn own_filters(&self, clean: bool) -> Vec<Expr> {
         let mut filters = match self.rows {
-            Rows::Good => vec![named("_error").is_null()],
-            Rows::Dead => vec![named("_error").is_not_null()],
+            Rows::Good if clean => Vec::new(),
+            Rows::Good => vec![named(ERROR).is_null()],
+            Rows::Dead => vec![named(ERROR).is_not_null()],
             Rows::All => Vec::new(),
         };
         if let AsOf::Offsets(offsets) = &self.view.as_of {
@@ -119,17 +144,27 @@ impl TopicTable {
     }
 
     /// The columns whose value a file has as a whole.
-    fn whole(&self) -> Vec<FieldRef> {
+    pub(super) fn whole(&self) -> Vec<FieldRef> {
         let text = |name: &str| Arc::new(Field::new(name, DataType::Utf8, true));
         let mut fields: Vec<FieldRef> = self.partitions.iter().map(|name| text(name)).collect();
         if self.rows == Rows::All {
             fields.push(text(FILE));
         }
+        if self.addressed {
+            fields.push(Arc::new(Field::new(NUMBER, DataType::Int32, true)));
+        }
         fields
     }
 
-    /// The table's columns in files, then those of [`TopicTable::whole`], narrowed to what a scan
-    /// needs.
+    /// The columns that the reader of files makes.
+    pub(super) fn made(&self) -> Vec<FieldRef> {
+        let row = Field::new(ROW, DataType::Int64, true).with_extension_type(RowNumber);
+        let made = self.addressed.then(|| Arc::new(row));
+        made.into_iter().collect()
+    }
+
+    /// The table's columns in files, then those of [`TopicTable::whole`] and [`TopicTable::made`],
+    /// narrowed to what a scan needs.
     fn narrow(&self, wanted: &[&str]) -> (SchemaRef, SchemaRef) {
         let named = |name: &str| wanted.contains(&name);
         let fields: Vec<FieldRef> = self
@@ -144,63 +179,9 @@ impl TopicTable {
             })
             .collect();
         let file_schema = Arc::new(Schema::new(fields.clone()));
-        let all: Vec<FieldRef> = fields.into_iter().chain(self.whole()).collect();
+        let others = self.whole().into_iter().chain(self.made());
+        let all: Vec<FieldRef> = fields.into_iter().chain(others).collect();
         (file_schema, Arc::new(Schema::new(all)))
-    }
-
-    fn lake_plan(
-        &self,
-        state: &dyn Session,
-        files: Vec<Chosen<'_>>,
-        file_schema: &SchemaRef,
-        predicate: Option<Arc<dyn PhysicalExpr>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let table_schema = TableSchema::builder(Arc::clone(file_schema))
-            .with_table_partition_cols(self.whole())
-            .build();
-        let options = state.config_options().execution.parquet.clone();
-        let mut source = ParquetSource::new(table_schema)
-            .with_pushdown_filters(options.pushdown_filters)
-            .with_reorder_filters(options.reorder_filters)
-            .with_enable_page_index(options.enable_page_index)
-            .with_bloom_filter_on_read(options.bloom_filter_on_read);
-        if let Some(hint) = options.metadata_size_hint {
-            source = source.with_metadata_size_hint(hint);
-        }
-        if let Some(predicate) = predicate {
-            source = source.with_predicate(predicate);
-        }
-        let runtime = state.runtime_env();
-        let store = runtime.object_store(&self.lake.store)?;
-        let store = CountingStore::new(store, Arc::clone(&self.count.reads));
-        let footers = runtime.cache_manager.get_file_metadata_cache();
-        let plain = CachedParquetFileReaderFactory::new(Arc::new(store), Arc::clone(&footers));
-        source = source.with_parquet_file_reader_factory(match &self.view.key_id {
-            None => Arc::new(plain),
-            Some(_) => Arc::new(SealedReaders {
-                plain,
-                footers,
-                keys: self.lake.keys.clone(),
-            }),
-        });
-        let rows: u64 = files.iter().map(|(file, _)| file.rows).sum();
-        let mut statistics = Statistics::new_unknown(&Schema::new(
-            file_schema
-                .fields()
-                .iter()
-                .cloned()
-                .chain(self.whole())
-                .collect::<Vec<_>>(),
-        ));
-        statistics.num_rows = Precision::Inexact(usize::try_from(rows).unwrap_or(usize::MAX));
-        let files = files.into_iter();
-        let group = FileGroup::new(files.map(|file| self.partitioned(file)).collect());
-        let groups = group.split_files(state.config().target_partitions().max(1));
-        let config = FileScanConfigBuilder::new(self.lake.store.clone(), Arc::new(source))
-            .with_file_groups(groups)
-            .with_statistics(statistics)
-            .build();
-        Ok(DataSourceExec::from_data_source(config))
     }
 
     /// The files that may hold rows which meet all of `filters`, by what filters say of `files`.
@@ -219,6 +200,7 @@ impl TopicTable {
         let chosen = files.into_iter().zip(row_groups);
         chosen
             .filter(|(_, groups)| groups.as_ref().is_none_or(|groups| groups.contains(&true)))
+            .map(|(file, groups)| (file, groups.map_or(Part::Whole, Part::RowGroups)))
             .collect()
     }
 
@@ -240,74 +222,11 @@ impl TopicTable {
         Ok(Arc::new(ProjectionExec::try_new(expressions, input)?))
     }
 
-    fn partitioned(&self, (file, row_groups): Chosen<'_>) -> PartitionedFile {
-        let modified = chrono::DateTime::from_timestamp_millis(file.modified_ms);
-        let value = |name: &String| file.partition_values.get(name).cloned().flatten();
-        let values = self.partitions.iter().map(value).map(ScalarValue::Utf8);
-        let mut values: Vec<ScalarValue> = values.collect();
-        if self.rows == Rows::All {
-            values.push(ScalarValue::Utf8(Some(file.path.clone())));
-        }
-        let partitioned = PartitionedFile::new_from_meta(ObjectMeta {
-            location: self.view.path.object(&file.path),
-            last_modified: modified.unwrap_or_default(),
-            size: file.size,
-            e_tag: None,
-            version: None,
-        })
-        .with_partition_values(values);
-        let Some(row_groups) = row_groups.filter(|groups| groups.contains(&false)) else {
-            return partitioned;
-        };
-        let access = row_groups.into_iter().map(|wanted| match wanted {
-            true => RowGroupAccess::Scan,
-            false => RowGroupAccess::Skip,
-        });
-        partitioned.with_extension(ParquetAccessPlan::new(access.collect()))
-    }
-
     fn source(&self, name: &str) -> Result<&Source> {
         let column = self.columns.get(name);
         Ok(&column
             .ok_or_else(|| Error::internal(format!("the table has no column `{name}`")))?
             .source)
-    }
-}
-
-/// A column of SQL over the stored columns of `schema`.
-pub(super) fn made_of(
-    state: &dyn Session,
-    source: &Source,
-    schema: &Schema,
-) -> Result<Arc<dyn PhysicalExpr>> {
-    let stored = |name: &str| -> Result<Arc<dyn PhysicalExpr>> {
-        Ok(Arc::new(Column::new_with_schema(name, schema)?))
-    };
-    let call = |function, arguments| -> Result<Arc<dyn PhysicalExpr>> {
-        let config = Arc::new(state.config_options().clone());
-        let call = ScalarFunctionExpr::try_new(function, arguments, schema, config)?;
-        Ok(Arc::new(call))
-    };
-    let columns_of =
-        |original: &Original| -> Result<Vec<_>> { original.stored().map(stored).collect() };
-    match source {
-        Source::Stored(name) => stored(name),
-        Source::Partition(name) => stored(name),
-        Source::File => stored(FILE),
-        Source::TextOf(bytes) => call(utf8_text(), vec![stored(bytes)?]),
-        Source::Original(original) => call(original.function(), columns_of(original)?),
-        Source::OriginalText(original) => {
-            let bytes = call(original.function(), columns_of(original)?)?;
-            call(utf8_text(), vec![bytes])
-        }
-        Source::Drifted(drifted) => {
-            let shapes = ScalarValue::Utf8(Some(drifted.shapes.clone()));
-            let mut arguments: Vec<Arc<dyn PhysicalExpr>> = vec![Arc::new(Literal::new(shapes))];
-            for name in &drifted.stored {
-                arguments.push(stored(name)?);
-            }
-            call(text_function(), arguments)
-        }
     }
 }
 
@@ -339,14 +258,127 @@ impl TableProvider for TopicTable {
             Some(indices) => Arc::new(self.schema.project(indices)?),
             None => Arc::clone(&self.schema),
         };
-        let own = self.own_filters();
-        let mut pushed = for_files(&self.view, &self.columns, filters)?;
-        pushed.extend(own.iter().cloned());
+        let asked = for_files(&self.view, &self.columns, filters)?;
+        let mut pushed = asked.clone();
+        pushed.extend(self.own_filters(false));
+        let (_, narrow) = self.narrow(&names(&[], &pushed));
+        let (by_leaves, leaves) = leaves::flat(&pushed, &narrow)?;
+        let files = match (&self.only, physical(state, &by_leaves, &leaves)?) {
+            (Some(only), _) => self.at(only),
+            (None, by_leaves) => {
+                let files = match by_leaves {
+                    Some(by_leaves) => prune(&self.view, by_leaves, &leaves, &self.lake.leaves),
+                    None => self.view.files.iter().collect(),
+                };
+                let files = self.ask_filters(files, &pushed).await;
+                self.count.planned(files.len(), &self.view.files);
+                files
+            }
+        };
+
+        let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
+        for (clean, files) in self.parted(files) {
+            if !files.is_empty() {
+                let own = self.own_filters(clean);
+                let read = Read {
+                    filters,
+                    asked: &asked,
+                    own: &own,
+                    output: &output,
+                };
+                inputs.push(self.of_files(state, files, &read)?);
+            }
+        }
+        if !self.view.live.is_empty() {
+            let own = self.own_filters(false);
+            inputs.extend(self.of_live(state, &own, &output)?);
+        }
+        match inputs.len() {
+            0 => Ok(Arc::new(EmptyExec::new(output))),
+            1 => Ok(inputs.swap_remove(0)),
+            _ => UnionExec::try_new(inputs),
+        }
+    }
+}
+
+/// What one scan is asked for.
+struct Read<'a> {
+    /// By the plan above, in terms of SQL.
+    filters: &'a [Expr],
+    /// The same in terms of what is stored.
+    asked: &'a [Expr],
+    /// By the table itself.
+    own: &'a [Expr],
+    output: &'a SchemaRef,
+}
+
+impl TopicTable {
+    /// The rows of `files`.
+    fn of_files(
+        &self,
+        state: &dyn Session,
+        files: Vec<Chosen<'_>>,
+        read: &Read<'_>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        // What stands above the scan word for word comes down to it by itself.
+        let given: Vec<Expr> = read
+            .asked
+            .iter()
+            .filter(|one| !read.filters.contains(as_it_was(one)))
+            .cloned()
+            .collect();
+        let mut wanted = self.stored(read.output)?;
+        wanted.extend(names(&given, read.own));
+        let (file_schema, narrow) = self.narrow(&wanted);
+        let scanned = Scanned {
+            conditions_first: reads_conditions_first(read.asked, &wanted, &files),
+            predicate: physical(state, &given, &narrow)?,
+            file_schema,
+        };
+        let plan = self.lake_plan(state, files, scanned)?;
+        self.finished(state, plan, read.own, read.output)
+    }
+
+    /// The live rows.
+    fn of_live(
+        &self,
+        state: &dyn Session,
+        own: &[Expr],
+        output: &SchemaRef,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let mut wanted = self.stored(output)?;
+        wanted.extend(names(&[], own));
+        let (file_schema, narrow) = self.narrow(&wanted);
+        let live = live_batches(&self.view, &file_schema, &narrow).map_err(Error::from)?;
+        if live.is_empty() {
+            return Ok(None);
+        }
+        let plan = MemorySourceConfig::try_new_exec(&[live], narrow, None)?;
+        self.finished(state, plan, own, output).map(Some)
+    }
+
+    /// The rows that meet the table's own conditions, with exactly the columns that were asked for.
+    fn finished(
+        &self,
+        state: &dyn Session,
+        plan: Arc<dyn ExecutionPlan>,
+        own: &[Expr],
+        output: &SchemaRef,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let plan = match physical(state, own, &plan.schema())? {
+            Some(own) => Arc::new(FilterExec::try_new(own, plan)?),
+            None => plan,
+        };
+        self.project(state, plan, output)
+    }
+
+    /// The stored columns that columns of SQL are made of.
+    fn stored<'a>(&'a self, output: &Schema) -> Result<Vec<&'a str>> {
         let mut wanted: Vec<&str> = Vec::new();
         for field in output.fields() {
             match self.source(field.name())? {
                 Source::Stored(name) => wanted.push(name),
-                Source::Partition(_) | Source::File => {}
+                Source::Partition(_) | Source::File | Source::Number | Source::Row => {}
                 Source::TextOf(bytes) => wanted.push(bytes),
                 Source::Original(original) | Source::OriginalText(original) => {
                     wanted.extend(original.stored());
@@ -356,44 +388,9 @@ impl TableProvider for TopicTable {
                 }
             }
         }
-        for filter in &pushed {
-            wanted.extend(filter.column_refs().iter().map(|one| one.name.as_str()));
-        }
-        let (file_schema, narrow) = self.narrow(&wanted);
-        let physical = |exprs: &[Expr], schema: &SchemaRef| -> Result<Option<_>> {
-            let schema = DFSchema::try_from(Arc::clone(schema))?;
-            let whole = datafusion::logical_expr::utils::conjunction(exprs.iter().cloned());
-            whole
-                .map(|expr| state.create_physical_expr(expr, &schema))
-                .transpose()
-        };
-        let predicate = physical(&pushed, &narrow)?;
-        let (by_leaves, leaves) = leaves::flat(&pushed, &narrow)?;
-        let files = match physical(&by_leaves, &leaves)? {
-            Some(by_leaves) => prune(&self.view, by_leaves, &leaves),
-            None => self.view.files.iter().collect(),
-        };
-        let files = self.ask_filters(files, &pushed).await;
-        self.count.planned(files.len(), &self.view.files);
-
-        let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
-        if !files.is_empty() {
-            inputs.push(self.lake_plan(state, files, &file_schema, predicate)?);
-        }
-        let live = live_batches(&self.view, &file_schema, &narrow).map_err(Error::from)?;
-        if !live.is_empty() {
-            let source = MemorySourceConfig::try_new_exec(&[live], Arc::clone(&narrow), None)?;
-            inputs.push(source);
-        }
-        let plan: Arc<dyn ExecutionPlan> = match inputs.len() {
-            0 => return Ok(Arc::new(EmptyExec::new(output))),
-            1 => inputs.swap_remove(0),
-            _ => UnionExec::try_new(inputs)?,
-        };
-        let plan: Arc<dyn ExecutionPlan> = match physical(&own, &narrow)? {
-            Some(own) => Arc::new(FilterExec::try_new(own, plan)?),
-            None => plan,
-        };
-        self.project(state, plan, &output)
+        Ok(wanted)
     }
 }
+
+/// The column that says what is wrong with a row.
+pub(super) const ERROR: &str = "_error";

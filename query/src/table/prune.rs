@@ -12,12 +12,12 @@ use chrono::{DateTime, NaiveDate};
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
 use eddy_engine::commit::DataFile;
-use eddy_engine::write::STATS_COMPLETE;
 use serde_json::Value as Json;
 
-use super::leaves;
+use super::known::{Known, Leaf, LeafCache};
 use super::view::View;
 
 /// The files that may hold wanted rows, in the version's order. A predicate that can't be used
@@ -26,16 +26,23 @@ pub(super) fn prune<'a>(
     view: &'a View,
     predicate: Arc<dyn PhysicalExpr>,
     schema: &SchemaRef,
+    cache: &LeafCache,
 ) -> Vec<&'a Arc<DataFile>> {
-    let files: Vec<&DataFile> = view.files.iter().map(AsRef::as_ref).collect();
-    match Pruning::new(predicate, schema).and_then(|pruning| pruning.keep(&files)) {
+    let files: Vec<&Arc<DataFile>> = view.files.iter().collect();
+    let Some(pruning) = Pruning::new(predicate, schema) else {
+        return files;
+    };
+    let columns: Vec<&str> = pruning.columns.iter().map(String::as_str).collect();
+    let known = cache.of(&files, &columns);
+    let plain: Vec<&DataFile> = files.iter().map(|file| file.as_ref()).collect();
+    match pruning.keep(&plain, known) {
         Some(keep) => {
-            let files = view.files.iter().zip(keep);
+            let files = files.into_iter().zip(keep);
             files
                 .filter_map(|(file, keep)| keep.then_some(file))
                 .collect()
         }
-        None => view.files.iter().collect(),
+        None => files,
     }
 }
 
@@ -43,24 +50,40 @@ pub(super) fn prune<'a>(
 pub(super) struct Pruning {
     predicate: PruningPredicate,
     schema: SchemaRef,
+    /// The columns that it asks of.
+    columns: Vec<String>,
 }
 
 impl Pruning {
     /// `None` for a predicate that can't leave any file out.
     pub(super) fn new(predicate: Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Option<Self> {
+        let columns = collect_columns(&predicate);
         let predicate = PruningPredicateBuilder::new()
             .with_file_schema(Arc::clone(schema))
             .try_build(predicate)
             .ok()?;
+        let names = columns.iter().map(|column| column.name().to_owned());
         (!predicate.always_true()).then(|| Self {
             predicate,
             schema: Arc::clone(schema),
+            columns: names.collect(),
         })
     }
 
-    /// Whether each of `files` may hold a wanted row; `None` when it can't be told.
-    pub(super) fn keep(&self, files: &[&DataFile]) -> Option<Vec<bool>> {
-        let statistics = FileStatistics::read(files, &self.schema);
+    /// Whether a file may hold a wanted row; `None` when it can't be told.
+    pub(super) fn keeps(&self, file: &DataFile) -> Option<bool> {
+        let columns: Vec<&str> = self.columns.iter().map(String::as_str).collect();
+        let known = Arc::new(Known::read(&file.stats_json, &columns));
+        self.keep(&[file], vec![known])?.first().copied()
+    }
+
+    /// The same of each of `files`, of which that is known.
+    fn keep(&self, files: &[&DataFile], known: Vec<Arc<Known>>) -> Option<Vec<bool>> {
+        let statistics = FileStatistics {
+            files,
+            schema: &self.schema,
+            known,
+        };
         match self.predicate.prune(&statistics) {
             Ok(keep) => Some(keep),
             Err(error) => {
@@ -74,31 +97,20 @@ impl Pruning {
 struct FileStatistics<'a> {
     files: &'a [&'a DataFile],
     schema: &'a SchemaRef,
-    parsed: Vec<Json>,
+    known: Vec<Arc<Known>>,
 }
 
-impl<'a> FileStatistics<'a> {
-    fn read(files: &'a [&'a DataFile], schema: &'a SchemaRef) -> Self {
-        let parsed = files
-            .iter()
-            .map(|file| serde_json::from_str(&file.stats_json).unwrap_or(Json::Null))
-            .collect();
-        Self {
-            files,
-            schema,
-            parsed,
-        }
-    }
-
-    fn bounds(&self, column: &Column, which: &str, up: bool) -> Option<ArrayRef> {
+impl FileStatistics<'_> {
+    fn bounds(&self, column: &Column, bound: Bound) -> Option<ArrayRef> {
         let field = self.schema.field_with_name(&column.name).ok()?;
         let data_type = field.data_type();
-        let values = self.files.iter().zip(&self.parsed).map(|(file, stats)| {
+        let values = self.files.iter().zip(&self.known).map(|(file, known)| {
             if let Some(value) = file.partition_values.get(&column.name) {
                 return ScalarValue::Utf8(value.clone());
             }
-            of_leaf(stats, which, &column.name)
-                .and_then(|value| scalar(value, data_type, up))
+            known
+                .leaf(&column.name)
+                .and_then(|leaf| bound.of(leaf, data_type))
                 .or_else(|| ScalarValue::try_from(data_type).ok())
                 .unwrap_or(ScalarValue::Null)
         });
@@ -108,11 +120,11 @@ impl<'a> FileStatistics<'a> {
 
 impl PruningStatistics for FileStatistics<'_> {
     fn min_values(&self, column: &Column) -> Option<ArrayRef> {
-        self.bounds(column, "minValues", false)
+        self.bounds(column, Bound::Least)
     }
 
     fn max_values(&self, column: &Column) -> Option<ArrayRef> {
-        self.bounds(column, "maxValues", true)
+        self.bounds(column, Bound::Most)
     }
 
     fn num_containers(&self) -> usize {
@@ -124,18 +136,11 @@ impl PruningStatistics for FileStatistics<'_> {
         let counts: UInt64Array = self
             .files
             .iter()
-            .zip(&self.parsed)
+            .zip(&self.known)
             .map(
-                |(file, stats)| match file.partition_values.get(&column.name) {
+                |(file, known)| match file.partition_values.get(&column.name) {
                     Some(value) => Some(if value.is_some() { 0 } else { file.rows }),
-                    None => match of_leaf(stats, "nullCount", &column.name) {
-                        Some(count) => count.as_u64(),
-                        // A column that the file doesn't have.
-                        None if is_complete(stats) && !field.data_type().is_nested() => {
-                            Some(file.rows)
-                        }
-                        None => None,
-                    },
+                    None => nulls(known, &column.name, field.data_type(), file.rows),
                 },
             )
             .collect();
@@ -152,15 +157,32 @@ impl PruningStatistics for FileStatistics<'_> {
     }
 }
 
-/// A leaf's entry in one of the parts of a file's statistics.
-fn of_leaf<'a>(stats: &'a Json, which: &str, column: &str) -> Option<&'a Json> {
-    let mut steps = leaves::path(column);
-    steps.try_fold(stats.get(which)?, |inside, name| inside.get(name))
+/// The rows of a file that have no value there; `None`: unknown.
+pub(super) fn nulls(known: &Known, column: &str, data_type: &DataType, rows: u64) -> Option<u64> {
+    match &known.leaf(column)?.nulls {
+        Some(count) => count.as_u64(),
+        // A column that the file doesn't have.
+        None if known.complete && !data_type.is_nested() => Some(rows),
+        None => None,
+    }
 }
 
-/// Whether the statistics name every leaf that the file has, but for those in lists.
-fn is_complete(stats: &Json) -> bool {
-    stats.get(STATS_COMPLETE) == Some(&Json::Bool(true))
+/// One of a leaf's two bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bound {
+    Least,
+    Most,
+}
+
+impl Bound {
+    /// The bound in the type of its column.
+    pub(super) fn of(self, leaf: &Leaf, data_type: &DataType) -> Option<ScalarValue> {
+        let value = match self {
+            Self::Least => leaf.min.as_ref(),
+            Self::Most => leaf.max.as_ref(),
+        };
+        scalar(value?, data_type, self == Self::Most)
+    }
 }
 
 /// A bound as Delta writes it: numbers as numbers, the rest as text.

@@ -96,7 +96,7 @@ fn files_are_pruned_by_day_by_statistics_and_by_offset() {
         topic.commit();
     }
     let files = |filter: &str| {
-        let plan = world.rows(&format!("EXPLAIN SELECT count(*) FROM t WHERE {filter}"));
+        let plan = world.rows(&format!("EXPLAIN SELECT name FROM t WHERE {filter}"));
         let text = plan.iter().map(ToString::to_string).collect::<String>();
         text.matches(".parquet").count()
     };
@@ -115,6 +115,40 @@ fn files_are_pruned_by_day_by_statistics_and_by_offset() {
         world.value("SELECT count(*) FROM t WHERE day > 100"),
         json!(0)
     );
+}
+
+#[test]
+fn rows_bounds_and_nothing_else_are_told_by_the_log_alone() {
+    let world = World::new();
+    let mut topic = world.writer("t", 1);
+    for number in 0..30 {
+        topic.put(0, &format!(r#"{{"n": {number}}}"#));
+        if number % 10 == 9 {
+            topic.commit();
+        }
+    }
+    let told = |sql: &str, expected: serde_json::Value| {
+        assert_eq!(world.value(sql), expected, "{sql}");
+        let listed = world.query.0.registry.list();
+        listed.last().unwrap().done.reads.unwrap().requests
+    };
+    for (sql, expected) in [
+        ("SELECT count(*) FROM t", json!(30)),
+        ("SELECT max(n) FROM t", json!(29)),
+        ("SELECT min(_offset) FROM t", json!(0)),
+    ] {
+        assert_eq!(told(sql, expected), 0, "{sql}");
+    }
+    assert!(told("SELECT count(*) FROM t WHERE n > 4", json!(25)) > 0);
+    // A file with a dead letter is looked into, and live rows count.
+    topic.put_at(0, TIME_MS, Some(b"{"));
+    topic.put(0, r#"{"n": 30}"#);
+    topic.commit();
+    assert!(told("SELECT count(*) FROM t", json!(31)) > 0);
+    topic.put(0, r#"{"n": 31}"#);
+    topic.publish();
+    told("SELECT count(*) FROM t", json!(32));
+    told("SELECT max(n) FROM t", json!(31));
 }
 
 #[test]

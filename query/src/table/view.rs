@@ -19,6 +19,12 @@ pub(crate) const DT: &str = "dt";
 /// The file of a row, null for a live one. No payload column's name has a control character.
 pub(crate) const FILE: &str = "\u{1}file";
 
+/// The number of a row's file in its view, null for a live row: half of its address.
+pub(crate) const NUMBER: &str = "\u{1}number";
+
+/// The number of a row in its file, null for a live row: the other half.
+pub(crate) const ROW: &str = "\u{1}row";
+
 /// Columns that `*` leaves out: the record's bytes, their text, and what they are made of.
 pub(crate) const HIDDEN: &[&str] = &["_key", VALUE, "_headers", KEY_TEXT, VALUE_TEXT, VALUE_SHAPE];
 

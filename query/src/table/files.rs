@@ -1,0 +1,220 @@
+//! The part of a scan that reads files: one Parquet scan over those that are left.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::catalog::Session;
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, Result, ScalarValue, Statistics};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::{
+    CachedParquetFileReaderFactory, ParquetAccessPlan, ParquetRowSelection, RowGroupAccess,
+};
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfigBuilder, ParquetFileReaderFactory, ParquetSource,
+};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::ExecutionPlan;
+use eddy_engine::commit::DataFile;
+use eddy_engine::read::CountingStore;
+use object_store::ObjectMeta;
+use parquet::arrow::arrow_reader::RowSelection;
+
+use super::bounds::bounds;
+use super::provider::{Addresses, ERROR, TopicTable};
+use super::prune::nulls;
+use super::sealed::SealedReaders;
+use super::view::Rows;
+
+/// A file that a scan reads, and what of it.
+pub(super) type Chosen<'a> = (&'a Arc<DataFile>, Part);
+
+/// What a scan reads of a file.
+#[derive(Debug, Clone)]
+pub(super) enum Part {
+    /// What DataFusion finds.
+    Whole,
+    /// No other row groups than these.
+    RowGroups(Vec<bool>),
+    /// No other rows than these, in order.
+    Rows(Vec<usize>),
+}
+
+impl Part {
+    /// Whether something of the file is left out.
+    pub(super) fn is_cut(&self) -> bool {
+        match self {
+            Self::Whole => false,
+            Self::RowGroups(groups) => groups.contains(&false),
+            Self::Rows(_) => true,
+        }
+    }
+}
+
+/// How files are scanned.
+pub(super) struct Scanned {
+    /// The columns that are read.
+    pub(super) file_schema: SchemaRef,
+    /// What rows must meet, besides what the plan above asks of them; only to read less.
+    pub(super) predicate: Option<Arc<dyn PhysicalExpr>>,
+    /// Whether conditions are asked before the other columns are read.
+    pub(super) conditions_first: bool,
+}
+
+impl TopicTable {
+    /// The scan of `files`.
+    pub(super) fn lake_plan(
+        &self,
+        state: &dyn Session,
+        files: Vec<Chosen<'_>>,
+        scanned: Scanned,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let table_schema = TableSchema::builder(Arc::clone(&scanned.file_schema))
+            .with_table_partition_cols(self.whole())
+            .with_virtual_columns(self.made())
+            .build();
+        let options = state.config_options().execution.parquet.clone();
+        let mut source = ParquetSource::new(table_schema)
+            .with_pushdown_filters(scanned.conditions_first)
+            .with_reorder_filters(options.reorder_filters)
+            .with_enable_page_index(options.enable_page_index)
+            .with_bloom_filter_on_read(options.bloom_filter_on_read);
+        if let Some(hint) = options.metadata_size_hint {
+            source = source.with_metadata_size_hint(hint);
+        }
+        if let Some(predicate) = scanned.predicate {
+            source = source.with_predicate(predicate);
+        }
+        source = source.with_parquet_file_reader_factory(self.readers(state)?);
+        let (plain, all) = (files.iter().map(|(file, _)| *file), &scanned.file_schema);
+        let bounds = bounds(&plain.collect::<Vec<_>>(), all, &self.lake.leaves);
+        let others = self.whole().len() + self.made().len();
+        let statistics = match &bounds {
+            Some(bounds) => Statistics::try_merge_iter(bounds, all)?,
+            None => Statistics::new_unknown(all),
+        };
+        let statistics = self.of_all(&files, statistics, others);
+        let mut bounds = bounds.into_iter().flatten();
+        let numbers = self.numbers();
+        let files = files.into_iter().map(|file| {
+            let number = numbers.get(&Arc::as_ptr(file.0)).copied();
+            let partitioned = self.partitioned(file, number);
+            match bounds.next() {
+                Some(bounds) => partitioned.with_statistics(Arc::new(bounds)),
+                None => partitioned,
+            }
+        });
+        let group = FileGroup::new(files.collect());
+        let groups = group.split_files(state.config().target_partitions().max(1));
+        let config = FileScanConfigBuilder::new(self.lake.store.clone(), Arc::new(source))
+            .with_file_groups(groups)
+            .with_statistics(statistics)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+
+    /// Parts files into those of which the log says that no row has `_error`, and the others.
+    pub(super) fn parted<'a>(&self, files: Vec<Chosen<'a>>) -> [(bool, Vec<Chosen<'a>>); 2] {
+        let plain: Vec<&Arc<DataFile>> = files.iter().map(|(file, _)| *file).collect();
+        let known = self.lake.leaves.of(&plain, &[ERROR]);
+        let (mut clean, mut others) = (Vec::new(), Vec::new());
+        for (chosen, known) in files.into_iter().zip(known) {
+            let rows = chosen.0.rows;
+            let errors = nulls(&known, ERROR, &DataType::Utf8, rows);
+            match errors == Some(rows) && rows > 0 {
+                true => clean.push(chosen),
+                false => others.push(chosen),
+            }
+        }
+        [(true, clean), (false, others)]
+    }
+
+    /// The files at `addresses`, and the rows in them.
+    pub(super) fn at(&self, addresses: &Addresses) -> Vec<Chosen<'_>> {
+        let chosen = addresses.iter().filter_map(|(number, rows)| {
+            let file = self.view.files.get(*number)?;
+            Some((file, Part::Rows(rows.clone())))
+        });
+        chosen.collect()
+    }
+
+    /// The statistics of all `files` together, those of columns merged already; so many `others`
+    /// come behind them.
+    fn of_all(&self, files: &[Chosen<'_>], merged: Statistics, others: usize) -> Statistics {
+        let mut all = merged;
+        // What is left out doesn't count.
+        let is_cut = files.iter().any(|(_, part)| part.is_cut());
+        if is_cut || !matches!(all.num_rows, Precision::Exact(_)) {
+            let rows: u64 = files.iter().map(|(file, _)| file.rows).sum();
+            all = all.to_inexact();
+            all.num_rows = Precision::Inexact(usize::try_from(rows).unwrap_or(usize::MAX));
+        }
+        let unknown = (0..others).map(|_| ColumnStatistics::new_unknown());
+        all.column_statistics.extend(unknown);
+        all
+    }
+
+    /// What reads footers and bytes, and counts them.
+    fn readers(&self, state: &dyn Session) -> Result<Arc<dyn ParquetFileReaderFactory>> {
+        let runtime = state.runtime_env();
+        let store = runtime.object_store(&self.lake.store)?;
+        let store = CountingStore::new(store, Arc::clone(&self.count.reads));
+        let footers = runtime.cache_manager.get_file_metadata_cache();
+        let plain = CachedParquetFileReaderFactory::new(Arc::new(store), Arc::clone(&footers));
+        Ok(match &self.view.key_id {
+            None => Arc::new(plain),
+            Some(_) => Arc::new(SealedReaders {
+                plain,
+                footers,
+                keys: self.lake.keys.clone(),
+            }),
+        })
+    }
+
+    fn partitioned(&self, (file, part): Chosen<'_>, number: Option<i32>) -> PartitionedFile {
+        let modified = chrono::DateTime::from_timestamp_millis(file.modified_ms);
+        let value = |name: &String| file.partition_values.get(name).cloned().flatten();
+        let values = self.partitions.iter().map(value).map(ScalarValue::Utf8);
+        let mut values: Vec<ScalarValue> = values.collect();
+        if self.rows == Rows::All {
+            values.push(ScalarValue::Utf8(Some(file.path.clone())));
+        }
+        if self.addressed {
+            values.push(ScalarValue::Int32(number));
+        }
+        let partitioned = PartitionedFile::new_from_meta(ObjectMeta {
+            location: self.view.path.object(&file.path),
+            last_modified: modified.unwrap_or_default(),
+            size: file.size,
+            e_tag: None,
+            version: None,
+        })
+        .with_partition_values(values);
+        match part {
+            Part::RowGroups(groups) if groups.contains(&false) => {
+                let access = groups.into_iter().map(|wanted| match wanted {
+                    true => RowGroupAccess::Scan,
+                    false => RowGroupAccess::Skip,
+                });
+                partitioned.with_extension(ParquetAccessPlan::new(access.collect()))
+            }
+            Part::Rows(rows) => {
+                let total = usize::try_from(file.rows).unwrap_or(usize::MAX);
+                let ranges = rows.into_iter().map(|row| row..row + 1);
+                let rows = RowSelection::from_consecutive_ranges(ranges, total);
+                partitioned.with_extension(ParquetRowSelection::new(rows))
+            }
+            Part::Whole | Part::RowGroups(_) => partitioned,
+        }
+    }
+
+    /// The numbers of files in the view, by their addresses in memory; none where nobody asks.
+    fn numbers(&self) -> HashMap<*const DataFile, i32> {
+        let files = self.view.files.iter().filter(|_| self.addressed);
+        let addresses = files.map(Arc::as_ptr);
+        addresses.zip(0..).collect()
+    }
+}
