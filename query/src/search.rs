@@ -15,6 +15,7 @@
 mod found;
 mod implied;
 mod language;
+mod probe;
 mod reader;
 mod tree;
 mod value;

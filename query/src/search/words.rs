@@ -3,6 +3,7 @@
 use arrow::array::BooleanArray;
 use eddy_engine::filter::{Texts, Wanted, each_word};
 
+use super::probe::{Probe, says_what_it_means};
 use super::tree::{Phrase, Piece, Tree, is_like, pieces};
 
 /// A search for words, ready to be asked of rows.
@@ -23,6 +24,7 @@ enum Node {
 /// Words one behind the other.
 struct Sequence {
     words: Vec<Pattern>,
+    probe: Option<Probe>,
 }
 
 enum Pattern {
@@ -51,6 +53,14 @@ impl Words {
             found.fill(false);
             let mut missing = self.phrases.len();
             texts.each_text(row, |text| {
+                let open = self.phrases.iter().zip(&found);
+                if says_what_it_means(text)
+                    && open
+                        .into_iter()
+                        .all(|(phrase, found)| *found || phrase.is_not_in(text))
+                {
+                    return true;
+                }
                 begun.fill(0);
                 each_word(text, |word| {
                     let states = self.phrases.iter().zip(&mut begun).zip(&mut found);
@@ -111,7 +121,14 @@ impl Sequence {
         });
         Self {
             words: words.collect(),
+            probe: Probe::of(phrase),
         }
+    }
+
+    /// Whether a text that says what it means certainly hasn't got it.
+    fn is_not_in(&self, text: &[u8]) -> bool {
+        let probe = self.probe.as_ref();
+        probe.is_some_and(|probe| !probe.is_in(text))
     }
 
     /// How far it is after one word more.
