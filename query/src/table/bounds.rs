@@ -44,7 +44,7 @@ pub(super) fn bounds(
 
 /// A file's rows: exact where our own writer counted them.
 pub(super) fn rows(file: &DataFile, known: &Known) -> Precision<usize> {
-    match (usize::try_from(file.rows), known.complete) {
+    match (usize::try_from(file.rows), known.own) {
         (Ok(rows), true) => Precision::Exact(rows),
         (Ok(rows), false) => Precision::Inexact(rows),
         (Err(_), _) => Precision::Absent,
@@ -57,9 +57,9 @@ fn of_column(known: &Known, name: &str, data_type: &DataType, rows: u64) -> Colu
         return statistics;
     };
     let nulls = nulls(known, name, data_type, rows).and_then(|nulls| usize::try_from(nulls).ok());
-    statistics.null_count = precision(nulls, known.complete);
+    statistics.null_count = precision(nulls, known.own);
     // Texts are cut to a bound, moments to milliseconds.
-    let is_exact = known.complete
+    let is_exact = known.own
         && matches!(
             data_type,
             DataType::Int32 | DataType::Int64 | DataType::Boolean | DataType::Date32

@@ -26,6 +26,8 @@ pub(super) struct Leaf {
 /// What is known of one file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
+    /// Our own writer wrote the statistics: what they say of rows and numbers is exact.
+    pub(super) own: bool,
     /// The statistics name every leaf that the file has, but for those in lists.
     pub(super) complete: bool,
     leaves: BTreeMap<String, Leaf>,
@@ -52,8 +54,10 @@ impl Known {
             return Self::default();
         }
         let mut found = found.into_iter();
+        let complete = found.next().flatten().and_then(|flag| flag.as_bool());
         Self {
-            complete: found.next() == Some(Some(Json::Bool(true))),
+            own: complete.is_some(),
+            complete: complete.unwrap_or(false),
             leaves: columns
                 .iter()
                 .map(|column| {
@@ -287,7 +291,10 @@ mod tests {
     fn leaves_are_picked_out_of_the_text_by_their_paths() {
         let stats = STATS.replace("eddyStatsComplete", STATS_COMPLETE);
         let known = Known::read(&stats, &["a", "s\u{1f}t", "b", "s", "a\u{1f}z", "none"]);
-        assert!(known.complete);
+        assert!(known.complete && known.own);
+        let partly = stats.replace("true}", "false}");
+        let partly = Known::read(&partly, &["a"]);
+        assert!(partly.own && !partly.complete);
         let leaf = |min, max, nulls| Leaf { min, max, nulls };
         let found = |column| known.leaf(column).cloned();
         let two = leaf(Some(json!("x")), Some(json!("y")), Some(json!(1)));
@@ -298,7 +305,11 @@ mod tests {
         assert_eq!(found("not asked"), None);
         for broken in ["", "{", "[1]", "7"] {
             let known = Known::read(broken, &["a"]);
-            assert!(!known.complete && known.leaf("a").is_none_or(|leaf| *leaf == Leaf::default()));
+            assert!(
+                !known.own
+                    && !known.complete
+                    && known.leaf("a").is_none_or(|leaf| *leaf == Leaf::default())
+            );
         }
         let plain = Known::read(&stats, &["a"]);
         let one = leaf(Some(json!(1)), Some(json!(9)), Some(json!(0)));
