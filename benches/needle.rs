@@ -30,11 +30,10 @@ use eddy_engine::read::Snapshot;
 use eddy_engine::{Clock, Lake};
 use futures::StreamExt;
 use load::events::Seeded;
+use load::haystack::{Producing, common, id, key, word};
 use load::s3::{self, create_bucket, lake, setting, table_files};
 use load::services::{create_topic, free_port};
 use load::worker::{Worker, wait_until};
-use rdkafka::config::ClientConfig;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -47,10 +46,6 @@ const PACKS_MANY: u64 = 16;
 const NEEDLES: u64 = 20;
 /// What a key or an id may read.
 const ROW_GROUPS_MOST: u64 = 3;
-/// 2026-01-05T12:00:00Z; the days go back from it.
-const NOON_MS: i64 = 1_767_614_400_000;
-const DAY_MS: i64 = 86_400_000;
-
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 fn main() {
     let number = |name: &str, default: u64| {
@@ -203,100 +198,6 @@ const KINDS: [(&str, Filter); 7] = [
         format!("concat(id, '') = '{}'", id(n))
     }),
 ];
-
-/// 32 letters that say nothing of the row's number or time.
-fn id(n: u64) -> String {
-    letters(n.wrapping_mul(0x9E37_79B9_7F4A_7C15), 32)
-}
-
-fn key(n: u64) -> String {
-    format!("key-{}", n * 7_919 % 100_000_007)
-}
-
-/// A word that one row has.
-fn word(n: u64) -> String {
-    letters(n.wrapping_mul(0xD1B5_4A32_D192_ED03), 9)
-}
-
-/// A word that many rows have.
-fn common(at: u64) -> String {
-    letters(at * 104_729 + 1, 6)
-}
-
-fn letters(seed: u64, length: usize) -> String {
-    let mut letters = String::with_capacity(length);
-    Seeded::new(seed | 1).id(&mut letters, length);
-    letters
-}
-
-/// Rows on their way to Kafka, round the days, so that each commit has some of each.
-struct Producing {
-    producer: BaseProducer,
-    topic: String,
-    days: u64,
-    vocabulary: Vec<String>,
-    random: Seeded,
-    next: u64,
-    /// Bytes of JSON so far.
-    bytes: u64,
-}
-
-impl Producing {
-    fn new(topic: &str, days: u64) -> Self {
-        let producer = ClientConfig::new()
-            .set("bootstrap.servers", setting("EDDY_TEST_KAFKA"))
-            .set("linger.ms", "50")
-            .set("acks", "all")
-            .set("batch.size", "1000000")
-            .set("compression.type", "lz4")
-            .create()
-            .unwrap();
-        Self {
-            producer,
-            topic: topic.to_owned(),
-            days,
-            vocabulary: (0..5_000).map(common).collect(),
-            random: Seeded::new(3),
-            next: 0,
-            bytes: 0,
-        }
-    }
-
-    /// Produces the rows below `end` that were not produced yet.
-    fn up_to(&mut self, end: u64) {
-        for n in self.next..end {
-            let value = self.value(n);
-            self.bytes += value.len() as u64;
-            let (key, day) = (key(n), i64::try_from(n % self.days).unwrap());
-            let time_ms = NOON_MS - day * DAY_MS + i64::try_from(n / self.days).unwrap();
-            let mut record = BaseRecord::to(&self.topic)
-                .key(&key)
-                .payload(&value)
-                .timestamp(time_ms);
-            while let Err((_, back)) = self.producer.send(record) {
-                self.producer.poll(Duration::from_millis(20));
-                record = back;
-            }
-            if n % 1_000 == 0 {
-                self.producer.poll(Duration::ZERO);
-            }
-        }
-        self.producer.flush(Duration::from_secs(120)).unwrap();
-        self.next = end;
-    }
-
-    fn value(&mut self, n: u64) -> String {
-        let mut text = word(n);
-        while text.len() < 200 {
-            let at = usize::try_from(self.random.below(5_000)).unwrap();
-            text.push(' ');
-            text.push_str(&self.vocabulary[at]);
-        }
-        text.push(' ');
-        text.push_str(&common(n % 7));
-        format!("{{\"n\":{n},\"id\":\"{}\",\"text\":\"{text}\"}}", id(n))
-    }
-}
 
 /// Bytes of the table's files, and of the packs of filters that queries ask.
 fn sizes(runtime: &Runtime, lake: &Lake, topic: &str, days: u64) -> (u64, u64) {

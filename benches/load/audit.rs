@@ -36,7 +36,7 @@ impl Audit {
 
 /// Keeps keys, escapes and the first digit of a number as they are: the text stays JSON, and a
 /// number keeps its type.
-fn vary(sample: &str, random: &mut Seeded) -> String {
+pub(crate) fn vary(sample: &str, random: &mut Seeded) -> String {
     let bytes = sample.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

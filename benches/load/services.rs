@@ -31,6 +31,21 @@ pub(crate) fn create_topic(topic: &str, partitions: i32) {
 
 /// Produces `count` events and returns their bytes. The seed is fixed.
 pub(crate) fn fill(topic: &str, count: u64) -> u64 {
+    let mut random = Seeded::new(20_251_124);
+    let now = i64::try_from(now_ms()).unwrap();
+    produce(topic, count, |index, text| {
+        event(&mut random, index, text);
+        now
+    })
+}
+
+/// Produces `count` records with their numbers as keys and returns their bytes. `write` writes a
+/// record's text and answers its time in milliseconds.
+pub(crate) fn produce(
+    topic: &str,
+    count: u64,
+    mut write: impl FnMut(u64, &mut String) -> i64,
+) -> u64 {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", setting("EDDY_TEST_KAFKA"))
         .set("linger.ms", "50")
@@ -38,15 +53,17 @@ pub(crate) fn fill(topic: &str, count: u64) -> u64 {
         .set("batch.size", "1000000")
         .create()
         .unwrap();
-    let mut random = Seeded::new(20_251_124);
     let mut text = String::new();
     let mut bytes = 0;
     for index in 0..count {
         text.clear();
-        event(&mut random, index, &mut text);
+        let time_ms = write(index, &mut text);
         bytes += text.len() as u64;
         let key = index.to_string();
-        let mut record = BaseRecord::to(topic).key(&key).payload(&text);
+        let mut record = BaseRecord::to(topic)
+            .key(&key)
+            .payload(&text)
+            .timestamp(time_ms);
         while let Err((error, back)) = producer.send(record) {
             assert!(full(&error), "{error}");
             producer.poll(Duration::from_millis(20));
@@ -58,6 +75,14 @@ pub(crate) fn fill(topic: &str, count: u64) -> u64 {
     }
     producer.flush(Duration::from_secs(120)).unwrap();
     bytes
+}
+
+#[expect(clippy::disallowed_methods, reason = "records of a bench are of now")]
+fn now_ms() -> u128 {
+    let now = std::time::SystemTime::now();
+    now.duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_millis()
 }
 
 fn full(error: &KafkaError) -> bool {
