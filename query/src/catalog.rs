@@ -11,6 +11,7 @@ use eddy_engine::filter::Filters;
 use eddy_engine::{Clock, Lake, TablePath};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::flight::peers::Peers;
 use crate::names::KnownTables;
 use crate::table::{LeafCache, View};
 
@@ -58,6 +59,15 @@ pub(crate) trait Tables: Send + Sync {
 
     /// The lake of a listed table.
     fn home(&self, name: &str) -> Result<Home>;
+
+    /// All lakes, the process's own first.
+    fn lakes(&self) -> Vec<Lake>;
+
+    /// Says who has live rows besides this process; only the first call counts.
+    fn set_peers(&self, peers: Peers);
+
+    /// Who has, if anyone is asked.
+    fn peers(&self) -> Option<&Arc<Peers>>;
 
     /// Adds the tables right under a folder of another lake.
     fn add_lake(&self, lake: Lake, topics_dir: &str);

@@ -3,7 +3,7 @@
 //! The engine's log is synchronous, so its calls run on blocking threads of the queries' pool.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,6 +15,7 @@ use eddy_engine::{Lake, TablePath, schema};
 
 use crate::catalog::{Commit, Home, Tables};
 use crate::error::{Error, ErrorKind, Result};
+use crate::flight::peers::{Elsewhere, Peers};
 use crate::table::{AsOf, View};
 
 /// How often a query that waits for offsets looks again.
@@ -32,6 +33,7 @@ pub(crate) struct LakeTables {
     folders: RwLock<Vec<Option<BTreeSet<String>>>>,
     filter_bytes: usize,
     paths: Mutex<BTreeMap<String, Place>>,
+    peers: OnceLock<Arc<Peers>>,
 }
 
 /// A table and the number of its lake.
@@ -46,6 +48,7 @@ impl LakeTables {
             folders: RwLock::default(),
             filter_bytes,
             paths: Mutex::new(BTreeMap::new()),
+            peers: OnceLock::new(),
         };
         tables.add(lake, None);
         tables
@@ -72,7 +75,7 @@ impl LakeTables {
         });
     }
 
-    fn lakes(&self) -> Vec<Home> {
+    fn homes(&self) -> Vec<Home> {
         let lakes = self.lakes.read().unwrap_or_else(PoisonError::into_inner);
         lakes.clone()
     }
@@ -101,7 +104,7 @@ impl LakeTables {
 #[async_trait]
 impl Tables for LakeTables {
     async fn list(&self) -> Result<Vec<String>> {
-        let (lakes, folders) = (self.lakes(), self.folders());
+        let (lakes, folders) = (self.homes(), self.folders());
         let found = blocking(move || {
             let mut found: Vec<(Place, String)> = Vec::new();
             for (home, folders) in lakes.iter().zip(folders) {
@@ -128,10 +131,24 @@ impl Tables for LakeTables {
 
     fn home(&self, name: &str) -> Result<Home> {
         let (lake, _) = self.place(name)?;
-        let mut lakes = self.lakes().into_iter();
+        let mut lakes = self.homes().into_iter();
         lakes
             .nth(lake)
             .ok_or_else(|| Error::internal(format!("table `{name}` is in no lake")))
+    }
+
+    fn lakes(&self) -> Vec<Lake> {
+        self.homes().into_iter().map(|home| home.lake).collect()
+    }
+
+    fn set_peers(&self, peers: Peers) {
+        if self.peers.set(Arc::new(peers)).is_err() {
+            tracing::warn!("workers are looked for already");
+        }
+    }
+
+    fn peers(&self) -> Option<&Arc<Peers>> {
+        self.peers.get()
     }
 
     fn add_lake(&self, lake: Lake, topics_dir: &str) {
@@ -143,9 +160,13 @@ impl Tables for LakeTables {
         let Home { lake, number, .. } = self.home(name)?;
         let cache = self.cache(number);
         let name = name.to_owned();
+        let elsewhere = match (version, self.peers.get()) {
+            (None, Some(peers)) => peers.live(&lake, &path).await,
+            _ => Elsewhere::default(),
+        };
         blocking(move || {
             let view = match version {
-                None => newest(&lake, &cache, &path, &name)?,
+                None => newest(&lake, &cache, &path, &name, elsewhere)?,
                 Some(_) => Snapshot::load(&lake, &path, version)?
                     .map(|snapshot| committed(&snapshot, &path, &name)),
             };
@@ -188,7 +209,7 @@ impl Tables for LakeTables {
     }
 
     async fn changed(&self) {
-        let clock = self.lakes().first().map(|home| home.lake.clock().clone());
+        let clock = self.homes().first().map(|home| home.lake.clock().clone());
         if let Some(clock) = clock {
             clock.sleep(LOOK_EVERY).await;
         }
@@ -240,8 +261,9 @@ fn newest(
     cache: &SnapshotCache,
     path: &TablePath,
     name: &str,
+    elsewhere: Elsewhere,
 ) -> Result<Option<View>> {
-    let Some(answer) = consistent(lake, cache, path)? else {
+    let Some(answer) = consistent(lake, cache, path, &elsewhere.batches)? else {
         return Ok(None);
     };
     let mut view = committed(&answer.snapshot, path, name);
@@ -256,6 +278,7 @@ fn newest(
     }
     view.live = answer.live;
     view.ends = answer.ends;
+    view.away = elsewhere.away.into();
     Ok(Some(view))
 }
 
@@ -278,6 +301,8 @@ fn committed(snapshot: &Snapshot, path: &TablePath, name: &str) -> View {
             .map(|(key, position)| (key.clone(), position.offset))
             .collect(),
         as_of: AsOf::Now,
+        committed_at_ms: snapshot.committed_at_ms,
+        away: Arc::default(),
     }
 }
 

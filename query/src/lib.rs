@@ -23,6 +23,7 @@ pub mod views;
 mod bounded;
 mod catalog;
 mod erase;
+pub mod flight;
 mod functions;
 mod header;
 mod lake;
@@ -44,6 +45,6 @@ pub use error::{Error, ErrorKind, Result, TextPosition};
 pub use hooks::{
     CreateDestination, IntoAnswer, IntoHandler, IntoRequest, SystemTable, TableKeeper,
 };
-pub use query::{Answer, Query, QueryOptions, Request};
+pub use query::{Answer, Query, QueryOptions, Request, Stale};
 pub use source::{PartitionRecords, SourcePlan};
 pub use statement::Params;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::catalog::{Catalog, Tables};
 use crate::error::{Error, Result};
+use crate::flight::peers::Away;
 use crate::hooks::{IntoHandler, SystemTable, TableKeeper, no_handler};
 use crate::run::{Done, Pace, Pool, Progress, Registry};
 use crate::session::Sessions;
@@ -44,6 +45,9 @@ pub struct QueryOptions {
     pub scan_bytes_max: Option<u64>,
     /// Memory for filters, in bytes; with less they are read from the store more often.
     pub filter_bytes: usize,
+    /// Memory for the uncommitted rows of other workers, in bytes; what exceeds it is missing in
+    /// answers, which say so.
+    pub live_bytes: usize,
 }
 
 impl Default for QueryOptions {
@@ -60,6 +64,7 @@ impl Default for QueryOptions {
             rows_max: None,
             scan_bytes_max: None,
             filter_bytes: 64 << 20,
+            live_bytes: 256 << 20,
         }
     }
 }
@@ -101,6 +106,8 @@ pub struct Answer {
     pub schema: SchemaRef,
     /// What the answer saw, usable as `as_of` and `wait_for`; null for statements that read none.
     pub position: Json,
+    /// What may be missing, because workers are away.
+    pub stale: Option<Stale>,
     /// The rows.
     pub batches: BoxStream<'static, Result<RecordBatch>>,
     pub(crate) progress: Arc<Progress>,
@@ -122,6 +129,16 @@ impl std::fmt::Debug for Answer {
     }
 }
 
+/// How old an answer may be whose uncommitted rows could not all be had.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Stale {
+    /// The age of the oldest version of a table that the answer saw without all live rows beyond
+    /// it, in milliseconds.
+    pub stale_ms: u64,
+    /// Who did not answer, and why.
+    pub(crate) workers_away: Vec<Away>,
+}
+
 /// SQL over one lake. Cheap to clone.
 #[derive(Clone)]
 pub struct Query(pub(crate) Arc<Inner>);
@@ -133,6 +150,8 @@ pub(crate) struct Inner {
     pub(crate) registry: Registry,
     pub(crate) clock: Clock,
     pub(crate) options: QueryOptions,
+    /// This process among those of the lake.
+    pub(crate) process: Uuid,
     into: OnceLock<Arc<dyn IntoHandler>>,
     keeper: OnceLock<Arc<dyn TableKeeper>>,
     system: RwLock<Vec<Arc<dyn SystemTable>>>,
@@ -161,6 +180,7 @@ impl Query {
             sessions,
             pool: Pool::new(&options)?,
             registry: Registry::new(clock.clone()),
+            process: clock.new_id(),
             clock,
             options,
             into: OnceLock::new(),

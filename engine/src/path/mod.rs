@@ -11,6 +11,7 @@
 //! <lake>/_eddy/filtered/<topics.dir>/<topic>/<commit id>.json
 //! <lake>/_eddy/filters/<topics.dir>/<topic>/<pack id>.filters
 //! <lake>/_eddy/pins/<topics.dir>/<topic>/<pin id>.json
+//! <lake>/_eddy/workers/<worker id>.json
 //! <lake>/_eddy/<register>/00000000000000000003.json
 //! ```
 
@@ -30,6 +31,7 @@ pub(crate) use state::{altered_object, altered_objects};
 pub(crate) use state::{filter_pack, filter_pack_id, filter_packs};
 pub(crate) use state::{filtered_object, filtered_objects, stored_object, stored_objects};
 pub(crate) use state::{pin, pins, retired_object, retired_objects};
+pub(crate) use state::{worker, workers};
 pub use table::{FLAT_TABLES, TablePath};
 pub(crate) use table::{LogFile, below, flat_tables};
 pub use uploads::upload_journal;

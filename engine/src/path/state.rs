@@ -71,6 +71,16 @@ pub(crate) fn filter_pack_id(path: &Path) -> Option<Uuid> {
     id.parse().ok().filter(|_| kind == FILTERS)
 }
 
+/// The folder of where workers are reached.
+pub(crate) fn workers(lake: &Path) -> Path {
+    lake.clone().join("_eddy").join("workers")
+}
+
+/// Where the worker `name` is reached.
+pub(crate) fn worker(lake: &Path, name: &str) -> Path {
+    workers(lake).join(format!("{name}.json"))
+}
+
 /// What the names of packs end in.
 const FILTERS: &str = "filters";
 

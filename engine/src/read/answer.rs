@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::lake::Lake;
 use crate::path::TablePath;
 use crate::read::clip::clip;
+use crate::read::live::LiveBatch;
 use crate::read::snapshot::{Snapshot, SnapshotCache};
 use crate::record::TopicId;
 
@@ -29,16 +30,23 @@ pub struct Answer {
 }
 
 /// The newest version of `table` and its live rows beyond; `None` when there is no such table.
-/// Synchronous, as all of the log.
+/// `elsewhere` are live rows of other processes, fetched before this call. Synchronous, as all of
+/// the log.
 ///
 /// # Errors
 /// As [`SnapshotCache::newest`].
-pub fn consistent(lake: &Lake, cache: &SnapshotCache, table: &TablePath) -> Result<Option<Answer>> {
+pub fn consistent(
+    lake: &Lake,
+    cache: &SnapshotCache,
+    table: &TablePath,
+    elsewhere: &[Arc<LiveBatch>],
+) -> Result<Option<Answer>> {
     let mut attempt = 0;
     loop {
         attempt += 1;
         // Live rows first: what is committed after this line is in the snapshot below.
-        let live = lake.live().batches(table);
+        let mut live = lake.live().batches(table);
+        live.extend(elsewhere.iter().cloned());
         let Some(snapshot) = cache.newest(lake, table)? else {
             return Ok(None);
         };

@@ -80,9 +80,13 @@ struct Rows {
     /// without a look at the rest, however many tables there are.
     commits: VecDeque<CommittedRows>,
     committed_bytes: usize,
+    /// The batches that were ever published.
+    published: u64,
 }
 
 struct Entry {
+    /// No other batch of this process has or had it.
+    number: u64,
     live: Arc<LiveBatch>,
     /// When its commit became the newest version.
     committed_at: Option<Duration>,
@@ -117,6 +121,18 @@ impl LiveRows {
         })
     }
 
+    /// The table's live batches that no commit holds yet, oldest first, each with the number that
+    /// no other batch of this process has: what another process needs that looks at the lake
+    /// *afterwards*, and finds there what was committed before.
+    pub fn uncommitted(&self, table: &TablePath) -> Vec<(u64, Arc<LiveBatch>)> {
+        let rows = self.0.rows.read().unwrap_or_else(PoisonError::into_inner);
+        let entries = rows.tables.get(table).into_iter().flatten();
+        let uncommitted = entries.filter(|entry| entry.committed_at.is_none());
+        uncommitted
+            .map(|entry| (entry.number, Arc::clone(&entry.live)))
+            .collect()
+    }
+
     /// Keeps at most `bytes` of committed rows for the grace time.
     pub fn keep_at_most(&self, bytes: usize) {
         self.0.committed_bytes_max.store(bytes, Ordering::Relaxed);
@@ -132,10 +148,8 @@ impl LiveRows {
     pub(crate) fn publish(&self, table: &TablePath, live: LiveBatch) -> Arc<LiveBatch> {
         let live = Arc::new(live);
         let mut rows = self.0.rows.write().unwrap_or_else(PoisonError::into_inner);
-        rows.tables.entry(table.clone()).or_default().push(Entry {
-            live: Arc::clone(&live),
-            committed_at: None,
-        });
+        let entry = rows.entry(&live);
+        rows.tables.entry(table.clone()).or_default().push(entry);
         live
     }
 
@@ -148,16 +162,13 @@ impl LiveRows {
     ) -> [Arc<LiveBatch>; 2] {
         let parts = parts.map(Arc::new);
         let mut rows = self.0.rows.write().unwrap_or_else(PoisonError::into_inner);
+        let new = parts.each_ref().map(|live| rows.entry(live));
         let entries = rows.tables.entry(table.clone()).or_default();
         if let Some(at) = entries
             .iter()
             .position(|entry| Arc::ptr_eq(&entry.live, whole))
         {
-            let entry = |live: &Arc<LiveBatch>| Entry {
-                live: Arc::clone(live),
-                committed_at: None,
-            };
-            entries.splice(at..=at, parts.iter().map(entry));
+            entries.splice(at..=at, new);
         }
         parts
     }
@@ -242,6 +253,15 @@ impl Shared {
 }
 
 impl Rows {
+    fn entry(&mut self, live: &Arc<LiveBatch>) -> Entry {
+        self.published += 1;
+        Entry {
+            number: self.published,
+            live: Arc::clone(live),
+            committed_at: None,
+        }
+    }
+
     fn remove(&mut self, table: &TablePath, batches: &[Arc<LiveBatch>]) {
         if let Some(entries) = self.tables.get_mut(table) {
             entries.retain(|entry| !holds(batches, &entry.live));
@@ -293,7 +313,15 @@ mod tests {
         let table = TablePath::new(&Path::default(), "topics", "t");
         let first = live.publish(&table, empty());
         let second = live.publish(&table, empty());
+        let numbers = || {
+            live.uncommitted(&table)
+                .into_iter()
+                .map(|(number, _)| number)
+        };
+        let both: Vec<u64> = numbers().collect();
+        assert_eq!(both.len(), 2);
         live.committed(&table, &[first]);
+        assert_eq!(numbers().collect::<Vec<_>>(), both[1..]);
         clock.advance(GRACE - Duration::from_millis(1));
         assert_eq!(live.batches(&table).len(), 2);
         clock.advance(Duration::from_millis(1));

@@ -1,5 +1,6 @@
 //! Eddy's own state under `_eddy/`: numbered objects that are made once and never changed
-//! ([`Register`]), and those that have an id instead of a number (`once`).
+//! ([`Register`]), and those that have an id instead of a number (`once`). What says where workers
+//! are is the exception: it is put anew while it holds ([`workers`]).
 //!
 //! ```text
 //! <lake>/_eddy/replays/7f3c/00000000000000000000.json
@@ -12,5 +13,6 @@
 
 pub(crate) mod once;
 mod register;
+pub mod workers;
 
 pub use register::Register;

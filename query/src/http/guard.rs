@@ -70,6 +70,16 @@ impl Token {
         Self(token.into())
     }
 
+    /// Whether this is it.
+    pub(crate) fn is(&self, given: &[u8]) -> bool {
+        same(given, self.0.as_bytes())
+    }
+
+    /// The value of `Authorization` that carries it.
+    pub(crate) fn bearer(&self) -> String {
+        format!("Bearer {}", self.0)
+    }
+
     /// `path` is free for whoever looks after the process: it tells nothing of the lake.
     fn check(&self, path: &str, headers: &HeaderMap) -> Result<(), Error> {
         if matches!(path, "/livez" | "/readyz") {
@@ -78,9 +88,7 @@ impl Token {
         let given = headers.get(header::AUTHORIZATION);
         let given = given.and_then(|value| value.as_bytes().split_at_checked(SCHEME.len()));
         match given {
-            Some((scheme, token))
-                if scheme.eq_ignore_ascii_case(SCHEME) && same(token, self.0.as_bytes()) =>
-            {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case(SCHEME) && self.is(token) => {
                 Ok(())
             }
             _ => Err(Error::new(

@@ -34,6 +34,8 @@ pub(super) async fn list(State(query): State<Query>) -> Json<Value> {
                 "reads": listed.done.reads,
                 "memory_bytes": listed.done.memory_bytes,
                 "memory_bytes_max": listed.done.memory_bytes_max,
+                "stale_ms": listed.done.stale_ms,
+                "workers_away": listed.done.workers_away,
                 "error": listed.error,
             })
         })

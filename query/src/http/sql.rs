@@ -29,6 +29,8 @@ use crate::query::{Answer, Query};
 
 /// The header that says what an answer saw, usable as `as_of` and `wait_for`.
 const POSITION: &str = "eddy-position";
+/// The header that says that live rows may be missing, and how old the answer may be.
+const STALE: &str = "eddy-stale";
 /// The header with the query's id.
 const QUERY_ID: &str = "eddy-query-id";
 /// The trailer that says what the query did, as `GET /api/v1/queries` does.
@@ -158,10 +160,13 @@ impl Writing {
         if let Some(name) = coding.name() {
             headers.insert(header::CONTENT_ENCODING, fixed(name));
         }
-        for (name, value) in [
+        let stale = self.answer.stale.as_ref();
+        let stale = stale.and_then(|stale| serde_json::to_string(stale).ok());
+        let always = [
             (POSITION, self.answer.position.to_string()),
             (QUERY_ID, self.answer.query_id.to_string()),
-        ] {
+        ];
+        for (name, value) in always.into_iter().chain(stale.map(|stale| (STALE, stale))) {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);
             }

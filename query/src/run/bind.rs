@@ -1,7 +1,7 @@
 //! Binds a query to its tables: names are resolved, each table is looked at once, and what the
 //! answer will have seen is written down as its position.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,8 +15,9 @@ use super::moment::{AsOfRequest, OffsetsOf};
 use super::registry::Seen;
 use crate::catalog::Known;
 use crate::error::{Error, ErrorKind, Result};
+use crate::flight::peers::Away;
 use crate::names::{Columns, TableName, resolve_columns, resolve_tables};
-use crate::query::Inner;
+use crate::query::{Inner, Stale};
 use crate::system;
 use crate::table::{AsOf, OffsetMap, Rows, ScanCount, TopicTable, View};
 
@@ -25,6 +26,8 @@ pub(crate) struct Bound {
     pub(crate) state: SessionState,
     /// What the answer will have seen.
     pub(crate) position: Json,
+    /// What may be missing of it.
+    pub(crate) stale: Option<Stale>,
     /// The topics' tables by the name that they have in the tree.
     pub(crate) views: Vec<(String, View)>,
     /// What their scans read, in the same order.
@@ -77,6 +80,7 @@ pub(crate) async fn bind(inner: &Arc<Inner>, query: &mut QueryTree, seen: &Seen)
         state,
         memory,
         position: position(&views),
+        stale: stale(&views, inner.clock.now_us() / 1_000),
         views,
         counts,
     })
@@ -194,6 +198,18 @@ async fn version_at(inner: &Arc<Inner>, name: &str, time_us: i64) -> Result<u64>
                 format!("the table `{name}` has no version of that time"),
             )
         })
+}
+
+/// What workers that are away leave open.
+fn stale(views: &[(String, View)], now_ms: i64) -> Option<Stale> {
+    let lacking = views.iter().map(|(_, view)| view);
+    let lacking: Vec<&View> = lacking.filter(|view| !view.away.is_empty()).collect();
+    let committed_at_ms = lacking.iter().map(|view| view.committed_at_ms).min()?;
+    let away: BTreeSet<&Away> = lacking.iter().flat_map(|view| view.away.iter()).collect();
+    Some(Stale {
+        stale_ms: u64::try_from(now_ms.saturating_sub(committed_at_ms)).unwrap_or(0),
+        workers_away: away.into_iter().cloned().collect(),
+    })
 }
 
 fn position(views: &[(String, View)]) -> Json {

@@ -111,6 +111,7 @@ async fn run(inner: &Arc<Inner>, query_id: Uuid, request: Request, pace: Pace) -
         query_id,
         schema: head.schema,
         position: head.position,
+        stale: head.stale,
         batches: batches.boxed(),
         progress,
     })
@@ -193,6 +194,9 @@ impl Live {
         inner.registry.started(self.query_id);
         let prepare = prepare(inner, self.query_id, &self.request, &self.halt);
         let prepared = Box::pin(prepare).await?;
+        if let Some(stale) = &prepared.head.stale {
+            self.progress.stale(stale);
+        }
         if let Some((scans, memory)) = prepared.reads {
             self.halt.counts(scans.counts());
             self.progress.planned(scans, memory);

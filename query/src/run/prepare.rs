@@ -23,7 +23,7 @@ use super::registry::Seen;
 use crate::erase;
 use crate::error::{Error, Result};
 use crate::hooks::IntoRequest;
-use crate::query::{Inner, Request};
+use crate::query::{Inner, Request, Stale};
 use crate::source;
 use crate::statement::{self, Into, Statement};
 
@@ -33,6 +33,7 @@ type Rows = futures::stream::BoxStream<'static, Result<RecordBatch>>;
 pub(super) struct Head {
     pub(super) schema: SchemaRef,
     pub(super) position: Json,
+    pub(super) stale: Option<Stale>,
 }
 
 /// An answer that is about to be given.
@@ -162,6 +163,7 @@ fn answered((schema, batches): (SchemaRef, Vec<RecordBatch>)) -> Prepared {
     let head = Head {
         schema,
         position: Json::Null,
+        stale: None,
     };
     let rows = futures::stream::iter(batches.into_iter().map(Ok)).boxed();
     Prepared {
@@ -199,6 +201,7 @@ async fn stream(bound: &Bound, plan: &LogicalPlan) -> Result<Prepared> {
     let head = Head {
         schema: batches.schema(),
         position: bound.position.clone(),
+        stale: bound.stale.clone(),
     };
     Ok(Prepared {
         head,

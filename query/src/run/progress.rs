@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::memory::QueryMemory;
+use crate::query::Stale;
 use crate::table::{Reads, ScanCount};
 
 /// The scans behind an answer.
@@ -45,6 +46,8 @@ pub(crate) struct Progress {
     rows: AtomicU64,
     scans: OnceLock<Scans>,
     memory: OnceLock<Arc<QueryMemory>>,
+    /// How old it may be, and how many workers were away.
+    stale: OnceLock<(u64, u64)>,
 }
 
 /// The same at one moment.
@@ -59,6 +62,12 @@ pub(crate) struct Done {
     pub(crate) memory_bytes: u64,
     /// The most that it held.
     pub(crate) memory_bytes_max: u64,
+    /// The age of what it saw without all live rows, in milliseconds; none when it had them all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stale_ms: Option<u64>,
+    /// The workers whose live rows it lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) workers_away: Option<u64>,
 }
 
 impl Progress {
@@ -74,6 +83,12 @@ impl Progress {
         let _ = self.memory.set(memory);
     }
 
+    /// Live rows are missing.
+    pub(super) fn stale(&self, stale: &Stale) {
+        let away = u64::try_from(stale.workers_away.len()).unwrap_or(u64::MAX);
+        let _ = self.stale.set((stale.stale_ms, away));
+    }
+
     /// What has been done by now.
     pub(crate) fn now(&self) -> Done {
         let memory = self.memory.get().map(|memory| memory.held());
@@ -83,6 +98,8 @@ impl Progress {
             reads: self.scans.get().map(Scans::reads),
             memory_bytes,
             memory_bytes_max,
+            stale_ms: self.stale.get().map(|(stale_ms, _)| *stale_ms),
+            workers_away: self.stale.get().map(|(_, away)| *away),
         }
     }
 }

@@ -16,8 +16,8 @@ use crate::run::Done;
 use crate::table::{DT, Source, View};
 
 /// The names after `system.`.
-pub(super) const NAMES: [&str; 7] = [
-    "columns", "commits", "erasures", "files", "offsets", "queries", "tables",
+pub(super) const NAMES: [&str; 8] = [
+    "columns", "commits", "erasures", "files", "offsets", "queries", "tables", "workers",
 ];
 
 /// The rows of one of [`NAMES`].
@@ -33,6 +33,7 @@ pub(super) async fn rows(
         "commits" => commits(inner).await?,
         "erasures" => crate::erase::receipts(inner).await?,
         "queries" => queries(inner)?,
+        "workers" => super::workers::rows(inner)?,
         _ => return Ok(None),
     }))
 }
@@ -353,6 +354,8 @@ fn queries(inner: &Arc<Inner>) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         ("filter_bytes", COUNT),
         ("memory_bytes", COUNT),
         ("memory_bytes_max", COUNT),
+        ("stale_ms", COUNT),
+        ("workers_away", COUNT),
         ("error", TEXT),
     ]);
     let rows: Vec<QueryRow> = inner

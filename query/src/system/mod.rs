@@ -7,6 +7,7 @@ mod builtin;
 mod dead_letters;
 pub(crate) mod rows;
 pub(crate) mod trace;
+mod workers;
 
 use std::sync::Arc;
 

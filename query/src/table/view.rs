@@ -12,6 +12,7 @@ use eddy_engine::schema::{VALUE, VALUE_SHAPE};
 use eddy_engine::{Position, TablePath, TopicId};
 
 use super::columns::SqlColumns;
+use crate::flight::peers::Away;
 
 /// The partition column of tables by day.
 pub(crate) const DT: &str = "dt";
@@ -85,6 +86,10 @@ pub(crate) struct View {
     pub(crate) ends: BTreeMap<(TopicId, i32), i64>,
     /// The bound on rows.
     pub(crate) as_of: AsOf,
+    /// When the version was committed, in milliseconds since the epoch.
+    pub(crate) committed_at_ms: i64,
+    /// The workers whose live rows are missing.
+    pub(crate) away: Arc<[Away]>,
 }
 
 impl View {

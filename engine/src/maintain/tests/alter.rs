@@ -186,7 +186,7 @@ fn e8_rows_that_were_live_are_not_readable_beyond_the_target() {
     assert_eq!(batches(&world), 2, "within their grace time");
     world.alter(&to(&[(0, 5)])).unwrap();
     assert_eq!(batches(&world), 1);
-    let answer = consistent(&world.lake, &Default::default(), &world.table());
+    let answer = consistent(&world.lake, &Default::default(), &world.table(), &[]);
     let answer = answer.unwrap().unwrap();
     assert!(answer.live.is_empty());
     assert_eq!(answer.ends[&(topic(), 0)], 5);

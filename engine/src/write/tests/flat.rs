@@ -158,7 +158,7 @@ fn e1_whole_rotations_are_objects_that_commits_name_and_no_files_of_the_table() 
         snapshot.schema.field_with_name("n").is_err(),
         "no column is reserved"
     );
-    let answer = crate::read::consistent(&world.lake, &Default::default(), &world.table());
+    let answer = crate::read::consistent(&world.lake, &Default::default(), &world.table(), &[]);
     let live: usize = answer
         .unwrap()
         .unwrap()

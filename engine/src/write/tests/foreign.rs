@@ -161,7 +161,7 @@ fn whole_rotations_are_committed_under_their_names_and_open_ones_stay_live() {
     assert_eq!(keys(&world), BTreeSet::from(expected));
     assert_eq!(world.each_offset_once(), BTreeMap::from([(0, 6), (1, 3)]));
     assert!(!writer.cut_due().unwrap(), "only open rotations are left");
-    let live = crate::read::consistent(&world.lake, &Default::default(), &world.table());
+    let live = crate::read::consistent(&world.lake, &Default::default(), &world.table(), &[]);
     let live: usize = live
         .unwrap()
         .unwrap()

@@ -6,7 +6,7 @@ use crate::testing::Step;
 
 /// What a query sees: committed and live rows together.
 pub(super) fn answer(world: &World, cache: &SnapshotCache) -> Vec<(i32, i64)> {
-    let answer = consistent(&world.lake, cache, &world.table())
+    let answer = consistent(&world.lake, cache, &world.table(), &[])
         .unwrap()
         .unwrap();
     let mut seen = Vec::new();

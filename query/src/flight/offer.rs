@@ -1,0 +1,145 @@
+//! Live rows of this process for another one: those that no commit holds yet.
+//!
+//! The rows are shared with their writer until they are sent, so few readers are served at once,
+//! each for a bounded time: one that doesn't read would keep memory that its writer has given up.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow_flight::FlightData;
+use arrow_flight::encode::{DictionaryHandling, FlightDataEncoderBuilder};
+use arrow_flight::error::FlightError;
+use bytes::Bytes;
+use eddy_engine::Clock;
+use eddy_engine::read::{LiveBatch, LiveRange};
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::Status;
+
+use super::status::refused;
+use super::wire::{Ask, Range, Said};
+use crate::error::{Error, ErrorKind, Result};
+use crate::query::Query;
+
+/// Readers at once. Each reads what is new to it, a few milliseconds' work.
+const READERS_MAX: usize = 16;
+
+/// How long a reader may wait for its turn.
+const TURN_MAX: Duration = Duration::from_millis(500);
+
+/// How long a reader may take.
+const READING_MAX: Duration = Duration::from_secs(30);
+
+/// Whose turn it is to read live rows.
+#[derive(Debug, Clone)]
+pub(super) struct Readers(Arc<Semaphore>);
+
+type Messages = Pin<Box<dyn Stream<Item = Result<FlightData, Status>> + Send>>;
+
+impl Readers {
+    /// Nobody reads yet.
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(READERS_MAX)))
+    }
+
+    async fn turn(&self, clock: &Clock) -> Result<OwnedSemaphorePermit> {
+        let busy = || {
+            let text =
+                format!("{READERS_MAX} others read live rows already, which is all that may");
+            Error::new(ErrorKind::Busy, text)
+        };
+        tokio::select! {
+            turn = Arc::clone(&self.0).acquire_owned() => turn.map_err(|_| busy()),
+            () = clock.sleep(TURN_MAX) => Err(busy()),
+        }
+    }
+}
+
+/// The uncommitted batches of a table that `ask` lacks.
+pub(super) async fn live_rows(query: &Query, readers: &Readers, ask: &Ask) -> Result<Messages> {
+    let clock = query.0.clock.clone();
+    let turn = readers.turn(&clock).await?;
+    let lakes = query.0.catalog.tables().lakes();
+    let batches = lakes
+        .iter()
+        .filter(|lake| same_place(lake.url().as_str(), &ask.lake))
+        .flat_map(|lake| {
+            lake.live()
+                .uncommitted(&lake.table(&ask.topics_dir, &ask.topic))
+        });
+    let batches: Vec<(u64, Arc<LiveBatch>)> = batches.collect();
+    let numbers = batches.iter().map(|(number, _)| *number).collect();
+    let process = query.process();
+    let offer = Said::Offer { process, numbers }.bytes()?;
+    let lacks = batches
+        .into_iter()
+        .filter(|(number, _)| !ask.held.contains(number));
+    let lacks: Vec<_> = lacks.collect();
+    let rows = futures::stream::iter(lacks).flat_map(|(number, live)| messages_of(number, &live));
+    let first = message(Arc::new(Schema::empty()), offer, None);
+    let all = first.chain(rows).map(|sent| sent.map_err(Status::from));
+    Ok(bounded(all.boxed(), clock, turn))
+}
+
+/// Whether two processes call the same lake so; a slash at the end means nothing.
+fn same_place(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/') == other.trim_end_matches('/')
+}
+
+/// Ends the stream when it takes too long, and gives the turn back at its end.
+fn bounded(
+    messages: BoxStream<'static, Result<FlightData, Status>>,
+    clock: Clock,
+    turn: OwnedSemaphorePermit,
+) -> Messages {
+    let until = clock.monotonic().saturating_add(READING_MAX);
+    let state = Some((messages, clock, turn));
+    Box::pin(futures::stream::unfold(state, move |state| async move {
+        let (mut messages, clock, turn) = state?;
+        // What a reader takes its time with is asked for late, which is when this is seen.
+        if clock.monotonic() >= until {
+            let error = Error::new(ErrorKind::Timeout, "the reader of live rows took too long");
+            return Some((Err(refused(&error)), None));
+        }
+        let next = messages.next().await?;
+        Some((next, Some((messages, clock, turn))))
+    }))
+}
+
+type Encoded = BoxStream<'static, Result<FlightData, FlightError>>;
+
+fn messages_of(number: u64, live: &LiveBatch) -> Encoded {
+    let ranges = live
+        .ranges
+        .iter()
+        .map(|range: &LiveRange| Range::from(range));
+    let said = Said::Batch {
+        number,
+        ranges: ranges.collect(),
+    };
+    let said = match said.bytes() {
+        Ok(said) => said,
+        Err(error) => {
+            let error = FlightError::ExternalError(Box::new(error));
+            return futures::stream::iter([Err(error)]).boxed();
+        }
+    };
+    // Its ranges come also where no offset in them has a row.
+    let first = message(Arc::new(Schema::empty()), said, None);
+    let rows = live.batches.clone();
+    let rows = futures::stream::iter(rows)
+        .flat_map(|batch| message(batch.schema(), Bytes::new(), Some(batch)));
+    first.chain(rows).boxed()
+}
+
+fn message(schema: SchemaRef, said: Bytes, batch: Option<RecordBatch>) -> Encoded {
+    let builder = FlightDataEncoderBuilder::new()
+        .with_schema(schema)
+        .with_metadata(said)
+        .with_dictionary_handling(DictionaryHandling::Resend);
+    builder.build(futures::stream::iter(batch.map(Ok))).boxed()
+}
