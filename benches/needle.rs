@@ -1,9 +1,10 @@
 //! `make bench T=needle`: one key, one id or one word among 10,000,000 rows in 100 files on S3.
 //!
 //! The rows go through Kafka and the worker as any would, over 100 days so that there are 100 files
-//! of one row group; compaction writes their filters. A fresh process then answers: its first
-//! needle finds nothing in memory. Prints, for each kind of needle, the time and what the server
-//! says that it read; the same condition in a form that filters know nothing of stands beside it.
+//! of one row group; compaction writes their filters. Fresh processes then answer, one that keeps
+//! no blocks of files and one that does: the first needle of each finds nothing in memory. Prints,
+//! for each kind of needle, the time and what the server says that it read; the same condition in
+//! a form that filters know nothing of stands beside it.
 //! Fails when an answer is wrong, or when a key or an id read more row groups than is allowed; a
 //! word may, since nothing but one filter stands between it and a row group that hasn't got it.
 //!
@@ -101,28 +102,36 @@ fn main() {
         filters as f64 / 1e6
     );
 
-    let port = free_port();
-    let worker = Worker::start(
-        folder.path(),
-        &configuration(&topic, Some(port), "\"compact\" = \"false\"\n"),
-    );
-    let client = Client {
+    ask(runtime, folder.path(), &topic, rows);
+}
+
+/// The needles, with the cache of blocks and without.
+fn ask(runtime: Runtime, folder: &Path, topic: &str, rows: u64) {
+    let mut client = Client {
         runtime,
         client: reqwest::Client::new(),
-        url: format!("http://127.0.0.1:{port}"),
+        url: String::new(),
     };
-    wait_until(Duration::from_secs(60), &worker.log, || {
-        client.sql("SELECT 1 AS one").is_some()
-    });
-    measure(&client, &topic, rows, &worker.log);
+    for (name, cache) in [
+        ("no blocks kept", "memory = \"0\""),
+        ("blocks kept in memory", ""),
+    ] {
+        let port = free_port();
+        let keys = "\"compact\" = \"false\"\n";
+        let configuration = configuration(topic, Some(port), keys);
+        let configuration = format!("{configuration}[query.cache]\n{cache}\n");
+        let worker = Worker::start(folder, &configuration);
+        client.url = format!("http://127.0.0.1:{port}");
+        wait_until(Duration::from_secs(60), &worker.log, || {
+            client.sql("SELECT 1 AS one").is_some()
+        });
+        println!("\n{name}");
+        measure(&client, topic, rows, &worker.log);
+    }
 }
 
 fn measure(client: &Client, topic: &str, rows: u64, log: &Path) {
-    println!();
-    println!(
-        "{:<34}{:>9}{:>9}{:>7}{:>8}{:>10}{:>12}{:>9}{:>12}",
-        "needle", "first ms", "median", "files", "groups", "requests", "bytes", "filters", "bytes"
-    );
+    println!("{:<34}{HEADER}", "needle");
     let mut random = Seeded::new(11);
     let mut wrong = Vec::new();
     for (name, filter) in KINDS {
@@ -156,12 +165,13 @@ fn measure(client: &Client, topic: &str, rows: u64, log: &Path) {
         let first = times[0];
         times.sort_by(f64::total_cmp);
         println!(
-            "{name:<34}{first:>9.1}{:>9.1}{:>7}{:>8}{:>10}{:>12}{:>9}{:>12}",
+            "{name:<34}{first:>9.1}{:>9.1}{:>7}{:>8}{:>10}{:>12}{:>12}{:>9}{:>12}",
             times[times.len() / 2],
             most("files"),
             most("row_groups"),
             median("requests"),
             median("bytes"),
+            median("cache_bytes"),
             answers[0].read("filter_requests"),
             answers[0].read("filter_bytes"),
         );
@@ -171,13 +181,17 @@ fn measure(client: &Client, topic: &str, rows: u64, log: &Path) {
         }
     }
     println!(
-        "(files, groups: the most of {NEEDLES}; requests, bytes: the median; filters: the first)"
+        "(files, groups: the most of {NEEDLES}; requests, bytes, kept: the median; filters: the \
+         first)"
     );
     assert!(
         wrong.is_empty(),
         "more than {ROW_GROUPS_MOST} row groups: {wrong:?}"
     );
 }
+
+const HEADER: &str =
+    " first ms   median  files  groups  requests       bytes        kept  filters       bytes";
 
 type Filter = fn(u64) -> String;
 

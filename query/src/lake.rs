@@ -279,6 +279,7 @@ fn newest(
     view.live = answer.live;
     view.ends = answer.ends;
     view.away = elsewhere.away.into();
+    view.is_newest = true;
     Ok(Some(view))
 }
 
@@ -303,6 +304,7 @@ fn committed(snapshot: &Snapshot, path: &TablePath, name: &str) -> View {
         as_of: AsOf::Now,
         committed_at_ms: snapshot.committed_at_ms,
         away: Arc::default(),
+        is_newest: false,
     }
 }
 

@@ -7,6 +7,7 @@
 //!                       |             table/      our table provider: pruned files + live rows
 //!                       |             logical/    a key of several types as one column
 //!                       |             erase/      `DELETE`: the engine erases and gives a receipt
+//!                       |             cache/      blocks of remote files, in memory and on disk
 //!                       v
 //!                  run: a thread pool of its own, limits, cancel --> Arrow batches
 //! ```
@@ -21,6 +22,7 @@ pub mod http;
 pub mod views;
 
 mod bounded;
+mod cache;
 mod catalog;
 mod erase;
 pub mod flight;
@@ -41,6 +43,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 
+pub use cache::CacheOptions;
 pub use error::{Error, ErrorKind, Result, TextPosition};
 pub use hooks::{
     CreateDestination, IntoAnswer, IntoHandler, IntoRequest, SystemTable, TableKeeper,

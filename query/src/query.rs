@@ -11,6 +11,7 @@ use futures::stream::BoxStream;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use crate::cache::{Blocks, CacheOptions, Readers};
 use crate::catalog::{Catalog, Tables};
 use crate::error::{Error, Result};
 use crate::flight::peers::Away;
@@ -48,6 +49,8 @@ pub struct QueryOptions {
     /// Memory for the uncommitted rows of other workers, in bytes; what exceeds it is missing in
     /// answers, which say so.
     pub live_bytes: usize,
+    /// What is kept of remote files; it isn't part of `memory_bytes`.
+    pub cache: CacheOptions,
 }
 
 impl Default for QueryOptions {
@@ -65,6 +68,7 @@ impl Default for QueryOptions {
             scan_bytes_max: None,
             filter_bytes: 64 << 20,
             live_bytes: 256 << 20,
+            cache: CacheOptions::default(),
         }
     }
 }
@@ -147,6 +151,7 @@ pub(crate) struct Inner {
     pub(crate) catalog: Catalog,
     pub(crate) sessions: Sessions,
     pub(crate) pool: Pool,
+    blocks: Option<Arc<Blocks>>,
     pub(crate) registry: Registry,
     pub(crate) clock: Clock,
     pub(crate) options: QueryOptions,
@@ -161,7 +166,8 @@ impl Query {
     /// Queries over `lake`.
     ///
     /// # Errors
-    /// `Internal` when the threads or the spill folder can't be had.
+    /// `Internal` when the threads or the spill folder can't be had; `Invalid` when the cache's
+    /// folder can't be used.
     pub fn new(lake: Lake, options: QueryOptions) -> Result<Self> {
         let clock = lake.clock().clone();
         let tables = crate::lake::LakeTables::new(lake, options.filter_bytes);
@@ -175,10 +181,14 @@ impl Query {
         options: QueryOptions,
     ) -> Result<Self> {
         let sessions = Sessions::new(&options)?;
+        let pool = Pool::new(&options)?;
+        // Disk is read and written on the queries' threads, never on those of ingest.
+        let blocks = pool.wait(Blocks::open(options.cache.clone(), clock.clone()))??;
         Ok(Self(Arc::new(Inner {
             catalog: Catalog::new(tables, clock.clone()),
             sessions,
-            pool: Pool::new(&options)?,
+            pool,
+            blocks,
             registry: Registry::new(clock.clone()),
             process: clock.new_id(),
             clock,
@@ -241,7 +251,13 @@ impl Inner {
     pub(crate) fn origin(&self, table: &str) -> Result<Origin> {
         let home = self.catalog.tables().home(table)?;
         let store = Arc::clone(home.lake.store());
+        // What is on a local disk already isn't kept twice.
+        let blocks = self.blocks.as_ref().filter(|_| !home.lake.is_local());
         Ok(Origin {
+            kept: blocks.map(|blocks| Readers {
+                blocks: Arc::clone(blocks),
+                lake: home.number,
+            }),
             keys: home.lake.keys().clone(),
             store: self.sessions.store(home.number, store)?,
             filters: home.filters,

@@ -4,6 +4,7 @@
 //! `[destinations.*]` hold Kafka's dotted keys and stay flat maps, read straight from the TOML:
 //! `config` would take `a.b` for a path and lose `a`.
 
+mod cache;
 mod connect;
 mod query;
 mod size;

@@ -8,6 +8,7 @@ use eddy_query::QueryOptions;
 use serde::Deserialize;
 
 use super::ByteSize;
+use super::cache::CacheSettings;
 
 /// `[query]`. Each limit is named in the error of a query that hits it.
 #[derive(Debug, Default, Deserialize)]
@@ -36,6 +37,8 @@ pub(crate) struct QuerySettings {
     rows_max: Option<u64>,
     /// The most bytes that a query may read from the lake: any unless given.
     scan_max: Option<ByteSize>,
+    /// `[query.cache]`: what is kept of remote files.
+    cache: CacheSettings,
 }
 
 impl QuerySettings {
@@ -85,6 +88,7 @@ impl QuerySettings {
                 .map_or(defaults.timeout, Duration::from_secs),
             rows_max: self.rows_max,
             scan_bytes_max: self.scan_max.map(bytes),
+            cache: self.cache.options(folder)?,
             ..defaults
         })
     }

@@ -58,10 +58,9 @@ fn found_by_filters(lake: &TestLake) {
             let number = |name: &str| reads[name].as_u64().expect("a count");
             assert_eq!(number("files_total"), DAYS as u64);
             assert!(number("row_groups") <= most, "{filter}: {reads}");
-            assert!(
-                number("files") <= most && number("bytes") > 0,
-                "{filter}: {reads}"
-            );
+            // On S3 some of it is kept since the needle before.
+            let bytes = number("bytes") + number("cache_bytes");
+            assert!(number("files") <= most && bytes > 0, "{filter}: {reads}");
         }
     }
     let opened = lake.open();

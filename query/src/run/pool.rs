@@ -48,6 +48,20 @@ impl Pool {
         self.handle.spawn(task).abort_handle()
     }
 
+    /// Runs a future on the pool and blocks until it is done: for what a start waits for.
+    pub(crate) fn wait<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T> {
+        let (tx, rx) = std::sync::mpsc::channel();
+        self.handle.spawn(async move {
+            // The receiver waits below.
+            drop(tx.send(task.await));
+        });
+        rx.recv()
+            .map_err(|_| Error::internal("the query threads ended"))
+    }
+
     /// Waits for a turn; dropping what it returns gives the turn to the next.
     pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit> {
         if let Ok(turn) = Arc::clone(&self.turns).try_acquire_owned() {

@@ -349,6 +349,7 @@ fn queries(inner: &Arc<Inner>) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         ("row_groups_pruned", COUNT),
         ("requests", COUNT),
         ("bytes", COUNT),
+        ("cache_bytes", COUNT),
         ("bytes_total", COUNT),
         ("filter_requests", COUNT),
         ("filter_bytes", COUNT),

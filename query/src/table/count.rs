@@ -25,6 +25,8 @@ pub(crate) struct ScanCount {
     row_groups_pruned: AtomicU64,
     /// Requests for files, and their bytes.
     pub(super) reads: Arc<ReadCount>,
+    /// Bytes of files that were kept since an earlier read.
+    pub(super) kept_bytes: Arc<AtomicU64>,
     filter_requests: AtomicU64,
     filter_bytes: AtomicU64,
 }
@@ -42,8 +44,10 @@ pub(crate) struct Reads {
     pub(crate) row_groups_pruned: u64,
     /// Requests for files.
     pub(crate) requests: u64,
-    /// Bytes of files, footers and indexes included.
+    /// Bytes of files that the store gave, footers and indexes included.
     pub(crate) bytes: u64,
+    /// Bytes of files that were kept in memory or on disk since an earlier read.
+    pub(crate) cache_bytes: u64,
     /// Bytes that all files of these versions have.
     pub(crate) bytes_total: u64,
     /// Requests for filters.
@@ -70,10 +74,11 @@ impl ScanCount {
         self.row_groups_pruned.fetch_add(pruned, Ordering::Relaxed);
     }
 
-    /// Bytes that were read, of files and of filters.
+    /// Bytes that were read, of files and of filters, wherever they were kept.
     pub(crate) fn bytes(&self) -> u64 {
         let files = self.reads.bytes.load(Ordering::Relaxed);
-        files + self.filter_bytes.load(Ordering::Relaxed)
+        let kept = self.kept_bytes.load(Ordering::Relaxed);
+        files + kept + self.filter_bytes.load(Ordering::Relaxed)
     }
 
     /// Notes what it took to ask filters.
@@ -106,6 +111,7 @@ impl Reads {
             row_groups_pruned: pruned + sum(|count| &count.row_groups_pruned),
             requests: sum(|count| &count.reads.requests),
             bytes: sum(|count| &count.reads.bytes),
+            cache_bytes: sum(|count| &count.kept_bytes),
             bytes_total: sum(|count| &count.bytes_total),
             filter_requests: sum(|count| &count.filter_requests),
             filter_bytes: sum(|count| &count.filter_bytes),
@@ -118,7 +124,7 @@ impl fmt::Display for Reads {
         write!(
             f,
             "files={} of {}, row_groups={} ({} pruned), requests={}, bytes={} of {}, \
-             filter_requests={}, filter_bytes={}",
+             cache_bytes={}, filter_requests={}, filter_bytes={}",
             self.files,
             self.files_total,
             self.row_groups,
@@ -126,6 +132,7 @@ impl fmt::Display for Reads {
             self.requests,
             self.bytes,
             self.bytes_total,
+            self.cache_bytes,
             self.filter_requests,
             self.filter_bytes
         )

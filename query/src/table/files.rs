@@ -9,24 +9,21 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, Result, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::{
-    CachedParquetFileReaderFactory, ParquetAccessPlan, ParquetRowSelection, RowGroupAccess,
+    ParquetAccessPlan, ParquetRowSelection, RowGroupAccess,
 };
-use datafusion::datasource::physical_plan::{
-    FileGroup, FileScanConfigBuilder, ParquetFileReaderFactory, ParquetSource,
-};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use eddy_engine::commit::DataFile;
-use eddy_engine::read::CountingStore;
 use object_store::ObjectMeta;
 use parquet::arrow::arrow_reader::RowSelection;
 
 use super::bounds::bounds;
 use super::provider::{Addresses, ERROR, TopicTable};
 use super::prune::nulls;
-use super::sealed::SealedReaders;
+use super::reading::readers;
 use super::view::Rows;
 
 /// A file that a scan reads, and what of it.
@@ -88,7 +85,8 @@ impl TopicTable {
         if let Some(predicate) = scanned.predicate {
             source = source.with_predicate(predicate);
         }
-        source = source.with_parquet_file_reader_factory(self.readers(state)?);
+        let readers = readers(state, &self.view, &self.lake, &self.count)?;
+        source = source.with_parquet_file_reader_factory(readers);
         let (plain, all) = (files.iter().map(|(file, _)| *file), &scanned.file_schema);
         let bounds = bounds(&plain.collect::<Vec<_>>(), all, &self.lake.leaves);
         let others = self.whole().len() + self.made().len();
@@ -155,23 +153,6 @@ impl TopicTable {
         let unknown = (0..others).map(|_| ColumnStatistics::new_unknown());
         all.column_statistics.extend(unknown);
         all
-    }
-
-    /// What reads footers and bytes, and counts them.
-    fn readers(&self, state: &dyn Session) -> Result<Arc<dyn ParquetFileReaderFactory>> {
-        let runtime = state.runtime_env();
-        let store = runtime.object_store(&self.lake.store)?;
-        let store = CountingStore::new(store, Arc::clone(&self.count.reads));
-        let footers = runtime.cache_manager.get_file_metadata_cache();
-        let plain = CachedParquetFileReaderFactory::new(Arc::new(store), Arc::clone(&footers));
-        Ok(match &self.view.key_id {
-            None => Arc::new(plain),
-            Some(_) => Arc::new(SealedReaders {
-                plain,
-                footers,
-                keys: self.lake.keys.clone(),
-            }),
-        })
     }
 
     fn partitioned(&self, (file, part): Chosen<'_>, number: Option<i32>) -> PartitionedFile {

@@ -26,6 +26,7 @@ mod needle;
 mod original;
 mod provider;
 mod prune;
+mod reading;
 mod sealed;
 mod view;
 

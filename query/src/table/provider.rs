@@ -34,6 +34,7 @@ use super::made::made_of;
 use super::needle;
 use super::prune::prune;
 use super::view::{AsOf, FILE, NUMBER, ROW, Rows, View};
+use crate::cache::Readers;
 use crate::error::Error;
 
 /// A topic's table, or its dead letters.
@@ -67,6 +68,8 @@ pub(crate) struct Origin {
     pub(crate) filters: Arc<Filters>,
     /// What was read of files' statistics.
     pub(crate) leaves: Arc<LeafCache>,
+    /// What is kept of its files; `None` where nothing is.
+    pub(crate) kept: Option<Readers>,
 }
 
 impl TopicTable {

@@ -12,9 +12,7 @@ use bytes::Bytes;
 use datafusion::common::Result;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
-use datafusion::datasource::physical_plan::parquet::{
-    CachedParquetFileReaderFactory, CachedParquetMetaData,
-};
+use datafusion::datasource::physical_plan::parquet::CachedParquetMetaData;
 use datafusion::execution::cache::cache_manager::{CachedFileMetadataEntry, FileMetadataCache};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use eddy_engine::seal::{Keys, Opening};
@@ -29,7 +27,7 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataR
 /// Makes the readers of a scan.
 pub(super) struct SealedReaders {
     /// Reads bytes, and counts them.
-    pub(super) plain: CachedParquetFileReaderFactory,
+    pub(super) plain: Arc<dyn ParquetFileReaderFactory>,
     pub(super) footers: Arc<FileMetadataCache>,
     pub(super) keys: Keys,
 }

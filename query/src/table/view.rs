@@ -90,6 +90,8 @@ pub(crate) struct View {
     pub(crate) committed_at_ms: i64,
     /// The workers whose live rows are missing.
     pub(crate) away: Arc<[Away]>,
+    /// Whether the version was the newest: then no file of it has been erased.
+    pub(crate) is_newest: bool,
 }
 
 impl View {

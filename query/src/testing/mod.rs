@@ -8,6 +8,7 @@
     clippy::indexing_slicing
 )]
 
+use std::path::Path;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -46,11 +47,19 @@ impl World {
 
     /// A world whose queries have other limits.
     pub(crate) fn with(change: impl FnOnce(&mut QueryOptions)) -> Self {
+        Self::over(|folder| disk_lake(folder, Clock::system()), change)
+    }
+
+    /// A world over a lake that `open` makes, given a folder.
+    pub(crate) fn over(
+        open: impl FnOnce(&Path) -> Lake,
+        change: impl FnOnce(&mut QueryOptions),
+    ) -> Self {
         let runtime = Runtime::new().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let lake = {
             let _guard = runtime.enter();
-            disk_lake(folder.path(), Clock::system())
+            open(folder.path())
         };
         let mut options = QueryOptions {
             threads: 2,
