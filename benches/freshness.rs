@@ -1,8 +1,9 @@
 //! `make bench`: from the producer's acknowledgement to visible in SQL over HTTP.
 //!
-//! 500 records a second go into one topic; a client asks `count(*)` without a pause between
+//! Records go into one topic at a steady rate; a client asks `count(*)` without a pause between
 //! answers. A record counts as visible when an answer that includes it has arrived. Prints p50, p99
-//! and the worst. `EDDY_BENCH_SECONDS` changes the length.
+//! and the worst, of one process at 500 records a second, and of a worker and a query node, which
+//! are two, at 2,000. `EDDY_BENCH_SECONDS` changes the length.
 
 #![allow(
     clippy::unwrap_used,
@@ -31,7 +32,26 @@ use rdkafka::config::ClientConfig;
 use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
 
-const RECORDS_PER_SECOND: u64 = 500;
+/// Which processes there are, and what they have to do.
+struct Setting {
+    name: &'static str,
+    records_per_second: u64,
+    /// The worker's part is to write alone, another process answers.
+    apart: bool,
+}
+
+const SETTINGS: [Setting; 2] = [
+    Setting {
+        name: "one process",
+        records_per_second: 500,
+        apart: false,
+    },
+    Setting {
+        name: "two processes",
+        records_per_second: 2_000,
+        apart: true,
+    },
+];
 
 /// Tells when each record was acknowledged.
 struct Acknowledged(mpsc::Sender<(i64, Instant)>);
@@ -52,27 +72,44 @@ fn main() {
     let seconds: u64 = std::env::var("EDDY_BENCH_SECONDS").map_or(30, |text| {
         text.parse().expect("EDDY_BENCH_SECONDS is a number")
     });
+    for case in SETTINGS {
+        measure(&case, seconds);
+    }
+}
+
+fn measure(case: &Setting, seconds: u64) {
     let topic = format!("fresh-{}", eddy_engine::Clock::system().new_id());
     create_topic(&topic, 1);
     create_bucket(&topic);
-    let folder = tempfile::tempdir().unwrap();
+    let (folder, apart) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let port = free_port();
-    let worker = Worker::start(folder.path(), &configuration(&topic, port));
+    let (mut worker_port, mut roles) = (port, vec![]);
+    if case.apart {
+        (worker_port, roles) = (free_port(), vec!["--roles", "worker"]);
+    }
+    let config = configuration(&topic, worker_port);
+    let worker = Worker::start_as(folder.path(), &config, &roles);
+    let _node = case.apart.then(|| {
+        let config = configuration(&topic, port);
+        Worker::start_as(apart.path(), &config, &["--roles", "query"])
+    });
     let url = format!("http://127.0.0.1:{port}");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let client = reqwest::Client::new();
     let count = || runtime.block_on(count(&client, &url, &topic));
-    produce(&topic, 1);
+    let rate = case.records_per_second;
+    produce(&topic, 1, rate);
     wait_until(Duration::from_secs(60), &worker.log, || count() == Some(1));
 
-    let total = RECORDS_PER_SECOND * seconds;
+    let total = rate * seconds;
     let producing = thread::spawn({
         let topic = topic.clone();
-        move || produce(&topic, total)
+        move || produce(&topic, total, rate)
     });
     let seen = watch(total, count, &worker);
     let acknowledged = producing.join().unwrap();
-    report(&acknowledged, &seen, total);
+    println!("{}: {total} records at {rate}/s", case.name);
+    report(&acknowledged, &seen);
 }
 
 /// When an answer first showed at least so many of the records.
@@ -99,7 +136,7 @@ fn watch(
 
 /// Sends `total` records at the rate and returns when each was acknowledged, by offset.
 #[expect(clippy::disallowed_methods, reason = "a bench paces in real time")]
-fn produce(topic: &str, total: u64) -> Vec<(i64, Instant)> {
+fn produce(topic: &str, total: u64, rate: u64) -> Vec<(i64, Instant)> {
     let (tx, rx) = mpsc::channel();
     let producer: ThreadedProducer<Acknowledged> = ClientConfig::new()
         .set("bootstrap.servers", setting("EDDY_TEST_KAFKA"))
@@ -110,7 +147,7 @@ fn produce(topic: &str, total: u64) -> Vec<(i64, Instant)> {
     let mut random = Seeded::new(7);
     let start = Instant::now();
     for index in 0..total {
-        let due = Duration::from_micros(index * 1_000_000 / RECORDS_PER_SECOND);
+        let due = Duration::from_micros(index * 1_000_000 / rate);
         thread::sleep(due.saturating_sub(start.elapsed()));
         let mut text = String::new();
         event(&mut random, index, &mut text);
@@ -124,7 +161,7 @@ fn produce(topic: &str, total: u64) -> Vec<(i64, Instant)> {
         .collect()
 }
 
-fn report(acknowledged: &[(i64, Instant)], seen: &[(u64, Instant)], total: u64) {
+fn report(acknowledged: &[(i64, Instant)], seen: &[(u64, Instant)]) {
     let mut delays: Vec<Duration> = acknowledged
         .iter()
         .map(|(offset, at)| {
@@ -139,7 +176,6 @@ fn report(acknowledged: &[(i64, Instant)], seen: &[(u64, Instant)], total: u64) 
         .collect();
     delays.sort_unstable();
     let at = |part: f64| delays[((delays.len() - 1) as f64 * part) as usize].as_millis();
-    println!("records      {total} at {RECORDS_PER_SECOND}/s");
     println!("p50          {} ms", at(0.50));
     println!("p99          {} ms", at(0.99));
     println!("worst        {} ms", at(1.0));
@@ -160,7 +196,7 @@ async fn count(client: &reqwest::Client, url: &str, topic: &str) -> Option<u64> 
 fn configuration(topic: &str, port: u16) -> String {
     format!(
         "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
-         [connect]\nlisten = \"\"\n\
+         [connect]\nlisten = \"\"\n[flight]\nlisten = \"127.0.0.1:0\"\n\
          [connectors.\"{topic}\"]\n\"topics\" = \"{topic}\"\n",
         lake(topic),
         setting("EDDY_TEST_KAFKA"),

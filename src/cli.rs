@@ -62,6 +62,9 @@ pub(crate) struct DevArgs {
     /// Where to serve Kafka Connect's REST API; empty is nowhere.
     #[arg(long, default_value = "127.0.0.1:8083")]
     pub(crate) connect_listen: String,
+    /// Where to serve Arrow Flight; empty is nowhere.
+    #[arg(long, default_value = "127.0.0.1:8483")]
+    pub(crate) flight_listen: String,
     /// Don't load the sample events.
     #[arg(long)]
     pub(crate) empty: bool,

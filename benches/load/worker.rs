@@ -25,6 +25,11 @@ pub(crate) struct Used {
 impl Worker {
     /// Starts the release binary with `config`.
     pub(crate) fn start(folder: &Path, config: &str) -> Self {
+        Self::start_as(folder, config, &[])
+    }
+
+    /// The same with further arguments. Each process needs a folder of its own.
+    pub(crate) fn start_as(folder: &Path, config: &str, arguments: &[&str]) -> Self {
         let binary = std::env::var("EDDY_BIN")
             .expect("EDDY_BIN names the release binary; run this through `make bench`");
         let file = folder.join("eddy.toml");
@@ -33,6 +38,7 @@ impl Worker {
         let child = Command::new(binary)
             .args(["serve", "--config"])
             .arg(&file)
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(fs::File::create(&log).unwrap())

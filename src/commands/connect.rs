@@ -37,6 +37,8 @@ fn configuration(worker: WorkerFile, folder: PathBuf) -> Config {
     if let Some(listen) = worker.http_listen {
         settings.http.listen = listen;
     }
+    // Connect's worker opens no port that its file doesn't name.
+    settings.flight.listen = worker.flight_listen.unwrap_or_default();
     if let Some(state) = worker.state {
         settings.worker.state = PathBuf::from(state);
     }

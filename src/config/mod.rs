@@ -6,6 +6,7 @@
 
 mod cache;
 mod connect;
+mod flight;
 mod query;
 mod size;
 
@@ -19,6 +20,7 @@ use eddy_query::http::Token;
 use serde::Deserialize;
 
 pub(crate) use connect::ConnectSettings;
+pub(crate) use flight::FlightSettings;
 pub(crate) use query::QuerySettings;
 pub(crate) use size::ByteSize;
 
@@ -65,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) lake: LakeSettings,
     /// `[http]`.
     pub(crate) http: HttpSettings,
+    /// `[flight]`.
+    pub(crate) flight: FlightSettings,
     /// `[query]`.
     pub(crate) query: QuerySettings,
     /// `[worker]`.

@@ -33,6 +33,9 @@ pub(crate) struct QuerySettings {
     waiting_max: Option<usize>,
     /// The longest that a query may take: 300 unless given. A request may say less.
     timeout_seconds: Option<u64>,
+    /// Memory for the uncommitted rows of other workers: 256MiB unless given. What exceeds it is
+    /// missing in answers, which say so.
+    live_memory: Option<ByteSize>,
     /// The most rows of an answer: any unless given.
     rows_max: Option<u64>,
     /// The most bytes that a query may read from the lake: any unless given.
@@ -86,6 +89,9 @@ impl QuerySettings {
             timeout: self
                 .timeout_seconds
                 .map_or(defaults.timeout, Duration::from_secs),
+            live_bytes: self
+                .live_memory
+                .map_or(defaults.live_bytes, ByteSize::bytes),
             rows_max: self.rows_max,
             scan_bytes_max: self.scan_max.map(bytes),
             cache: self.cache.options(folder)?,

@@ -63,7 +63,7 @@ impl Listener {
         let address = found.next().with_context(none)?;
         let section = key.split('.').next().unwrap_or_default();
         let password = match section {
-            "http" => "http.token",
+            "http" | "flight" => "http.token",
             _ => "a file of users",
         };
         if !address.ip().is_loopback() && !open {
@@ -97,6 +97,11 @@ impl Listener {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The bound socket, for what isn't HTTP/1.
+    pub(crate) fn into_socket(self) -> TcpListener {
+        self.socket
     }
 
     /// Serves `routes` until `stop` turns true; open answers may end for a bounded time.

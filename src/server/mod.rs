@@ -1,6 +1,7 @@
 //! One process: opens the lake, starts the roles, merges the crates' routes and system tables.
 
 mod connect;
+mod flight;
 mod http;
 mod into;
 mod keeper;
@@ -41,6 +42,8 @@ pub(crate) struct Service {
     jobs: Option<Jobs>,
     http: Option<JoinHandle<()>>,
     connect: Vec<JoinHandle<()>>,
+    flight: Option<JoinHandle<()>>,
+    announced: Option<flight::Announced>,
     stop: watch::Sender<bool>,
     ready: http::Ready,
     url: Option<String>,
@@ -55,11 +58,13 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     // Bound before anything else, so that a second process on the port does no work.
     let token = config.http_token_resolved()?;
     let listener = http::Listener::bind(&config.settings.http, token.is_some()).await?;
+    let flight = flight::Door::bind(&config.settings.flight, token.is_some()).await?;
     let served = config.served_connect(roles.contains(&Role::Worker));
     let doors = connect::Doors::bind(config, served).await?;
     let (told, mut routes) = http::health(ready.clone())?;
     let lake = open_lake(config).await?;
     let query = Query::new(lake.clone(), config.settings.query.options(&config.folder)?)?;
+    query.look_for_workers(token.clone());
     // What is asked for or replayed may be in a lake that a connector has for itself.
     let settled = connectors_with_lakes(config, &lake).await?;
     for one in &settled {
@@ -74,16 +79,14 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     } else {
         None
     };
-    let works = !config.connectors.is_empty() || doors.is_open();
-    let connectors = if roles.contains(&Role::Worker) && works {
-        let connectors = Arc::new(start_connectors(config, &lake, settled)?);
-        let asked = query.clone();
-        connectors.set_on_lake(Box::new(move |lake, topics_dir| {
-            asked.add_lake(lake.clone(), topics_dir);
-        }));
-        system::register_connectors(&query, &connectors);
-        query.set_table_keeper(Arc::new(keeper::Keeper(Arc::clone(&connectors))));
-        Some(connectors)
+    let works = roles.contains(&Role::Worker) && (!config.connectors.is_empty() || doors.is_open());
+    // Before the first record is accepted.
+    let announced = match &flight {
+        Some(flight) if works => Some(flight.announce(config, &lake, &query).await?),
+        _ => None,
+    };
+    let connectors = if works {
+        Some(start_connectors(config, &lake, settled, &query)?)
     } else {
         None
     };
@@ -95,6 +98,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
         routes = routes.merge(query.router());
     }
     let (stop, stopped) = watch::channel(false);
+    let flight = flight.map(|door| door.serve(&query, token.clone(), stopped.clone()));
     let url = listener
         .as_ref()
         .map(|listener| format!("http://{}", listener.address()));
@@ -112,10 +116,18 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
         jobs,
         http,
         connect,
+        flight,
+        announced,
         stop,
         ready,
         url,
     })
+}
+
+/// The worker's id, made when there is none.
+fn worker_id(config: &Config, lake: &Lake) -> Result<String> {
+    let state = config.folder.join(&config.settings.worker.state);
+    worker_id::load_or_make(&state, lake.clock())
 }
 
 /// Opens and probes the lake of `config`.
@@ -253,19 +265,27 @@ pub(crate) async fn table(
     Ok((lake, table))
 }
 
-fn start_connectors(config: &Config, lake: &Lake, connectors: Vec<Settled>) -> Result<Connectors> {
-    let state = config.folder.join(&config.settings.worker.state);
+/// Starts the connectors, which queries know of from then on.
+fn start_connectors(
+    config: &Config,
+    lake: &Lake,
+    connectors: Vec<Settled>,
+    query: &Query,
+) -> Result<Arc<Connectors>> {
     let options = WorkerOptions {
-        worker_id: worker_id::load_or_make(&state, lake.clock())?,
+        worker_id: worker_id(config, lake)?,
         memory_bytes: config.settings.worker.memory.bytes(),
         providers: config.providers.clone(),
     };
-    Ok(Connectors::start(
-        lake,
-        &kafka(config)?,
-        connectors,
-        &options,
-    )?)
+    let connectors = Connectors::start(lake, &kafka(config)?, connectors, &options)?;
+    let connectors = Arc::new(connectors);
+    let asked = query.clone();
+    connectors.set_on_lake(Box::new(move |lake, topics_dir| {
+        asked.add_lake(lake.clone(), topics_dir);
+    }));
+    system::register_connectors(query, &connectors);
+    query.set_table_keeper(Arc::new(keeper::Keeper(Arc::clone(&connectors))));
+    Ok(connectors)
 }
 
 async fn start_jobs(config: &Config, lake: &Lake, query: &Query) -> Result<Jobs> {
@@ -325,8 +345,12 @@ impl Service {
         if let Some(jobs) = self.jobs {
             jobs.shutdown().await;
         }
+        if let Some(announced) = self.announced {
+            announced.withdraw().await;
+        }
         let _ = self.stop.send(true);
-        for listener in self.http.into_iter().chain(self.connect) {
+        let listeners = self.http.into_iter().chain(self.connect);
+        for listener in listeners.chain(self.flight) {
             let _ = listener.await;
         }
         tracing::info!("eddy has ended");

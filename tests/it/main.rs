@@ -30,6 +30,7 @@ mod harness;
 mod hostile;
 mod kills;
 mod landing;
+mod live_rows;
 mod long_log;
 mod metrics;
 mod needle;

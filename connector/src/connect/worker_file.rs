@@ -2,7 +2,7 @@
 //!
 //! The client keys go to Kafka's clients as they are. What Connect's file can't say, where the lake
 //! is, stands under `eddy.` in the same file: `eddy.lake.url`, `eddy.lake.KEY` for the store's own
-//! keys, `eddy.http.listen`, `eddy.state`.
+//! keys, `eddy.http.listen`, `eddy.flight.listen`, `eddy.state`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -52,6 +52,8 @@ pub struct WorkerFile {
     pub lake_options: BTreeMap<String, String>,
     /// Where Eddy's own HTTP API is served; `None` where the file doesn't say it.
     pub http_listen: Option<String>,
+    /// Where Arrow Flight is served; `None` where the file doesn't say it.
+    pub flight_listen: Option<String>,
     /// Where the worker's id is kept; `None` where the file doesn't say it.
     pub state: Option<String>,
 }
@@ -149,6 +151,7 @@ impl WorkerFile {
             lake_url,
             lake_options,
             http_listen: get("eddy.http.listen"),
+            flight_listen: get("eddy.flight.listen"),
             state: get("eddy.state"),
         })
     }

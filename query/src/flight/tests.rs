@@ -8,6 +8,8 @@
     clippy::indexing_slicing
 )]
 
+mod hand_over;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -51,11 +51,13 @@ fn configuration(data: &Path, bootstrap: &str, args: &DevArgs) -> Result<String>
     let lake = url::Url::from_directory_path(data.join("lake"))
         .map_err(|()| anyhow::anyhow!("`{}` is no absolute folder", data.display()))?;
     let (listen, connect) = (&args.listen, &args.connect_listen);
+    let flight = &args.flight_listen;
     Ok(format!(
         "# Written anew by each `eddy dev`: its broker gets another port each time.\n\
          [lake]\nurl = \"{}\"\n\n\
          [http]\nlisten = \"{listen}\"\n\n\
          [connect]\nlisten = \"{connect}\"\nstate_file = \"eddy-state/connectors\"\n\n\
+         [flight]\nlisten = \"{flight}\"\n\n\
          [kafka]\n\"bootstrap.servers\" = \"{bootstrap}\"\n\
          # The embedded broker knows no static members, and takes all but a second of the session\n\
          # timeout to take a new topic into a group.\n\

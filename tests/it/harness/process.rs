@@ -155,14 +155,14 @@ impl Start {
         let mut text = format!("{}\n[http]\nlisten = \"127.0.0.1:{port}\"\n", self.lake);
         match &eddy.connect {
             Some((port, Group(group))) => {
-                let listen = quoted(&format!("127.0.0.1:{port}"));
-                let group = quoted(group);
-                text.push_str(&format!(
-                    "[connect]\nlisten = {listen}\ngroup_id = {group}\n"
-                ));
-                text.push_str("state_replication = 1\n");
+                let (listen, group) = (quoted(&format!("127.0.0.1:{port}")), quoted(group));
+                text.push_str(&format!("[connect]\nlisten = {listen}\n"));
+                text.push_str(&format!("group_id = {group}\nstate_replication = 1\n"));
             }
             None => text.push_str("[connect]\nlisten = \"\"\n"),
+        }
+        if !self.more.contains("[flight]") {
+            text.push_str("[flight]\nlisten = \"\"\n");
         }
         text.push_str("[collector]\nhttp_listen = \"\"\ngrpc_listen = \"\"\n");
         table(&mut text, "kafka", &self.kafka);
