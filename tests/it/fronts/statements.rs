@@ -29,6 +29,13 @@ pub struct Statement {
 
 /// The ten.
 pub fn statements() -> Vec<Statement> {
+    let mut all = plain();
+    all.extend(of_types());
+    all.extend(of_queries());
+    all
+}
+
+fn plain() -> Vec<Statement> {
     vec![
         Statement {
             sql: "SELECT 1 AS one, 'a''b' AS text, true AS yes, 1.5 AS near, NULL AS nothing",
@@ -51,6 +58,12 @@ pub fn statements() -> Vec<Statement> {
                 [5, null, null, null, null],
             ]),
         },
+    ]
+}
+
+/// What the wires have types for, and what they haven't.
+fn of_types() -> Vec<Statement> {
+    vec![
         Statement {
             sql: "SELECT id, tags, who FROM {orders} WHERE id <= 4 ORDER BY id",
             columns: &["id", "tags", "who"],
@@ -76,6 +89,11 @@ pub fn statements() -> Vec<Statement> {
             columns: &["exact", "small", "day"],
             rows: json!([["-12345678901234567890.10", "0.000100", "2026-11-23"]]),
         },
+    ]
+}
+
+fn of_queries() -> Vec<Statement> {
+    vec![
         Statement {
             sql: "SELECT id, code FROM {orders} WHERE code = '7' OR code = 'x7' ORDER BY id",
             columns: &["id", "code"],
