@@ -131,7 +131,7 @@ fn ask(url: &str, sql: &str, done: &AtomicBool) -> Vec<String> {
 fn configuration(topic: &str, port: u16) -> String {
     format!(
         "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
-         [connect]\nlisten = \"\"\n[flight]\nlisten = \"\"\n\
+         [connect]\nlisten = \"\"\n[postgres]\nlisten = \"\"\n[flight]\nlisten = \"\"\n\
          [connectors.\"{topic}\"]\n\"topics\" = \"{topic}\"\n\"tasks.max\" = \"1\"\n",
         lake(topic),
         setting("EDDY_TEST_KAFKA"),

@@ -127,7 +127,7 @@ fn produce(topic: &str, stop: &AtomicBool) {
 fn configuration(topic: &str, keys: &str) -> String {
     format!(
         "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"\"\n\
-         [connect]\nlisten = \"\"\n[flight]\nlisten = \"\"\n\
+         [connect]\nlisten = \"\"\n[postgres]\nlisten = \"\"\n[flight]\nlisten = \"\"\n\
          [connectors.\"{topic}\"]\n\"topics\" = \"{topic}\"\n{keys}",
         s3::lake(topic),
         setting("EDDY_TEST_KAFKA"),

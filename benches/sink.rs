@@ -94,7 +94,7 @@ fn configuration(topic: &str) -> String {
     let tasks = std::env::var("EDDY_BENCH_TASKS").unwrap_or_else(|_| "1".to_owned());
     format!(
         "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"\"\n\
-         [connect]\nlisten = \"\"\n[flight]\nlisten = \"\"\n\
+         [connect]\nlisten = \"\"\n[postgres]\nlisten = \"\"\n[flight]\nlisten = \"\"\n\
          [connectors.\"{topic}\"]\n\"topics\" = \"{topic}\"\n\"tasks.max\" = \"{tasks}\"\n",
         lake(topic),
         setting("EDDY_TEST_KAFKA"),

@@ -65,6 +65,9 @@ pub(crate) struct DevArgs {
     /// Where to serve Arrow Flight; empty is nowhere.
     #[arg(long, default_value = "127.0.0.1:8483")]
     pub(crate) flight_listen: String,
+    /// Where to serve the Postgres wire; empty is nowhere.
+    #[arg(long, default_value = "127.0.0.1:8484")]
+    pub(crate) postgres_listen: String,
     /// Don't load the sample events.
     #[arg(long)]
     pub(crate) empty: bool,

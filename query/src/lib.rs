@@ -32,6 +32,8 @@ mod lake;
 mod logical;
 mod names;
 mod nearest;
+mod pieces;
+mod postgres;
 mod query;
 mod run;
 mod search;
@@ -48,6 +50,6 @@ pub use error::{Error, ErrorKind, Result, TextPosition};
 pub use hooks::{
     CreateDestination, IntoAnswer, IntoHandler, IntoRequest, SystemTable, TableKeeper,
 };
-pub use query::{Answer, Query, QueryOptions, Request, Stale};
+pub use query::{Answer, Description, Query, QueryOptions, Request, Stale};
 pub use source::{PartitionRecords, SourcePlan};
-pub use statement::Params;
+pub use statement::{Literal, Params};

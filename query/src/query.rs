@@ -1,11 +1,12 @@
 //! [`Query`]: the crate's one door, used by the HTTP routes and by the binary.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use eddy_engine::{Clock, Lake};
 use futures::stream::BoxStream;
 use serde_json::Value as Json;
@@ -90,6 +91,11 @@ pub struct Request {
     pub limit: Option<usize>,
     /// A statement that erases is refused: the request may not have been meant (a link).
     pub read_only: bool,
+    /// `INTO` without a `name` is refused: the client may send a statement twice, and the name
+    /// makes both the same replay.
+    pub names_replays: bool,
+    /// The client takes this for a Postgres: what tools ask of its catalog is understood too.
+    pub asks_postgres: bool,
 }
 
 impl Request {
@@ -100,6 +106,17 @@ impl Request {
             ..Self::default()
         }
     }
+}
+
+/// What a statement will answer, and what its placeholders stand for.
+#[derive(Debug, Clone)]
+pub struct Description {
+    /// The columns.
+    pub schema: SchemaRef,
+    /// The types of the placeholders, by their names with `$`, where they could be told.
+    pub placeholders: BTreeMap<String, Option<DataType>>,
+    /// Whether running it only reads. Another statement must not run before it is asked to.
+    pub reads: bool,
 }
 
 /// An answer: its rows come as they are computed. Dropping it cancels the query.
@@ -235,6 +252,15 @@ impl Query {
     /// Whatever is wrong before the first row; what goes wrong later is in the stream.
     pub async fn execute(&self, request: Request) -> Result<Answer> {
         crate::run::execute(&self.0, request, Pace::Limited).await
+    }
+
+    /// What a statement will answer, without running it. With [`Params::Unbound`] it may have
+    /// placeholders.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the statement before it runs.
+    pub async fn describe(&self, request: Request) -> Result<Description> {
+        crate::run::describe(&self.0, request).await
     }
 
     /// Cancels a running query.

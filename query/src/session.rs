@@ -22,6 +22,7 @@ use crate::logical;
 use crate::query::QueryOptions;
 use crate::run::{AllMemory, Halt, QueryMemory, Yielding};
 use crate::search;
+use crate::system;
 
 const CATALOG: &str = "eddy";
 const PUBLIC: &str = "public";
@@ -56,6 +57,9 @@ impl Sessions {
         context.register_udf(search::function().as_ref().clone());
         context.register_udf(search::found_function().as_ref().clone());
         context.register_udf(header::function().as_ref().clone());
+        for function in system::postgres::functions::all() {
+            context.register_udf(function);
+        }
         Ok(Self {
             base: context.state(),
             memory: AllMemory::new(options.memory_bytes),

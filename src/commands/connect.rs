@@ -39,6 +39,8 @@ fn configuration(worker: WorkerFile, folder: PathBuf) -> Config {
     }
     // Connect's worker opens no port that its file doesn't name.
     settings.flight.listen = worker.flight_listen.unwrap_or_default();
+    // A worker's file says nothing of it, and several workers may run on one machine.
+    settings.postgres.listen = String::new();
     if let Some(state) = worker.state {
         settings.worker.state = PathBuf::from(state);
     }

@@ -7,6 +7,7 @@
 mod cache;
 mod connect;
 mod flight;
+mod listeners;
 mod query;
 mod size;
 
@@ -21,6 +22,8 @@ use serde::Deserialize;
 
 pub(crate) use connect::ConnectSettings;
 pub(crate) use flight::FlightSettings;
+pub(crate) use listeners::HttpSettings;
+use listeners::PostgresSettings;
 pub(crate) use query::QuerySettings;
 pub(crate) use size::ByteSize;
 
@@ -69,6 +72,8 @@ pub(crate) struct Settings {
     pub(crate) http: HttpSettings,
     /// `[flight]`.
     pub(crate) flight: FlightSettings,
+    /// `[postgres]`.
+    pub(crate) postgres: PostgresSettings,
     /// `[query]`.
     pub(crate) query: QuerySettings,
     /// `[worker]`.
@@ -111,25 +116,6 @@ pub(crate) struct CollectorSettings {
 pub(crate) struct LakeSettings {
     /// `s3://bucket/prefix`, `gs://...`, `az://...` or `file:///dir`.
     pub(crate) url: String,
-}
-
-/// `[http]`.
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct HttpSettings {
-    /// Where SQL, tables and replays are served; empty is off.
-    pub(crate) listen: String,
-    /// Serve beyond loopback although requests carry no token and no TLS.
-    pub(crate) allow_remote_without_token: bool,
-}
-
-impl Default for HttpSettings {
-    fn default() -> Self {
-        Self {
-            listen: "127.0.0.1:8480".to_owned(),
-            allow_remote_without_token: false,
-        }
-    }
 }
 
 /// `[worker]`.

@@ -63,7 +63,7 @@ impl Listener {
         let address = found.next().with_context(none)?;
         let section = key.split('.').next().unwrap_or_default();
         let password = match section {
-            "http" | "flight" => "http.token",
+            "http" | "flight" | "postgres" => "http.token",
             _ => "a file of users",
         };
         if !address.ip().is_loopback() && !open {
@@ -82,6 +82,11 @@ impl Listener {
             address,
             tls: None,
         })
+    }
+
+    /// The bound socket, for who serves something else than HTTP.
+    pub(crate) fn into_socket(self) -> TcpListener {
+        self.socket
     }
 
     /// The same with TLS, if there is an acceptor.

@@ -5,6 +5,7 @@ mod flight;
 mod http;
 mod into;
 mod keeper;
+mod postgres;
 mod source;
 mod system;
 mod tls;
@@ -40,9 +41,8 @@ pub(crate) struct Service {
     connectors: Option<Arc<Connectors>>,
     worker: Option<Worker>,
     jobs: Option<Jobs>,
-    http: Option<JoinHandle<()>>,
-    connect: Vec<JoinHandle<()>>,
-    flight: Option<JoinHandle<()>>,
+    /// The listeners.
+    serving: Vec<JoinHandle<()>>,
     announced: Option<flight::Announced>,
     stop: watch::Sender<bool>,
     ready: http::Ready,
@@ -59,6 +59,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     let token = config.http_token_resolved()?;
     let listener = http::Listener::bind(&config.settings.http, token.is_some()).await?;
     let flight = flight::Door::bind(&config.settings.flight, token.is_some()).await?;
+    let wire = postgres::bind(config, roles, token.is_some()).await?;
     let served = config.served_connect(roles.contains(&Role::Worker));
     let doors = connect::Doors::bind(config, served).await?;
     let (told, mut routes) = http::health(ready.clone())?;
@@ -98,15 +99,16 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
         routes = routes.merge(query.router());
     }
     let (stop, stopped) = watch::channel(false);
-    let flight = flight.map(|door| door.serve(&query, token.clone(), stopped.clone()));
     let url = listener
         .as_ref()
         .map(|listener| format!("http://{}", listener.address()));
     let (worker, rest) = rest.unzip();
     told.by_those_who_know(connectors.as_ref(), worker.as_ref());
-    let connect = rest.map_or_else(Vec::new, |rest| doors.serve(&rest, &stopped));
+    let mut serving = rest.map_or_else(Vec::new, |rest| doors.serve(&rest, &stopped));
+    serving.extend(flight.map(|door| door.serve(&query, token.clone(), stopped.clone())));
+    serving.extend(wire.map(|wire| postgres::serve(&query, wire, token.clone(), &stopped)));
     let routes = protect(routes, HostGuard::default(), token);
-    let http = listener.map(|listener| listener.serve(routes, stopped));
+    serving.extend(listener.map(|listener| listener.serve(routes, stopped)));
     ready.set(true);
     tracing::info!(url, lake = %lake.url(), ?roles, "eddy is up");
     Ok(Service {
@@ -114,9 +116,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
         connectors,
         worker,
         jobs,
-        http,
-        connect,
-        flight,
+        serving,
         announced,
         stop,
         ready,
@@ -349,8 +349,7 @@ impl Service {
             announced.withdraw().await;
         }
         let _ = self.stop.send(true);
-        let listeners = self.http.into_iter().chain(self.connect);
-        for listener in listeners.chain(self.flight) {
+        for listener in self.serving {
             let _ = listener.await;
         }
         tracing::info!("eddy has ended");

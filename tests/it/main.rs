@@ -25,6 +25,7 @@ mod foreign;
 mod foreign_formats;
 mod foreign_real;
 mod foreign_sides;
+mod fronts;
 mod group;
 mod harness;
 mod hostile;

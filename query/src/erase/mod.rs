@@ -28,7 +28,7 @@ use eddy_engine::maintain::{Erasure, erase};
 use futures::TryStreamExt;
 use uuid::Uuid;
 
-pub(crate) use receipt::{receipts, receipts_schema};
+pub(crate) use receipt::{explained_schema, receipts, receipts_schema};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::TableKeeper;

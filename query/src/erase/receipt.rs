@@ -31,7 +31,14 @@ pub(super) struct Counted {
 
 /// A plan as one row.
 pub(super) fn plan(counted: &Counted) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    let schema = schema([
+    let schema = explained_schema();
+    let batches = rows::batches(&schema, &[counted])?;
+    Ok((schema, batches))
+}
+
+/// The columns of a plan.
+pub(crate) fn explained_schema() -> SchemaRef {
+    schema([
         ("table", TEXT),
         ("version", COUNT),
         ("rows", COUNT),
@@ -39,9 +46,7 @@ pub(super) fn plan(counted: &Counted) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         ("live_rows", COUNT),
         ("files", COUNT),
         ("files_total", COUNT),
-    ]);
-    let batches = rows::batches(&schema, &[counted])?;
-    Ok((schema, batches))
+    ])
 }
 
 /// One receipt.

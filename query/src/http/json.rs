@@ -58,7 +58,7 @@ pub(super) fn elements(
 }
 
 /// Each value of a column as JSON text; null for null.
-pub(super) fn values(field: &Field, column: &ArrayRef) -> Result<Vec<Option<String>>> {
+pub(crate) fn values(field: &Field, column: &ArrayRef) -> Result<Vec<Option<String>>> {
     let options = EncoderOptions::default().with_encoder_factory(Arc::new(Ours(Int64::Number)));
     let field: FieldRef = Arc::new(field.clone());
     let mut encoder = make_encoder(&field, column, &options)?;

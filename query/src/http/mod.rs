@@ -20,6 +20,7 @@ use axum::routing::{delete, get, post};
 
 pub use error::{ErrorBody, error_response};
 pub use guard::{HostGuard, Token, protect};
+pub(crate) use json::values as json_values;
 
 use crate::query::Query;
 

@@ -115,6 +115,8 @@ fn asked(body: Body, headers: &HeaderMap) -> Result<Asked> {
                 .transpose()?,
             limit,
             read_only: false,
+            names_replays: false,
+            asks_postgres: false,
         },
         format: match body.format {
             Some(name) => Format::of_name(&name)?,

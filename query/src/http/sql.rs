@@ -25,6 +25,7 @@ use super::error::ErrorBody;
 use super::format::{Encoder, Format};
 use super::request::{Asked, of_get, of_post};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pieces::pieces;
 use crate::query::{Answer, Query};
 
 /// The header that says what an answer saw, usable as `as_of` and `wait_for`.
@@ -38,9 +39,6 @@ const DONE: HeaderName = HeaderName::from_static("eddy-done");
 
 /// The largest body: a statement of the most that is parsed, its parameters, and JSON's escapes.
 const BODY_BYTES_MAX: usize = 4 << 20;
-
-/// How much memory rows may have that become text at once.
-const ROWS_BYTES: usize = 1 << 20;
 
 /// `POST /api/v1/sql`.
 pub(super) async fn post(
@@ -178,13 +176,9 @@ impl Writing {
     async fn rows(&mut self, first: Option<RecordBatch>, tx: &mpsc::Sender<Piece>) -> Result<()> {
         let mut next = first;
         while let Some(batch) = next {
-            let mut from = 0;
-            let step = rows_at_once(&batch);
-            while from < batch.num_rows() {
-                let rows = step.min(batch.num_rows() - from);
-                let bytes = self.encoder.rows(&batch.slice(from, rows))?;
+            for piece in pieces(&batch) {
+                let bytes = self.encoder.rows(&piece)?;
                 self.send(bytes, tx).await?;
-                from += rows;
             }
             next = self.answer.batches.next().await.transpose()?;
         }
@@ -221,13 +215,3 @@ impl Writing {
         let _ = tx.send(Err(error)).await;
     }
 }
-
-/// Rows of wide records become text a few at a time, so that the text needs little memory.
-fn rows_at_once(batch: &RecordBatch) -> usize {
-    let bytes = batch.get_array_memory_size().max(1);
-    let share = batch.num_rows().saturating_mul(ROWS_BYTES) / bytes;
-    share.clamp(ROWS_LEAST, batch.num_rows().max(ROWS_LEAST))
-}
-
-/// Rows that become text at once however much memory their batch has.
-const ROWS_LEAST: usize = 16;

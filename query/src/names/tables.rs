@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::error::{Error, ErrorKind, Result, TextPosition};
 use crate::nearest::nearest;
+use crate::system::postgres::{self, SCHEMAS};
 use crate::system::trace::{
     NAME as TRACE, check as check_trace, table_name as trace_name, text_of,
 };
@@ -159,6 +160,9 @@ impl Tables<'_> {
                 }
             };
         }
+        if let Some(found) = self.of_postgres(&parts) {
+            return Ok(Some(TableName::System(found)));
+        }
         let (rest, version) = match whole.rsplit_once('@') {
             Some((rest, version)) if version.parse::<u64>().is_ok() => (rest, version.parse().ok()),
             _ => (whole.as_str(), None),
@@ -176,6 +180,28 @@ impl Tables<'_> {
         }
         let whole = if dead { base } else { &whole };
         Err(unknown(whole, base, self.known.topics(), "").with_position(place))
+    }
+}
+
+impl Tables<'_> {
+    /// A table of Postgres' catalogs, by its schema or, where no topic is called so, without.
+    fn of_postgres(&self, parts: &[String]) -> Option<String> {
+        let wanted = match parts {
+            [schema, table] => {
+                let schema = schema.to_lowercase();
+                SCHEMAS
+                    .contains(&schema.as_str())
+                    .then(|| format!("{schema}.{table}"))?
+            }
+            [table] if pick(table, self.known.topics()).is_none() => {
+                let prefix = table
+                    .get(..3)
+                    .filter(|prefix| prefix.eq_ignore_ascii_case("pg_"));
+                prefix.map(|_| format!("pg_catalog.{table}"))?
+            }
+            _ => return None,
+        };
+        pick(&wanted, &postgres::names()).map(str::to_owned)
     }
 }
 
@@ -198,7 +224,16 @@ fn rename(name: &mut ObjectName, alias: &mut Option<TableAlias>, table: &TableNa
             }
             vec![quoted(table.in_tree())]
         }
-        TableName::System(name) => vec![Ident::new("system"), quoted(name.clone())],
+        TableName::System(name) => {
+            let mut schemas = SCHEMAS.iter();
+            if let Some((schema, table)) = name.split_once('.')
+                && schemas.any(|known| *known == schema)
+                && alias.is_none()
+            {
+                *alias = Some(called(table));
+            }
+            vec![Ident::new("system"), quoted(name.clone())]
+        }
     };
     *name = ObjectName::from(parts);
 }

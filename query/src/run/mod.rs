@@ -5,6 +5,7 @@
 //! (`halt`): where it waits its task is dropped, where it computes it is told so (`yielding`).
 
 mod bind;
+mod describe;
 mod few;
 mod halt;
 mod memory;
@@ -27,6 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 pub(crate) use bind::{bind, resolve};
+pub(crate) use describe::describe;
 pub(crate) use halt::Halt;
 pub(crate) use memory::{AllMemory, QueryMemory};
 pub(crate) use pool::Pool;

@@ -1,9 +1,10 @@
 //! From a request to a plan that gives rows, or to the one row that a statement answers.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
@@ -23,6 +24,7 @@ use super::registry::Seen;
 use crate::erase;
 use crate::error::{Error, Result};
 use crate::hooks::IntoRequest;
+use crate::postgres;
 use crate::query::{Inner, Request, Stale};
 use crate::source;
 use crate::statement::{self, Into, Statement};
@@ -52,7 +54,7 @@ pub(super) async fn prepare(
     halt: &Arc<Halt>,
 ) -> Result<Prepared> {
     let seen = Seen::of(request, halt)?;
-    match statement::parse(&request.sql, &request.params)? {
+    match parse(request)? {
         Statement::Select(mut query) => {
             let bound = bind(inner, &mut query, &seen).await?;
             let plan = plan(&bound.state, *query).await?;
@@ -98,9 +100,24 @@ pub(super) async fn prepare(
     }
 }
 
+/// What a request asks for, in the words of its client.
+pub(super) fn parse(request: &Request) -> Result<Statement> {
+    let sql = match request.asks_postgres {
+        true => postgres::understood(&request.sql),
+        false => Cow::Borrowed(request.sql.as_str()),
+    };
+    statement::parse(&sql, &request.params)
+}
+
 /// Hands a `SELECT ... INTO` over, and answers what became of it.
 async fn into(inner: &Arc<Inner>, request: &Request, statement: Into) -> Result<Prepared> {
     let handler = inner.handler_of_into()?;
+    if request.names_replays && !statement.options.contains_key("name") {
+        return Err(Error::invalid(
+            "a `SELECT ... INTO` needs a name here: this client may send a statement twice",
+        )
+        .with_hint("end it with `WITH (name = '...')`: the same name is the same replay"));
+    }
     statement::check_known(&statement.options, handler.option_names())?;
     let select = source::freeze(inner, statement.query, &statement.options).await?;
     let answer = handler
@@ -111,16 +128,32 @@ async fn into(inner: &Arc<Inner>, request: &Request, statement: Into) -> Result<
             text: request.sql.clone(),
         })
         .await?;
-    let columns: [(&str, ArrayRef); 4] = [
-        (
-            "replay_id",
-            Arc::new(StringArray::from(vec![answer.replay_id])),
-        ),
-        ("state", Arc::new(StringArray::from(vec![answer.state]))),
-        ("records", Arc::new(UInt64Array::from(vec![answer.records]))),
-        ("bytes", Arc::new(UInt64Array::from(vec![answer.bytes]))),
+    let columns: [ArrayRef; 4] = [
+        Arc::new(StringArray::from(vec![answer.replay_id])),
+        Arc::new(StringArray::from(vec![answer.state])),
+        Arc::new(UInt64Array::from(vec![answer.records])),
+        Arc::new(UInt64Array::from(vec![answer.bytes])),
     ];
-    one_row(columns)
+    one_row(into_schema(), columns)
+}
+
+/// The columns that `INTO` answers.
+pub(super) fn into_schema() -> SchemaRef {
+    let counted = |name| Field::new(name, DataType::UInt64, true);
+    Arc::new(Schema::new(vec![
+        Field::new("replay_id", DataType::Utf8, true),
+        Field::new("state", DataType::Utf8, true),
+        counted("records"),
+        counted("bytes"),
+    ]))
+}
+
+/// The columns that statements about destinations answer.
+pub(super) fn destination_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("destination", DataType::Utf8, true),
+        Field::new("state", DataType::Utf8, true),
+    ]))
 }
 
 /// Adds a row to an `EXPLAIN ANALYZE` that says what was read.
@@ -142,20 +175,16 @@ fn with_reads(prepared: Prepared) -> Prepared {
 }
 
 fn done(name: &str, state: &str) -> Result<Prepared> {
-    one_row([
-        (
-            "destination",
-            Arc::new(StringArray::from(vec![name])) as ArrayRef,
-        ),
-        ("state", Arc::new(StringArray::from(vec![state]))),
-    ])
+    let columns: [ArrayRef; 2] = [
+        Arc::new(StringArray::from(vec![name])),
+        Arc::new(StringArray::from(vec![state])),
+    ];
+    one_row(destination_schema(), columns)
 }
 
-fn one_row<const N: usize>(columns: [(&str, ArrayRef); N]) -> Result<Prepared> {
-    let batch = RecordBatch::try_from_iter_with_nullable(
-        columns.map(|(name, column)| (name, column, true)),
-    )?;
-    Ok(answered((batch.schema(), vec![batch])))
+fn one_row<const N: usize>(schema: SchemaRef, columns: [ArrayRef; N]) -> Result<Prepared> {
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns.to_vec())?;
+    Ok(answered((schema, vec![batch])))
 }
 
 /// Rows that are there already.

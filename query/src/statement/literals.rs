@@ -1,5 +1,6 @@
 //! Values put into a query's tree: parameters for placeholders, and a moment for `now()`.
 
+use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
 use chrono::DateTime;
@@ -9,12 +10,15 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::Span;
 use serde_json::Value as Json;
 
-use super::Params;
 use super::check::position;
+use super::{Literal, Params};
 use crate::error::{Error, Result};
 
 /// Puts `params` in the place of `$1`, `?` and `$name`.
 pub(crate) fn bind_params(query: &mut Query, params: &Params) -> Result<()> {
+    if *params == Params::Unbound {
+        return Ok(());
+    }
     let mut bind = Bind { params, next: 0 };
     match VisitMut::visit(query, &mut bind) {
         ControlFlow::Break(error) => Err(error),
@@ -94,21 +98,24 @@ impl VisitorMut for Bind<'_> {
         let Value::Placeholder(name) = &value.value else {
             return ControlFlow::Continue(());
         };
+        let numbered = |name: &str| name.parse::<usize>().ok()?.checked_sub(1);
         let found = match (self.params, name.strip_prefix('$')) {
-            (Params::List(list), Some(number)) => number
-                .parse::<usize>()
-                .ok()
-                .and_then(|number| list.get(number.checked_sub(1)?)),
+            (Params::List(list), Some(name)) => {
+                numbered(name).and_then(|at| list.get(at)).map(of_json)
+            }
             (Params::List(list), None) if name == "?" => {
                 self.next += 1;
-                list.get(self.next - 1)
+                list.get(self.next - 1).map(of_json)
             }
-            (Params::Named(named), Some(name)) => named.get(name),
+            (Params::Literals(list), Some(name)) => numbered(name)
+                .and_then(|at| list.get(at))
+                .map(|literal| Ok(of_literal(literal))),
+            (Params::Named(named), Some(name)) => named.get(name).map(of_json),
             _ => None,
         };
         let place = position(value.span);
         let literal = match found {
-            Some(json) => literal(json),
+            Some(literal) => literal,
             None => Err(
                 Error::invalid(format!("there is no value for the parameter `{name}`")).with_hint(
                     "give them as `params`: a list for `$1` and `?`, an object for `$name`",
@@ -125,7 +132,24 @@ impl VisitorMut for Bind<'_> {
     }
 }
 
-fn literal(json: &Json) -> Result<Value> {
+fn of_literal(literal: &Literal) -> Value {
+    match literal {
+        Literal::Null => Value::Null,
+        Literal::Boolean(value) => Value::Boolean(*value),
+        Literal::Number(digits) => Value::Number(digits.clone(), false),
+        Literal::Text(text) => Value::SingleQuotedString(text.clone()),
+        Literal::Bytes(bytes) => {
+            let mut digits = String::with_capacity(2 * bytes.len());
+            for byte in bytes {
+                // Writing to a string can't fail.
+                let _ = write!(digits, "{byte:02x}");
+            }
+            Value::HexStringLiteral(digits)
+        }
+    }
+}
+
+fn of_json(json: &Json) -> Result<Value> {
     Ok(match json {
         Json::Null => Value::Null,
         Json::Bool(value) => Value::Boolean(*value),

@@ -117,6 +117,25 @@ pub enum Params {
     List(Vec<Json>),
     /// For `$name`.
     Named(serde_json::Map<String, Json>),
+    /// For `$1`, `$2`, ..., of clients whose values have types that JSON lacks.
+    Literals(Vec<Literal>),
+    /// The placeholders stay: the statement is only described.
+    Unbound,
+}
+
+/// A value for a placeholder.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Literal {
+    /// No value.
+    Null,
+    /// A truth.
+    Boolean(bool),
+    /// A number, in digits.
+    Number(String),
+    /// A text; also a moment, a day and the like, which a comparison makes of it.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
 }
 
 fn classify(

@@ -5,6 +5,7 @@
 
 mod builtin;
 mod dead_letters;
+pub(crate) mod postgres;
 pub(crate) mod rows;
 pub(crate) mod trace;
 mod workers;
@@ -48,6 +49,9 @@ pub(crate) async fn table(inner: &Arc<Inner>, name: &str) -> Result<Arc<dyn Tabl
     let added = inner.added_system_tables();
     if let Some(table) = added.iter().find(|table| table.name() == name) {
         return in_memory(table.schema(), table.batches().await?);
+    }
+    if let Some((schema, batches)) = postgres::table(inner, name).await? {
+        return in_memory(schema, batches);
     }
     match builtin::rows(inner, name).await? {
         Some((schema, batches)) => in_memory(schema, batches),

@@ -10,13 +10,24 @@ use crate::server::Service;
 ///
 /// # Errors
 /// When standard output takes no more.
-pub(crate) fn print(service: &Service, data: &Path, config: &Path) -> io::Result<()> {
+pub(crate) fn print(
+    service: &Service,
+    data: &Path,
+    config: &Path,
+    postgres: &str,
+) -> io::Result<()> {
     let eddy = std::env::current_exe()
         .map_or_else(|_| "eddy".to_owned(), |path| path.display().to_string());
     let url = service.url().unwrap_or_default();
     let lake = data.join("lake").join("topics");
     let lake = lake.display();
     let config = config.display();
+    let psql = match postgres.rsplit_once(':') {
+        Some((host, port)) => {
+            format!(" with `psql -h {host} -p {port}`, or with what else speaks to Postgres")
+        }
+        None => String::new(),
+    };
     let with_url = if url == "http://127.0.0.1:8480" {
         String::new()
     } else {
@@ -31,6 +42,7 @@ The tables, one per topic:
   {eddy} sql{with_url} "SELECT * FROM system.tables"
 A question about real audit logs of 91 kinds, recorded as they came:
   {eddy} sql{with_url} "SELECT eventName, count(*) AS events FROM saas_audit_logs WHERE eventName IS NOT NULL GROUP BY eventName ORDER BY events DESC LIMIT 5"
+Or ask{psql}.
 The original record, byte for byte:
   {eddy} sql{with_url} "SELECT _partition, _offset, _key_text, _value_text FROM slack_events LIMIT 1" --format ndjson
 Send something of your own, and see it a moment later:

@@ -40,7 +40,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<ExitCode> {
     if !args.empty {
         samples::load_missing(&service, &broker).await?;
     }
-    guide::print(&service, &data, &file)?;
+    guide::print(&service, &data, &file, &args.postgres_listen)?;
     shutdown::requested().await?;
     service.stop().await;
     Ok(ExitCode::SUCCESS)
@@ -52,12 +52,14 @@ fn configuration(data: &Path, bootstrap: &str, args: &DevArgs) -> Result<String>
         .map_err(|()| anyhow::anyhow!("`{}` is no absolute folder", data.display()))?;
     let (listen, connect) = (&args.listen, &args.connect_listen);
     let flight = &args.flight_listen;
+    let postgres = &args.postgres_listen;
     Ok(format!(
         "# Written anew by each `eddy dev`: its broker gets another port each time.\n\
          [lake]\nurl = \"{}\"\n\n\
          [http]\nlisten = \"{listen}\"\n\n\
          [connect]\nlisten = \"{connect}\"\nstate_file = \"eddy-state/connectors\"\n\n\
          [flight]\nlisten = \"{flight}\"\n\n\
+         [postgres]\nlisten = \"{postgres}\"\n\n\
          [kafka]\n\"bootstrap.servers\" = \"{bootstrap}\"\n\
          # The embedded broker knows no static members, and takes all but a second of the session\n\
          # timeout to take a new topic into a group.\n\

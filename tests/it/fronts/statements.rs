@@ -163,10 +163,20 @@ pub fn refusals() -> Vec<Refusal> {
                 "`pricee`",
             )
         },
-        refusal("SELECT 1 FROM no_such_topic", "unknown_table", "42P01", "`no_such_topic`"),
+        refusal(
+            "SELECT 1 FROM no_such_topic",
+            "unknown_table",
+            "42P01",
+            "`no_such_topic`",
+        ),
         refusal("SELEC 1", "syntax", "42601", "SELEC"),
         refusal("DROP TABLE {orders}", "not_supported", "0A000", "`DROP`"),
-        refusal("CREATE TABLE t AS SELECT 1", "not_supported", "0A000", "`CREATE`"),
+        refusal(
+            "CREATE TABLE t AS SELECT 1",
+            "not_supported",
+            "0A000",
+            "`CREATE`",
+        ),
         refusal(
             "INSERT INTO {orders} VALUES (1)",
             "not_supported",

@@ -3,8 +3,9 @@
 //!
 //! Its output goes to a file; when a test fails, the file's tail is printed. Dropping it kills it.
 
+mod configuration;
+
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -19,6 +20,7 @@ pub use super::port::free_port;
 use super::services::services;
 use super::unique;
 use super::wait::{PATIENCE, wait_for};
+use configuration::table;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_eddy");
 const LOG_TAIL_LINES: usize = 60;
@@ -30,6 +32,7 @@ pub struct Start {
     connectors: BTreeMap<String, BTreeMap<String, String>>,
     more: String,
     connect: bool,
+    postgres: bool,
     /// The group of an `eddy connect`, and the lines of its worker file.
     worker: Option<(String, String)>,
     environment: Vec<(String, String)>,
@@ -46,6 +49,7 @@ impl Start {
             connectors: BTreeMap::new(),
             more: String::new(),
             connect: false,
+            postgres: false,
             worker: None,
             environment: Vec::new(),
             arguments: Vec::new(),
@@ -55,6 +59,12 @@ impl Start {
     /// Serves Kafka Connect's REST API, as a group of its own.
     pub fn connect(mut self) -> Self {
         self.connect = true;
+        self
+    }
+
+    /// Serves the Postgres wire.
+    pub fn postgres(mut self) -> Self {
+        self.postgres = true;
         self
     }
 
@@ -130,6 +140,7 @@ impl Start {
             log: logs.join(format!("{}.log", unique("eddy"))),
             port: free_port(),
             connect: self.connect.then(|| (free_port(), Group(self.group()))),
+            postgres: self.postgres.then(free_port),
             environment: self.environment.clone(),
             arguments: self.arguments.clone(),
             child: None,
@@ -149,36 +160,6 @@ impl Start {
         let named = self.worker.as_ref();
         named.map_or_else(|| unique("workers"), |(group, _)| group.clone())
     }
-
-    fn configuration(&self, eddy: &Eddy) -> String {
-        let port = eddy.port;
-        let mut text = format!("{}\n[http]\nlisten = \"127.0.0.1:{port}\"\n", self.lake);
-        match &eddy.connect {
-            Some((port, Group(group))) => {
-                let (listen, group) = (quoted(&format!("127.0.0.1:{port}")), quoted(group));
-                text.push_str(&format!("[connect]\nlisten = {listen}\n"));
-                text.push_str(&format!("group_id = {group}\nstate_replication = 1\n"));
-            }
-            None => text.push_str("[connect]\nlisten = \"\"\n"),
-        }
-        if !self.more.contains("[flight]") {
-            text.push_str("[flight]\nlisten = \"\"\n");
-        }
-        text.push_str("[collector]\nhttp_listen = \"\"\ngrpc_listen = \"\"\n");
-        table(&mut text, "kafka", &self.kafka);
-        for (name, settings) in &self.connectors {
-            table(&mut text, &format!("connectors.{}", quoted(name)), settings);
-        }
-        text.push_str(&self.more);
-        text
-    }
-}
-
-fn table(text: &mut String, name: &str, settings: &BTreeMap<String, String>) {
-    writeln!(text, "[{name}]").expect("a string takes text");
-    for (key, value) in settings {
-        writeln!(text, "{} = {}", quoted(key), quoted(value)).expect("a string takes text");
-    }
 }
 
 /// A started `eddy`. Killed on drop.
@@ -189,6 +170,8 @@ pub struct Eddy {
     port: u16,
     /// The port of Connect's REST API, and the workers' group.
     connect: Option<(u16, Group)>,
+    /// The port of the Postgres wire.
+    postgres: Option<u16>,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
     child: Option<Child>,
@@ -202,6 +185,12 @@ impl Eddy {
 
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Where the Postgres wire is, as its clients take it.
+    pub fn postgres_url(&self) -> String {
+        let port = self.postgres.expect("started with `postgres`");
+        format!("postgresql://eddy@127.0.0.1:{port}/lake")
     }
 
     /// Where Connect's REST API is.
