@@ -28,6 +28,7 @@ mod erase;
 pub mod flight;
 mod functions;
 mod header;
+mod json;
 mod lake;
 mod logical;
 mod names;

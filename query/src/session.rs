@@ -18,6 +18,7 @@ use crate::bounded;
 use crate::error::Result;
 use crate::functions::{byte_length, utf8_text};
 use crate::header;
+use crate::json;
 use crate::logical;
 use crate::query::QueryOptions;
 use crate::run::{AllMemory, Halt, QueryMemory, Yielding};
@@ -57,6 +58,9 @@ impl Sessions {
         context.register_udf(search::function().as_ref().clone());
         context.register_udf(search::found_function().as_ref().clone());
         context.register_udf(header::function().as_ref().clone());
+        for function in json::functions() {
+            context.register_udf(function.as_ref().clone());
+        }
         for function in system::postgres::functions::all() {
             context.register_udf(function);
         }

@@ -16,6 +16,7 @@ mod contexts;
 mod derived;
 mod fields;
 mod header;
+mod json;
 mod order;
 mod paths;
 mod place;

@@ -11,7 +11,7 @@ use super::columns::Resolver;
 use super::contexts::compare;
 use super::place::Several;
 use super::types::{is_number, literal, of_query, of_sql, type_of};
-use super::{calls, order, subquery};
+use super::{calls, json, order, subquery};
 use crate::logical::{NUMBER_KEY, Number, Order, SORT_KEY};
 
 /// Rewrites an expression whose paths are resolved and whose parts are rewritten.
@@ -23,6 +23,8 @@ pub(super) fn rewrite(resolver: &mut Resolver<'_>, expr: &mut Expr) {
                 as_condition(resolver, right);
                 None
             }
+            BinaryOperator::Arrow => Some(json::member(left, right, false)),
+            BinaryOperator::LongArrow => Some(json::member(left, right, true)),
             _ => match order_of(op) {
                 Some(order) => comparison(resolver, left, order, right),
                 None => {
@@ -49,6 +51,7 @@ pub(super) fn rewrite(resolver: &mut Resolver<'_>, expr: &mut Expr) {
             ..
         } => cast(resolver, kind, expr, data_type),
         Expr::Function(function) => {
+            json::as_text(function);
             order::of_function(resolver, function);
             calls::rewrite(resolver, function)
         }

@@ -14,6 +14,7 @@ mod depth;
 mod destination;
 mod into;
 mod literals;
+mod members;
 mod options;
 mod tokens;
 
@@ -92,6 +93,7 @@ pub(crate) fn parse(sql: &str, params: &Params) -> Result<Statement> {
     }
     let options = options::cut_trailing(&mut tokens)?;
     tokens.join_table_names();
+    tokens.group_members();
     depth::check(tokens.as_slice())?;
     let tree = Parser::new(&GenericDialect {})
         .with_tokens_with_locations(tokens.into_inner())

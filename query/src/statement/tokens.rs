@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer};
 
-use super::check;
+use super::{check, members};
 use crate::error::{Error, ErrorKind, Result, TextPosition};
 
 /// The most tokens of one statement. What recurses over a tree recurses over at most as many
@@ -152,6 +152,11 @@ impl Tokens {
             joined.extend(join_run(run));
         }
         self.0 = joined;
+    }
+
+    /// Lets members of JSON bind as in Postgres.
+    pub(super) fn group_members(&mut self) {
+        members::group(&mut self.0);
     }
 
     /// The tokens.
