@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Load(LoadArgs),
     /// Ask SQL and print the answer.
     Sql(SqlArgs),
+    /// Follow new records of a table, one JSON object a line.
+    Tail(TailArgs),
     /// Plan, start and watch replays.
     #[command(subcommand)]
     Replay(ReplayCommand),
@@ -132,8 +134,7 @@ pub(crate) struct Server {
 /// `eddy sql`.
 #[derive(Debug, Args)]
 pub(crate) struct SqlArgs {
-    /// The statement; without one, `--file`.
-    #[arg(required_unless_present = "file")]
+    /// The statement; without one, a prompt.
     pub(crate) statement: Option<String>,
     /// Read the statement from this file, or from standard input with `-`.
     #[arg(short, long, conflicts_with = "statement")]
@@ -144,6 +145,19 @@ pub(crate) struct SqlArgs {
     /// The answer's format.
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) format: Format,
+    /// Where the server is.
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+/// `eddy tail`.
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    /// The table.
+    pub(crate) table: String,
+    /// Which records, as after `WHERE`.
+    #[arg(long = "where")]
+    pub(crate) condition: Option<String>,
     /// Where the server is.
     #[command(flatten)]
     pub(crate) server: Server,

@@ -38,6 +38,22 @@ impl Client {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Fetches an answer, whatever its length.
+    ///
+    /// # Errors
+    /// As [`Client::post`].
+    pub(crate) async fn get<'a>(
+        &self,
+        path: &str,
+        headers: impl IntoIterator<Item = (&'static str, &'a str)>,
+    ) -> Result<Response> {
+        let mut request = self.request(Method::GET, path);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        self.send(request).await
+    }
+
     /// Fetches a JSON document.
     ///
     /// # Errors

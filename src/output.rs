@@ -11,6 +11,16 @@ pub(crate) fn line(text: impl Display) -> io::Result<()> {
     writeln!(io::stdout(), "{text}")
 }
 
+/// Prints text that has its line ends.
+///
+/// # Errors
+/// When standard output takes no more; see [`is_closed`].
+pub(crate) fn text(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
 /// Whether a command ended because the reader of its output went away.
 pub(crate) fn is_closed(error: &anyhow::Error) -> bool {
     error

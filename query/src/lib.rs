@@ -43,6 +43,7 @@ mod source;
 mod statement;
 mod system;
 mod table;
+mod tail;
 #[cfg(test)]
 mod testing;
 

@@ -8,6 +8,7 @@ mod load;
 mod replay;
 mod serve;
 mod sql;
+mod tail;
 mod verify;
 
 use std::process::ExitCode;
@@ -33,6 +34,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
             Command::Connect(args) => connect::run(args).await,
             Command::Load(args) => load::run(args).await,
             Command::Sql(args) => sql::run(args).await,
+            Command::Tail(args) => tail::run(args).await,
             Command::Replay(command) => replay::run(command).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Inspect(args) => inspect::run(args).await,

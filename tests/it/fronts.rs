@@ -1,6 +1,7 @@
 //! Every front answers the same statements with the same values and refuses the same ones with the
 //! same words: HTTP, and the Postgres wire as `psql` and psycopg speak it.
 
+mod command;
 mod psql;
 pub mod statements;
 

@@ -14,6 +14,7 @@ mod queries;
 mod request;
 mod sql;
 mod tables;
+mod tail;
 
 use axum::Router;
 use axum::routing::{delete, get, post};
@@ -31,6 +32,7 @@ impl Query {
             .route("/api/v1/sql", post(sql::post).get(sql::get))
             .route("/api/v1/tables", get(tables::list))
             .route("/api/v1/tables/{table}", get(tables::show))
+            .route("/api/v1/tables/{table}/tail", get(tail::follow))
             .route("/api/v1/queries", get(queries::list))
             .route("/api/v1/queries/{id}", delete(queries::cancel))
             .route("/api/v1/queries/{id}/cancel", post(queries::cancel))

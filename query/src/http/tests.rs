@@ -8,6 +8,7 @@
 )]
 
 mod streams;
+mod tail;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -24,7 +24,7 @@ pub(crate) fn print(
     let config = config.display();
     let psql = match postgres.rsplit_once(':') {
         Some((host, port)) => {
-            format!(" with `psql -h {host} -p {port}`, or with what else speaks to Postgres")
+            format!("; or `psql -h {host} -p {port}`, or what else speaks to Postgres")
         }
         None => String::new(),
     };
@@ -42,7 +42,8 @@ The tables, one per topic:
   {eddy} sql{with_url} "SELECT * FROM system.tables"
 A question about real audit logs of 91 kinds, recorded as they came:
   {eddy} sql{with_url} "SELECT eventName, count(*) AS events FROM saas_audit_logs WHERE eventName IS NOT NULL GROUP BY eventName ORDER BY events DESC LIMIT 5"
-Or ask{psql}.
+A prompt, for more of them{psql}:
+  {eddy} sql{with_url}
 The original record, byte for byte:
   {eddy} sql{with_url} "SELECT _partition, _offset, _key_text, _value_text FROM slack_events LIMIT 1" --format ndjson
 Send something of your own, and see it a moment later:

@@ -22,7 +22,7 @@ use super::unique;
 use super::wait::{PATIENCE, wait_for};
 use configuration::table;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_eddy");
+pub const BINARY: &str = env!("CARGO_BIN_EXE_eddy");
 const LOG_TAIL_LINES: usize = 60;
 
 /// How to start a process: the lake, and what goes beyond the defaults.

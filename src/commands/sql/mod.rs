@@ -1,10 +1,14 @@
 //! `eddy sql`: asks the server and prints the answer, aligned for people or as it came.
 
-use std::io::{Read, Write};
+mod prompt;
+mod typed;
+mod words;
+
+use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use arrow::ipc::reader::StreamReader;
 use arrow::util::display::FormatOptions;
 use arrow::util::pretty::pretty_format_batches_with_options;
@@ -13,12 +17,17 @@ use serde_json::json;
 use crate::cli::{Format, SqlArgs};
 use crate::client::Client;
 
-/// Sends the statement and writes the answer to standard output or `--output`.
+/// Sends the statement and writes the answer to standard output or `--output`; without a statement
+/// it reads them at a prompt, or all of standard input where that is no terminal.
 pub(crate) async fn run(args: SqlArgs) -> Result<ExitCode> {
+    let client = Client::new(&args.server)?;
     let statement = match (&args.statement, &args.file) {
         (Some(statement), _) => statement.clone(),
         (None, Some(file)) => read(file)?,
-        (None, None) => bail!("a statement is missing"),
+        (None, None) if std::io::stdin().is_terminal() => {
+            return Box::pin(prompt::run(client, &args.server.url)).await;
+        }
+        (None, None) => read(Path::new("-"))?,
     };
     let wire = match args.format {
         Format::Table | Format::Arrow => "arrow",
@@ -27,7 +36,6 @@ pub(crate) async fn run(args: SqlArgs) -> Result<ExitCode> {
         Format::Csv => "csv",
         Format::Parquet => "parquet",
     };
-    let client = Client::new(&args.server)?;
     let body = json!({ "sql": statement, "format": wire });
     let mut response = client.post("/api/v1/sql", &body).await?;
     let mut out: Box<dyn Write> = match &args.output {
@@ -38,7 +46,8 @@ pub(crate) async fn run(args: SqlArgs) -> Result<ExitCode> {
     };
     if args.format == Format::Table {
         let bytes = response.bytes().await.context("the answer broke off")?;
-        out.write_all(aligned(&bytes)?.as_bytes())?;
+        let text = aligned(reader(&bytes)?, usize::MAX)?;
+        out.write_all(text.table.as_bytes())?;
     } else {
         while let Some(chunk) = response.chunk().await.context("the answer broke off")? {
             out.write_all(&chunk)?;
@@ -57,17 +66,33 @@ fn read(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).with_context(|| format!("`{}`", file.display()))
 }
 
-fn aligned(bytes: &[u8]) -> Result<String> {
-    let reader = StreamReader::try_new(bytes, None).context("the answer is not an Arrow stream")?;
-    let batches = reader
-        .collect::<Result<Vec<_>, _>>()
-        .context("the answer broke off")?;
-    let rows: usize = batches
-        .iter()
-        .map(arrow::array::RecordBatch::num_rows)
-        .sum();
+/// An answer as it came.
+fn reader(bytes: &[u8]) -> Result<StreamReader<&[u8]>> {
+    StreamReader::try_new(bytes, None).context("the answer is not an Arrow stream")
+}
+
+/// An answer for people.
+struct Aligned {
+    /// The rows, and how many they are.
+    table: String,
+    /// There are more.
+    cut: bool,
+}
+
+/// At most `most` rows of an answer, aligned.
+fn aligned(reader: StreamReader<&[u8]>, most: usize) -> Result<Aligned> {
+    let mut batches = Vec::new();
+    let (mut rows, mut cut) = (0, false);
+    for batch in reader {
+        let batch = batch.context("the answer broke off")?;
+        let left = batch.num_rows().min(most - rows);
+        cut |= left < batch.num_rows();
+        rows += left;
+        batches.push(batch.slice(0, left));
+    }
     let options = FormatOptions::default().with_display_error(true);
     let table = pretty_format_batches_with_options(&batches, &options)?;
     let noun = if rows == 1 { "row" } else { "rows" };
-    Ok(format!("{table}\n{rows} {noun}\n"))
+    let table = format!("{table}\n{rows} {noun}\n");
+    Ok(Aligned { table, cut })
 }

@@ -1,0 +1,136 @@
+//! Following a table: each record once, live and committed, from where a reader says it was.
+
+use axum::body::{Body, BodyDataStream};
+use axum::http::{Request, StatusCode};
+use futures::StreamExt;
+use serde_json::{Value as Json, json};
+use tower::ServiceExt;
+
+use super::get;
+use crate::testing::World;
+
+/// A client that follows.
+struct Reader<'a> {
+    world: &'a World,
+    stream: BodyDataStream,
+    text: String,
+}
+
+impl<'a> Reader<'a> {
+    fn of(world: &'a World, path: &str, last_id: Option<&str>) -> Self {
+        let mut request = Request::get(path);
+        if let Some(id) = last_id {
+            request = request.header("last-event-id", id);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let response = world
+            .runtime
+            .block_on(world.query.router().oneshot(request));
+        let response = response.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let mut reader = Self {
+            world,
+            stream: response.into_body().into_data_stream(),
+            text: String::new(),
+        };
+        // From now on it follows.
+        let (_, data) = reader.event();
+        assert_eq!(data, Json::Null);
+        reader
+    }
+
+    /// The next event's id and data.
+    fn event(&mut self) -> (String, Json) {
+        loop {
+            if let Some((event, rest)) = self.text.split_once("\n\n") {
+                let line = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
+                let id = line("id: ").unwrap_or_default().to_owned();
+                let data =
+                    line("data: ").map_or(Json::Null, |data| serde_json::from_str(data).unwrap());
+                self.text = rest.to_owned();
+                return (id, data);
+            }
+            let bytes = self.world.runtime.block_on(self.stream.next());
+            self.text
+                .push_str(std::str::from_utf8(&bytes.unwrap().unwrap()).unwrap());
+        }
+    }
+
+    /// The next record's id and its `n`.
+    fn record(&mut self) -> (String, i64) {
+        loop {
+            let (id, data) = self.event();
+            if let Some(n) = data.get("n") {
+                return (id, n.as_i64().unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn each_record_comes_once_whether_it_is_live_or_committed_by_then() {
+    let world = World::new();
+    let mut topic = world.writer("t", 2);
+    topic.put(0, r#"{"n": 0}"#);
+    topic.commit();
+    let mut reader = Reader::of(&world, "/api/v1/tables/T/tail", None);
+    let mut seen = Vec::new();
+    for round in 1..5 {
+        topic.put(0, &format!(r#"{{"n": {}}}"#, 2 * round));
+        topic.put(1, &format!(r#"{{"n": {}}}"#, 2 * round + 1));
+        if round % 2 == 0 {
+            topic.commit();
+        } else {
+            topic.publish();
+        }
+        let both = [reader.record(), reader.record()];
+        seen.extend(both.map(|(_, n)| n));
+        topic.commit();
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (2..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_reader_that_comes_back_goes_on_behind_the_last_record_that_it_saw() {
+    let world = World::new();
+    let mut topic = world.writer("t", 2);
+    topic.put(0, r#"{"n": 0}"#);
+    topic.publish();
+    let path = "/api/v1/tables/t/tail?where=n+%3E+1";
+    let mut reader = Reader::of(&world, path, None);
+    for n in 1..4 {
+        topic.put(0, &format!(r#"{{"n": {n}}}"#));
+    }
+    topic.put(1, r#"{"n": 4}"#);
+    topic.publish();
+    let (id, first) = reader.record();
+    assert_eq!(first, 2);
+    drop(reader);
+    topic.commit();
+    let mut reader = Reader::of(&world, path, Some(&id));
+    assert_eq!(reader.record().1, 3);
+    let (id, last) = reader.record();
+    assert_eq!((id.as_str(), last), (r#"{"0":4,"1":1}"#, 4));
+}
+
+#[test]
+fn what_can_not_be_followed_is_refused_with_a_status() {
+    let world = World::new();
+    let mut topic = world.writer("t", 1);
+    topic.put(0, r#"{"n": 0}"#);
+    topic.publish();
+    for (path, status, code) in [
+        ("nope/tail", 400, "unknown_table"),
+        ("system.tables/tail", 400, "unknown_table"),
+        ("t/tail?where=m+%3D+1", 400, "unknown_column"),
+        ("t/tail?where=n+%3D+1)+OR+(true", 400, "syntax"),
+        ("t/tail?wher=n", 400, "invalid"),
+    ] {
+        let (found, text) = get(&world, &format!("/api/v1/tables/{path}"));
+        let error: Json = serde_json::from_str(&text).unwrap();
+        assert_eq!(error["error"]["code"], json!(code), "{path}: {text}");
+        assert_eq!(found.as_u16(), status, "{path}: {text}");
+    }
+}

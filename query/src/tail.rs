@@ -1,0 +1,230 @@
+//! Following a table: which records come next, by their positions (pure), and the query for them.
+//!
+//! A tail goes from one set of visible offsets to the next, so each record comes once, whether it
+//! is live or in a file by then (E8), and who says where they were goes on behind it.
+
+use std::fmt::Write as _;
+
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::Token;
+use serde_json::{Map, Value as Json, json};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::query::Request;
+use crate::table::OffsetMap;
+
+/// The longest condition, in bytes.
+const CONDITION_BYTES_MAX: usize = 16 << 10;
+/// Partitions that one round looks at: each is a condition of its query.
+const PARTITIONS_MAX: usize = 100;
+
+/// Records between two looks: offsets from `from` up to but not with `to`, by partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Round {
+    pub(crate) from: OffsetMap,
+    pub(crate) to: OffsetMap,
+    /// Records that are passed over, since the reader is too far behind.
+    pub(crate) dropped: u64,
+}
+
+impl Round {
+    /// From where a reader is to where the table is; of more than `most` records only the last.
+    /// `None` when there is nothing new.
+    pub(crate) fn next(position: &OffsetMap, ends: &OffsetMap, most: u64) -> Option<Self> {
+        let (mut from, mut to) = (OffsetMap::new(), OffsetMap::new());
+        for (partition, end) in ends {
+            // A partition that wasn't there before is new as a whole.
+            let at = position.get(partition).copied().unwrap_or(0);
+            // Live rows go with the process that had them and come again: they were told already.
+            if at < *end && to.len() < PARTITIONS_MAX {
+                from.insert(*partition, at);
+                to.insert(*partition, *end);
+            }
+        }
+        if to.is_empty() {
+            return None;
+        }
+        let length = |from: &OffsetMap, partition: &i32, end: &i64| {
+            let from = from.get(partition).copied().unwrap_or(*end);
+            u64::try_from(end - from).unwrap_or(0)
+        };
+        let all: u64 = to.iter().map(|(one, end)| length(&from, one, end)).sum();
+        let mut dropped = 0;
+        if all > most {
+            for (partition, end) in &to {
+                let behind = length(&from, partition, end);
+                let share = u128::from(behind) * u128::from(most) / u128::from(all);
+                let share = u64::try_from(share).unwrap_or(behind);
+                dropped += behind - share;
+                from.insert(*partition, end - i64::try_from(share).unwrap_or(0));
+            }
+        }
+        Some(Self { from, to, dropped })
+    }
+
+    /// The query for the records.
+    pub(crate) fn request(&self, table: &str, condition: Option<&str>) -> Request {
+        let mut ranges = String::new();
+        for (partition, to) in &self.to {
+            let from = self.from.get(partition).copied().unwrap_or(*to);
+            let or = if ranges.is_empty() { "" } else { " OR " };
+            // Writing to a string can't fail.
+            let _ = write!(
+                ranges,
+                "{or}(_partition = {partition} AND _offset >= {from} AND _offset < {to})"
+            );
+        }
+        let condition = condition.map_or_else(String::new, |text| format!("({text}) AND "));
+        Request {
+            as_of: Some(json!({"offsets": token(&self.to)})),
+            ..Request::new(format!(
+                "{} WHERE {condition}({ranges}) ORDER BY _partition, _offset",
+                select(table)
+            ))
+        }
+    }
+
+    /// Where a reader is who has read a round up to this record.
+    pub(crate) fn after(&self, position: &OffsetMap, partition: i32, offset: i64) -> OffsetMap {
+        let mut here = position.clone();
+        for (one, to) in &self.to {
+            match one.cmp(&partition) {
+                std::cmp::Ordering::Less => here.insert(*one, *to),
+                std::cmp::Ordering::Equal => here.insert(*one, offset.saturating_add(1)),
+                std::cmp::Ordering::Greater => None,
+            };
+        }
+        here
+    }
+}
+
+/// `SELECT * FROM table`.
+fn select(table: &str) -> String {
+    format!("SELECT * FROM \"{}\"", table.replace('"', "\"\""))
+}
+
+/// The query that a condition is tried with before anyone follows.
+pub(crate) fn trial(table: &str, condition: Option<&str>) -> Request {
+    let condition = condition.map_or_else(String::new, |text| format!(" WHERE ({text})"));
+    Request::new(format!("{}{condition}", select(table)))
+}
+
+/// Refuses what is no condition: it is put into a statement.
+///
+/// # Errors
+/// `Syntax` for what can't be read, `TooLarge` for what is too long.
+pub(crate) fn check(condition: &str) -> Result<()> {
+    if condition.len() > CONDITION_BYTES_MAX {
+        let text = format!("a condition has at most {CONDITION_BYTES_MAX} bytes");
+        return Err(Error::new(ErrorKind::TooLarge, text));
+    }
+    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(condition)?;
+    parser.parse_expr()?;
+    let next = parser.peek_token();
+    if next.token == Token::EOF {
+        return Ok(());
+    }
+    let text = format!("expected the end of the condition, found `{next}`");
+    Err(Error::new(ErrorKind::Syntax, text).with_hint("write it as after `WHERE`"))
+}
+
+/// Offsets as text: `{"0":5,"1":7}`.
+pub(crate) fn token(offsets: &OffsetMap) -> Json {
+    let named = offsets.iter();
+    let named = named.map(|(partition, next)| (partition.to_string(), json!(next)));
+    Json::Object(named.collect::<Map<_, _>>())
+}
+
+/// Reads offsets that [`token`] wrote.
+///
+/// # Errors
+/// `Invalid` for anything else.
+pub(crate) fn position(text: &str) -> Result<OffsetMap> {
+    let wrong = || {
+        Error::invalid("`Last-Event-ID` is not understood")
+            .with_hint("send the last `id` that came, or none to begin with what comes next")
+    };
+    let named: Map<String, Json> = serde_json::from_str(text).map_err(|_| wrong())?;
+    let mut offsets = OffsetMap::new();
+    for (partition, next) in named {
+        let next = next.as_i64().filter(|next| *next >= 0).ok_or_else(wrong)?;
+        offsets.insert(partition.parse().map_err(|_| wrong())?, next);
+    }
+    Ok(offsets)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn offsets<const N: usize>(all: [(i32, i64); N]) -> OffsetMap {
+        all.into_iter().collect()
+    }
+
+    #[test]
+    fn a_round_goes_from_where_the_reader_is_to_where_the_table_is() {
+        let here = offsets([(0, 5), (1, 7)]);
+        assert_eq!(Round::next(&here, &here, 100), None);
+        let round = Round::next(&here, &offsets([(0, 6), (1, 7), (2, 3)]), 100).unwrap();
+        assert_eq!(round.from, offsets([(0, 5), (2, 0)]));
+        assert_eq!(round.to, offsets([(0, 6), (2, 3)]));
+        assert_eq!(round.dropped, 0);
+        assert_eq!(round.after(&here, 0, 5), offsets([(0, 6), (1, 7)]));
+        assert_eq!(round.after(&here, 2, 1), offsets([(0, 6), (1, 7), (2, 2)]));
+        let request = round.request("a\"b", Some("x = 1 OR y"));
+        assert_eq!(
+            request.sql,
+            "SELECT * FROM \"a\"\"b\" WHERE (x = 1 OR y) AND ((_partition = 0 AND _offset >= 5 \
+             AND _offset < 6) OR (_partition = 2 AND _offset >= 0 AND _offset < 3)) \
+             ORDER BY _partition, _offset"
+        );
+        assert_eq!(request.as_of, Some(json!({"offsets": {"0": 6, "2": 3}})));
+    }
+
+    #[test]
+    fn who_is_too_far_behind_gets_the_last_records_and_is_told_how_many_were_dropped() {
+        let ends = offsets([(0, 900), (1, 100)]);
+        let round = Round::next(&OffsetMap::new(), &ends, 100).unwrap();
+        assert_eq!(round.from, offsets([(0, 810), (1, 90)]));
+        assert_eq!(round.dropped, 900);
+    }
+
+    #[test]
+    fn records_that_went_with_a_process_are_not_told_again_when_they_come_again() {
+        let here = offsets([(0, 9)]);
+        assert_eq!(Round::next(&here, &offsets([(0, 4)]), 100), None);
+        let round = Round::next(&here, &offsets([(0, 10)]), 100).unwrap();
+        assert_eq!(round.from, here);
+    }
+
+    #[test]
+    fn a_condition_is_one_and_nothing_more() {
+        assert!(check("a = 1 AND (b OR search('x'))").is_ok());
+        for wrong in [
+            "",
+            "a = 1)",
+            "a = 1) OR (1 = 1",
+            "a; DROP",
+            "1 = 1 UNION SELECT 2",
+        ] {
+            assert_eq!(
+                check(wrong).unwrap_err().kind(),
+                ErrorKind::Syntax,
+                "{wrong}"
+            );
+        }
+        let long = "a".repeat(CONDITION_BYTES_MAX + 1);
+        assert_eq!(check(&long).unwrap_err().kind(), ErrorKind::TooLarge);
+    }
+
+    #[test]
+    fn a_position_reads_back_and_nothing_else_does() {
+        let here = offsets([(0, 5), (12, 7)]);
+        assert_eq!(position(&token(&here).to_string()).unwrap(), here);
+        for wrong in ["", "5", "{\"a\": 1}", "{\"0\": -1}", "{\"0\": \"1\"}"] {
+            assert!(position(wrong).is_err(), "{wrong}");
+        }
+    }
+}
