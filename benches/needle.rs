@@ -285,7 +285,8 @@ fn configuration(topic: &str, port: Option<u16>, keys: &str) -> String {
     let listen = port.map_or_else(String::new, |port| format!("127.0.0.1:{port}"));
     format!(
         "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n\"session.timeout.ms\" = \"6000\"\n\
-         [http]\nlisten = \"{listen}\"\n[connect]\nlisten = \"\"\n[postgres]\nlisten = \"\"\n[flight]\nlisten = \"\"\n\
+         [http]\nlisten = \"{listen}\"\n[connect]\nlisten = \"\"\n\
+         [postgres]\nlisten = \"\"\n[flight]\nlisten = \"\"\n\
          [connectors.\"{topic}\"]\n\"topics\" = \"{topic}\"\n{keys}",
         lake(topic),
         setting("EDDY_TEST_KAFKA"),

@@ -114,7 +114,10 @@ impl Cached {
     }
 
     fn toml(&self) -> String {
-        format!("[lake]\nurl = \"file://{}\"\n", self.folder.display())
+        let lake = self.folder.display();
+        format!(
+            "[lake]\nurl = \"file://{lake}\"\n[flight]\nlisten = \"\"\n[postgres]\nlisten = \"\"\n"
+        )
     }
 
     fn rows(&self) -> u64 {

@@ -27,7 +27,14 @@ fn dev(data: &Path, port: u16) -> Command {
         .arg("--data")
         .arg(data)
         .args(["--listen", &format!("127.0.0.1:{port}")])
-        .args(["--connect-listen", "", "--flight-listen", "", "--postgres-listen", ""])
+        .args([
+            "--connect-listen",
+            "",
+            "--flight-listen",
+            "",
+            "--postgres-listen",
+            "",
+        ])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
