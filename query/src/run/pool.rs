@@ -15,6 +15,23 @@ use crate::query::QueryOptions;
 /// the parser; the memory is only used by statements that need it.
 const STACK_BYTES: usize = 64 << 20;
 
+/// How much nicer a query's thread is than the process: beside threads that ingest, which want a
+/// processor as well, it has a tenth of it; alone it has all of it.
+#[cfg(target_os = "linux")]
+const NICER: i32 = 10;
+
+/// Lets the threads that ingest go first. On Linux a thread has a priority of its own; where it
+/// can't be set, queries only have their own threads.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{getpriority_process, setpriority_process};
+        if let Ok(now) = getpriority_process(None) {
+            let _ = setpriority_process(Some(rustix::thread::gettid()), now + NICER);
+        }
+    }
+}
+
 /// The queries' own thread pool.
 pub(crate) struct Pool {
     runtime: Option<Runtime>,
@@ -31,6 +48,7 @@ impl Pool {
             .worker_threads(options.threads.max(1))
             .thread_name("eddy-query")
             .thread_stack_size(STACK_BYTES)
+            .on_thread_start(step_back)
             .enable_all()
             .build()
             .map_err(|error| Error::internal(format!("the query threads can't start: {error}")))?;
@@ -116,5 +134,21 @@ impl<'a> Place<'a> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use rustix::process::getpriority_process;
+
+    use super::*;
+
+    #[test]
+    fn the_threads_of_queries_let_others_go_first() {
+        let pool = Pool::new(&QueryOptions::default()).unwrap();
+        let theirs = pool.wait(async { getpriority_process(Some(rustix::thread::gettid())) });
+        let ours = getpriority_process(Some(rustix::thread::gettid())).unwrap();
+        assert_eq!(theirs.unwrap().unwrap(), (ours + NICER).min(19));
     }
 }
