@@ -69,14 +69,7 @@ impl Cached {
     /// Lets a worker take the topic until the table has `rows`, with `keys` in its configuration.
     pub(crate) fn sink(&self, rows: u64, keys: &str) {
         let state = tempfile::tempdir().unwrap();
-        let config = format!(
-            "{}[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"\"\n[connect]\n\
-             listen = \"\"\n[connectors.bench]\n\"topics\" = \"{}\"\n{keys}",
-            self.toml(),
-            setting("EDDY_TEST_KAFKA"),
-            self.topic
-        );
-        let worker = Worker::start(state.path(), &config);
+        let worker = Worker::start(state.path(), &self.sinking(keys));
         wait_until(DEADLINE, &worker.log, || {
             pause();
             self.rows() == rows
@@ -88,14 +81,7 @@ impl Cached {
         let keys = "\"compact.after.ms\" = \"0\"\n\"compact.min.files\" = \"2\"\n\
                     \"upkeep.interval.ms\" = \"1000\"\n";
         let state = tempfile::tempdir().unwrap();
-        let config = format!(
-            "{}[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"\"\n[connect]\n\
-             listen = \"\"\n[connectors.bench]\n\"topics\" = \"{}\"\n{keys}",
-            self.toml(),
-            setting("EDDY_TEST_KAFKA"),
-            self.topic
-        );
-        let worker = Worker::start(state.path(), &config);
+        let worker = Worker::start(state.path(), &self.sinking(keys));
         wait_until(DEADLINE, &worker.log, || {
             pause();
             self.files().len() <= files
@@ -111,6 +97,18 @@ impl Cached {
             super::beside::THREADS
         );
         Worker::start(state, &config)
+    }
+
+    /// The configuration of a worker that takes the topic. One that is killed is soon forgotten.
+    fn sinking(&self, keys: &str) -> String {
+        format!(
+            "{}[kafka]\n\"bootstrap.servers\" = \"{}\"\n\"session.timeout.ms\" = \"6000\"\n\
+             [http]\nlisten = \"\"\n[connect]\nlisten = \"\"\n\
+             [connectors.bench]\n\"topics\" = \"{}\"\n{keys}",
+            self.toml(),
+            setting("EDDY_TEST_KAFKA"),
+            self.topic
+        )
     }
 
     fn toml(&self) -> String {
