@@ -29,6 +29,28 @@ use crate::error::{Error, ErrorKind, Result};
 /// What a connection's own failures are; a statement's are told and are none.
 pub(super) type Wire<T> = std::result::Result<T, PgWireError>;
 
+/// What ends the handling of a message: with the connection, or with a statement whose error is
+/// told.
+pub(super) enum Failed {
+    Connection(PgWireError),
+    Statement(Error),
+}
+
+/// What the handling of a message comes to.
+pub(super) type Step<T> = std::result::Result<T, Failed>;
+
+impl From<PgWireError> for Failed {
+    fn from(error: PgWireError) -> Self {
+        Self::Connection(error)
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Statement(error)
+    }
+}
+
 /// How long a client may take to say who it is.
 const STARTUP: Duration = Duration::from_secs(30);
 
@@ -201,12 +223,14 @@ impl Connection {
                 }
                 _ if self.skipping => {}
                 PgWireFrontendMessage::Flush(_) => self.wire.flush().await?,
-                other => {
-                    if let Err(failed) = Box::pin(self.extended(other)).await? {
-                        self.tell(&failed, "", 0).await?;
+                other => match Box::pin(self.extended(other)).await {
+                    Ok(()) => {}
+                    Err(Failed::Connection(error)) => return Err(error),
+                    Err(Failed::Statement(error)) => {
+                        self.tell(&error, "", 0).await?;
                         self.skipping = true;
                     }
-                }
+                },
             }
         }
     }

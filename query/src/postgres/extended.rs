@@ -14,41 +14,31 @@ use pgwire::messages::extendedquery::{
 use pgwire::messages::response::EmptyQueryResponse;
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 
-use super::connection::{Connection, Wire};
+use super::connection::{Connection, Step};
 use super::parameters::{literals, types};
 use super::prepared::{Asked, Portal, State, Statement};
 use super::running::Running;
 use super::session::{self, Said};
 use super::simple::{shown, split, tag};
 use super::value::columns;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind};
 use crate::query::{Description, Request};
 use crate::statement::Params;
 
-/// Ends the handling of a message with a statement's error, which is none of the connection's.
-macro_rules! said {
-    ($result:expr) => {
-        match $result {
-            Ok(value) => value,
-            Err(error) => return Ok(Err(error)),
-        }
-    };
-}
-
 impl Connection {
     /// Handles a message of the extended protocol.
-    pub(super) async fn extended(&mut self, message: PgWireFrontendMessage) -> Wire<Result<()>> {
+    pub(super) async fn extended(&mut self, message: PgWireFrontendMessage) -> Step<()> {
         match message {
             PgWireFrontendMessage::Parse(parse) => self.parse(parse).await,
             PgWireFrontendMessage::Bind(bind) => self.bind(&bind).await,
             PgWireFrontendMessage::Describe(describe) => self.describe(&describe).await,
             PgWireFrontendMessage::Execute(execute) => self.execute(&execute).await,
             PgWireFrontendMessage::Close(close) => self.close(&close).await,
-            _ => Ok(Err(Error::invalid("the message is not expected here"))),
+            _ => Err(Error::invalid("the message is not expected here").into()),
         }
     }
 
-    async fn parse(&mut self, parse: Parse) -> Wire<Result<()>> {
+    async fn parse(&mut self, parse: Parse) -> Step<()> {
         let asked = match split(&parse.query).as_slice() {
             [] => Asked::Nothing,
             [(_, sql)] => match session::read(sql) {
@@ -57,7 +47,7 @@ impl Connection {
             },
             _ => {
                 let text = "a prepared statement is one statement";
-                return Ok(Err(Error::new(ErrorKind::Syntax, text)));
+                return Err(Error::new(ErrorKind::Syntax, text).into());
             }
         };
         let given = parse.type_oids.iter();
@@ -71,57 +61,57 @@ impl Connection {
             told: None,
         };
         let name = parse.name.as_deref().unwrap_or_default();
-        said!(self.prepared.put_statement(name, statement));
+        self.prepared.put_statement(name, statement)?;
         self.feed(PgWireBackendMessage::ParseComplete(ParseComplete::new()))
-            .await
-            .map(Ok)
+            .await?;
+        Ok(())
     }
 
-    async fn bind(&mut self, bind: &Bind) -> Wire<Result<()>> {
+    async fn bind(&mut self, bind: &Bind) -> Step<()> {
         let name = bind.statement_name.as_deref().unwrap_or_default();
-        let statement = said!(self.prepared.statement(name)).clone();
+        let statement = self.prepared.statement(name)?.clone();
         let types = match types_are_known(&statement, bind.parameters.len()) {
             Some(types) => types,
             None => {
-                let described = said!(self.described(name).await?);
+                let described = self.described(name).await?;
                 types(&statement.given, &described)
             }
         };
         let portal = Portal {
-            literals: said!(literals(bind, &types)),
+            literals: literals(bind, &types)?,
             asked: statement.asked,
             formats: bind.result_column_format_codes.clone(),
             told: statement.told,
             state: State::Bound,
         };
         let name = bind.portal_name.as_deref().unwrap_or_default();
-        said!(self.prepared.put_portal(name, portal));
+        self.prepared.put_portal(name, portal)?;
         self.feed(PgWireBackendMessage::BindComplete(BindComplete::new()))
-            .await
-            .map(Ok)
+            .await?;
+        Ok(())
     }
 
-    async fn describe(&mut self, describe: &Describe) -> Wire<Result<()>> {
+    async fn describe(&mut self, describe: &Describe) -> Step<()> {
         let name = describe.name.as_deref().unwrap_or_default();
         if describe.target_type == TARGET_TYPE_BYTE_STATEMENT {
             return self.describe_statement(name).await;
         }
-        let mut portal = said!(self.prepared.take_portal(name));
-        let described = self.describe_portal(&mut portal).await?;
+        let mut portal = self.prepared.take_portal(name)?;
+        let described = self.describe_portal(&mut portal).await;
         self.prepared.keep_portal(name, portal);
-        Ok(described)
+        described
     }
 
-    async fn describe_statement(&mut self, name: &str) -> Wire<Result<()>> {
-        let statement = said!(self.prepared.statement(name)).clone();
+    async fn describe_statement(&mut self, name: &str) -> Step<()> {
+        let statement = self.prepared.statement(name)?.clone();
         let (types, columns) = match &statement.asked {
             Asked::Nothing => (Vec::new(), None),
             Asked::Session(said) => (Vec::new(), of_session(said)),
             Asked::Sql(_) => {
-                let described = said!(self.described(name).await?);
+                let described = self.described(name).await?;
                 let schema = SchemaRef::clone(&described.schema);
-                let columns = said!(columns(&schema, &[]));
-                said!(self.prepared.statement(name)).told = Some(schema);
+                let columns = columns(&schema, &[])?;
+                self.prepared.statement(name)?.told = Some(schema);
                 (types(&statement.given, &described), Some(columns))
             }
         };
@@ -131,13 +121,13 @@ impl Connection {
         self.columns_or_none(columns).await
     }
 
-    async fn describe_portal(&mut self, portal: &mut Portal) -> Wire<Result<()>> {
+    async fn describe_portal(&mut self, portal: &mut Portal) -> Step<()> {
         let columns = match &portal.asked {
             Asked::Nothing => None,
             Asked::Session(said) => of_session(said),
             // Its columns are known once it runs, and it may run: it only reads.
             Asked::Sql(sql) if only_reads(sql) => {
-                said!(self.start(portal).await?);
+                self.start(portal).await?;
                 match &portal.state {
                     State::Running(running) => Some(running.columns().to_vec()),
                     State::Bound | State::Done => None,
@@ -145,17 +135,14 @@ impl Connection {
             }
             Asked::Sql(sql) => {
                 let request = self.request(sql, Params::Literals(portal.literals.clone()));
-                let described = said!(self.front.query.describe(request).await);
-                Some(said!(columns(&described.schema, &portal.formats)))
+                let described = self.front.query.describe(request).await?;
+                Some(columns(&described.schema, &portal.formats)?)
             }
         };
         self.columns_or_none(columns).await
     }
 
-    async fn columns_or_none(
-        &mut self,
-        columns: Option<Vec<super::value::Column>>,
-    ) -> Wire<Result<()>> {
+    async fn columns_or_none(&mut self, columns: Option<Vec<super::value::Column>>) -> Step<()> {
         match columns {
             Some(columns) => self.describe_columns(&columns).await?,
             None => {
@@ -163,88 +150,86 @@ impl Connection {
                     .await?
             }
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
-    async fn execute(&mut self, execute: &Execute) -> Wire<Result<()>> {
+    async fn execute(&mut self, execute: &Execute) -> Step<()> {
         let name = execute.name.as_deref().unwrap_or_default();
-        let mut portal = said!(self.prepared.take_portal(name));
+        let mut portal = self.prepared.take_portal(name)?;
         let most = usize::try_from(execute.max_rows).unwrap_or(0);
         let most = if most == 0 { usize::MAX } else { most };
-        let executed = self.execute_portal(&mut portal, most).await?;
+        let executed = self.execute_portal(&mut portal, most).await;
         // `COMMIT` closes the portals, and so the one that it is in.
         if executed.is_ok() && !matches!(portal.asked, Asked::Session(_)) {
             self.prepared.keep_portal(name, portal);
         }
-        Ok(executed)
+        executed
     }
 
-    async fn execute_portal(&mut self, portal: &mut Portal, most: usize) -> Wire<Result<()>> {
+    async fn execute_portal(&mut self, portal: &mut Portal, most: usize) -> Step<()> {
         let sql = match &portal.asked {
             Asked::Nothing => {
                 let empty = PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new());
-                return self.feed(empty).await.map(Ok);
+                return Ok(self.feed(empty).await?);
             }
-            Asked::Session(said) => return self.said(&said.clone(), false).await,
+            Asked::Session(said) => return Ok(self.said(&said.clone(), false).await??),
             Asked::Sql(sql) => sql.clone(),
         };
-        said!(self.start(portal).await?);
+        self.start(portal).await?;
         let State::Running(running) = &mut portal.state else {
-            return self.complete(tag(&sql, 0)).await.map(Ok);
+            return Ok(self.complete(tag(&sql, 0)).await?);
         };
         let before = running.rows;
         let mut cancelled = self.registered.begin();
-        if said!(self.give(running, &mut cancelled, most).await?) {
+        if self.give(running, &mut cancelled, most).await?? {
             let suspended = PgWireBackendMessage::PortalSuspended(PortalSuspended::new());
-            return self.feed(suspended).await.map(Ok);
+            return Ok(self.feed(suspended).await?);
         }
         let rows = running.rows - before;
         portal.state = State::Done;
-        self.complete(tag(&sql, rows)).await.map(Ok)
+        Ok(self.complete(tag(&sql, rows)).await?)
     }
 
     /// Lets a portal run, if it doesn't yet.
-    async fn start(&mut self, portal: &mut Portal) -> Wire<Result<()>> {
+    async fn start(&mut self, portal: &mut Portal) -> Step<()> {
         let (Asked::Sql(sql), State::Bound) = (&portal.asked, &portal.state) else {
-            return Ok(Ok(()));
+            return Ok(());
         };
         let request = self.request(sql, Params::Literals(portal.literals.clone()));
         let mut cancelled = self.registered.begin();
         let (formats, told) = (portal.formats.clone(), portal.told.clone());
         let start = Running::start(&self.front.query, request, formats, told);
-        let running = said!(self.unless_cancelled(&mut cancelled, start).await?);
+        let running = self.unless_cancelled(&mut cancelled, start).await??;
         portal.state = State::Running(Box::new(running));
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// What is known of a statement before it has values.
-    async fn described(&mut self, name: &str) -> Wire<Result<Arc<Description>>> {
-        let statement = said!(self.prepared.statement(name));
+    async fn described(&mut self, name: &str) -> Step<Arc<Description>> {
+        let statement = self.prepared.statement(name)?;
         if let Some(described) = &statement.described {
-            return Ok(Ok(Arc::clone(described)));
+            return Ok(Arc::clone(described));
         }
         let Asked::Sql(sql) = statement.asked.clone() else {
-            return Ok(Err(Error::invalid("the statement has no parameters")));
+            return Err(Error::invalid("the statement has no parameters").into());
         };
         let mut cancelled = self.registered.begin();
         let request = self.request(&sql, Params::Unbound);
         let describe = self.front.query.describe(request);
-        let described = Arc::new(said!(
-            self.unless_cancelled(&mut cancelled, describe).await?
-        ));
-        said!(self.prepared.statement(name)).described = Some(Arc::clone(&described));
-        Ok(Ok(described))
+        let described = Arc::new(self.unless_cancelled(&mut cancelled, describe).await??);
+        self.prepared.statement(name)?.described = Some(Arc::clone(&described));
+        Ok(described)
     }
 
-    async fn close(&mut self, close: &Close) -> Wire<Result<()>> {
+    async fn close(&mut self, close: &Close) -> Step<()> {
         let name = close.name.as_deref().unwrap_or_default();
         match close.target_type {
             TARGET_TYPE_BYTE_STATEMENT => self.prepared.forget(Some(name)),
             _ => self.prepared.close(name),
         }
         self.feed(PgWireBackendMessage::CloseComplete(CloseComplete::new()))
-            .await
-            .map(Ok)
+            .await?;
+        Ok(())
     }
 
     fn request(&self, sql: &str, params: Params) -> Request {
