@@ -84,11 +84,6 @@ impl Listener {
         })
     }
 
-    /// The bound socket, for who serves something else than HTTP.
-    pub(crate) fn into_socket(self) -> TcpListener {
-        self.socket
-    }
-
     /// The same with TLS, if there is an acceptor.
     pub(crate) fn with_tls(self, tls: Option<TlsAcceptor>) -> Self {
         Self { tls, ..self }

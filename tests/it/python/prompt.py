@@ -16,6 +16,9 @@ import termios
 import time
 
 DEADLINE_S = 60
+# What the editor shows when it begins and when it ends.
+LET_GO = b"\x1b[?2004l"
+PROMPT = b"eddy> "
 
 
 def main():
@@ -36,18 +39,31 @@ def main():
             except OSError:
                 sys.exit(f"it ended: {shown.decode(errors='replace')!r}")
 
-    for typed, expected in request["steps"]:
-        keys = typed.replace("^C", "\x03").replace("<tab>", "\t").encode()
-        os.write(terminal, keys)
-        pressed = time.monotonic()
-        while expected.encode() not in shown[seen:]:
+    def wait(text, nudge=lambda: None):
+        nonlocal seen
+        while text not in shown[seen:]:
             if time.monotonic() > deadline:
-                sys.exit(f"waiting for {expected!r} in {shown.decode(errors='replace')!r}")
+                sys.exit(f"waiting for {text!r} in {shown.decode(errors='replace')!r}")
             read(0.5)
+            nudge()
+        seen = shown.index(text, seen) + len(text)
+
+    for at, (typed, expected) in enumerate(request["steps"]):
+        keys = typed.replace("^C", "\x03").replace("<tab>", "\t").encode()
+        before, pressed = len(shown), time.monotonic()
+
+        def again():
+            nonlocal pressed
             if typed == "^C" and time.monotonic() - pressed > 5:
                 os.write(terminal, keys)
                 pressed = time.monotonic()
-        seen = shown.index(expected.encode(), seen) + len(expected.encode())
+
+        os.write(terminal, keys)
+        wait(expected.encode(), again)
+        # What is typed while the editor has let go of the terminal may be lost to it.
+        answered = LET_GO in shown[before:] or typed == "^C"
+        if answered and not expected.endswith(LET_GO.decode()) and at + 1 < len(request["steps"]):
+            wait(PROMPT)
     try:
         while select.select([terminal], [], [], 5)[0]:
             shown += os.read(terminal, 65536)
