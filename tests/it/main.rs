@@ -14,6 +14,7 @@
 
 mod answers;
 mod architecture;
+mod blocks;
 mod compaction;
 mod connect_doors;
 mod connect_rest;

@@ -13,6 +13,7 @@ pub mod retired;
 mod runs;
 mod snapshot;
 mod tables;
+mod through;
 
 pub use accounts::{Account, accounts};
 pub use altered::{Alterations, Altered, alterations};
@@ -23,6 +24,7 @@ pub use live::{LiveBatch, LiveRange, LiveRows};
 pub use retired::{RetiredRanges, retired};
 pub use snapshot::{SchemaHistory, Snapshot, SnapshotCache};
 pub use tables::{tables, tables_in};
+pub use through::{ObjectReader, ReadThrough};
 
 pub(crate) use bytes::bytes_of;
 pub(crate) use fetch::Fetch;

@@ -9,11 +9,12 @@ use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::execution::cache::cache_manager::FileMetadataCache;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use eddy_engine::read::ReadThrough;
 use object_store::ObjectStore;
 use parquet::arrow::async_reader::AsyncFileReader;
 
 use super::blocks::Blocks;
-use super::file::FileStore;
+use super::file::FileReader;
 
 /// Where a scan finds blocks of its files.
 #[derive(Debug, Clone)]
@@ -63,13 +64,14 @@ impl ParquetFileReaderFactory for BlockReaders {
         let meta = file.object_meta.clone();
         let (lake, path) = (self.kept.lake, &meta.location);
         let (size, modified) = (meta.size, meta.last_modified.timestamp_millis());
-        let store = FileStore {
-            inner: Arc::clone(&self.store),
+        let object = FileReader {
+            store: Arc::clone(&self.store),
             blocks: Arc::clone(&self.kept.blocks),
             object: format!("{lake}/{path}?{size}@{modified}").into(),
             meta,
             kept_bytes: Arc::clone(&self.kept_bytes),
         };
+        let store = ReadThrough::new(Arc::clone(&self.store), Arc::new(object));
         let plain = CachedParquetFileReaderFactory::new(Arc::new(store), Arc::clone(&self.footers));
         plain.create_reader(partition_index, file, metadata_size_hint, metrics)
     }

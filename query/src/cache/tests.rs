@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use chrono::DateTime;
-use eddy_engine::read::{CountingStore, ReadCount};
+use eddy_engine::read::{CountingStore, ReadCount, ReadThrough};
 use futures::FutureExt;
 use futures::future::join_all;
 use object_store::memory::InMemory;
@@ -27,14 +27,15 @@ use tokio::sync::Semaphore;
 
 use super::blocks::Blocks;
 use super::disk::Disk;
-use super::file::FileStore;
+use super::file::FileReader;
 use super::plan::BLOCK_BYTES;
 
 const B: u64 = BLOCK_BYTES;
 
 /// A file of `size` bytes in a store that counts, behind a cache.
 struct Fixture {
-    file: Arc<FileStore>,
+    file: Arc<ReadThrough<FileReader>>,
+    object: Arc<FileReader>,
     bytes: Vec<u8>,
     reads: Arc<ReadCount>,
 }
@@ -56,8 +57,9 @@ impl Fixture {
         let location = Path::from("lake/file.parquet");
         store.put(&location, bytes.clone().into()).await.unwrap();
         let reads = Arc::<ReadCount>::default();
-        let file = FileStore {
-            inner: Arc::new(CountingStore::new(store, Arc::clone(&reads))),
+        let store: Arc<dyn ObjectStore> = Arc::new(CountingStore::new(store, Arc::clone(&reads)));
+        let object = Arc::new(FileReader {
+            store: Arc::clone(&store),
             blocks,
             object: "0/lake/file.parquet".into(),
             meta: ObjectMeta {
@@ -68,16 +70,17 @@ impl Fixture {
                 version: None,
             },
             kept_bytes: Arc::default(),
-        };
+        });
         Self {
-            file: Arc::new(file),
+            file: Arc::new(ReadThrough::new(store, Arc::clone(&object))),
+            object,
             bytes,
             reads,
         }
     }
 
     fn path(&self) -> &Path {
-        &self.file.meta.location
+        &self.object.meta.location
     }
 
     async fn check(&self, ranges: &[Range<u64>]) {
@@ -91,7 +94,7 @@ impl Fixture {
     /// Requests to the store and their bytes since the last call, and bytes that were kept.
     fn took(&self) -> (u64, u64, u64) {
         let take = |number: &AtomicU64| number.swap(0, Ordering::Relaxed);
-        let kept = take(&self.file.kept_bytes);
+        let kept = take(&self.object.kept_bytes);
         (take(&self.reads.requests), take(&self.reads.bytes), kept)
     }
 }
@@ -206,6 +209,6 @@ impl Gate {
 mod waiting;
 
 /// The bytes of a range, however they were got.
-async fn read(file: &FileStore, range: Range<u64>) -> object_store::Result<Bytes> {
-    file.get_range(&file.meta.location, range).await
+async fn read(file: &Fixture, range: Range<u64>) -> object_store::Result<Bytes> {
+    file.file.get_range(file.path(), range).await
 }

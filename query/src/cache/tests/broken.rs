@@ -20,7 +20,7 @@ async fn on_disk(clock: &Clock) -> (Fixture, Arc<Disk>, TempDir) {
     disk.settle().await;
     let (requests, bytes, _) = file.took();
     assert_eq!((requests, bytes), (1, 6 * B + 9));
-    file.file.blocks.forget_memory();
+    file.object.blocks.forget_memory();
     (file, disk, folder)
 }
 
@@ -89,7 +89,7 @@ async fn the_files_of_a_disk_have_no_names_so_that_they_end_with_the_process() {
     file.check(&[0..B]).await;
     disk.settle().await;
     file.took();
-    file.file.blocks.forget_memory();
+    file.object.blocks.forget_memory();
     file.check(&[0..B]).await;
     assert_eq!(file.took(), (0, 0, B));
 }
@@ -118,7 +118,7 @@ async fn a_store_that_fails_is_an_error_for_who_reads_and_nothing_of_it_stays() 
     let file = Fixture::in_store(Arc::new(store.clone()), 3 * B, blocks).await;
     store.script("file", []);
     store.fail_reads(true);
-    let error = read(&file.file, 0..B).await.unwrap_err();
+    let error = read(&file, 0..B).await.unwrap_err();
     assert!(error.to_string().contains("503"), "{error}");
     store.fail_reads(false);
     file.check(&[0..3 * B]).await;
