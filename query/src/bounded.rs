@@ -1,7 +1,10 @@
 //! Functions that make much of little, asked first how much they would make.
 //!
 //! `repeat('x', 1000000000000)` is one value: no operator that accounts for memory sees it before
-//! it is there. So these functions are wrapped, and refuse what no answer needs.
+//! it is there. So these functions are wrapped, and refuse what no answer needs. A call of
+//! constants counts for every row, and is no constant to the planner: else it was made once, within
+//! the bound, and whoever wanted it as a column made thousands of it (64 GB of `range(1000000)` in
+//! one batch).
 
 use std::sync::Arc;
 
@@ -14,7 +17,7 @@ use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature,
+    ScalarUDFImpl, Signature, Volatility,
 };
 
 use crate::error::{Error, ErrorKind};
@@ -57,9 +60,14 @@ pub(crate) fn functions(state: &SessionState) -> Vec<ScalarUDF> {
     let known = state.scalar_functions();
     let wrap = |(name, makes): &(&str, Makes)| {
         let inner = Arc::clone(known.get(*name)?);
+        let mut signature = inner.signature().clone();
+        if *makes != Makes::Comparisons {
+            signature.volatility = Volatility::Volatile;
+        }
         Some(ScalarUDF::new_from_impl(Bounded {
             inner,
             makes: *makes,
+            signature,
         }))
     };
     BOUNDED.iter().filter_map(wrap).collect()
@@ -70,6 +78,8 @@ pub(crate) fn functions(state: &SessionState) -> Vec<ScalarUDF> {
 struct Bounded {
     inner: Arc<ScalarUDF>,
     makes: Makes,
+    /// That of `inner`, but never a constant.
+    signature: Signature,
 }
 
 impl Bounded {
@@ -116,7 +126,7 @@ impl ScalarUDFImpl for Bounded {
     }
 
     fn signature(&self) -> &Signature {
-        self.inner.signature()
+        &self.signature
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
@@ -154,8 +164,6 @@ type Numbers = Vec<f64>;
 
 /// The sum over all rows of the product of `factors`.
 fn sum(rows: usize, factors: &[Numbers]) -> f64 {
-    let one_row = factors.iter().all(|factor| factor.len() == 1);
-    let rows = if one_row { 1 } else { rows };
     let of = |factor: &Numbers, row: usize| {
         let number = factor.get(row).or_else(|| factor.first());
         number.copied().unwrap_or(0.0).max(0.0)
@@ -213,13 +221,12 @@ fn series(args: &[ColumnarValue], rows: usize) -> Result<f64> {
     let start = start.map_or_else(|| Ok(vec![0.0]), points)?;
     let step = step.map_or_else(|| Ok(vec![1.0]), steps)?;
     let pick = |of: &Numbers, row: usize| of.get(row).or_else(|| of.first()).copied();
-    let longest = stop.len().max(start.len()).max(step.len()).min(rows.max(1));
     let count = |row: usize| {
         let (from, to, by) = (pick(&start, row), pick(&stop, row), pick(&step, row));
         let by = by.unwrap_or(1.0).abs().max(1.0);
         (to.unwrap_or(0.0) - from.unwrap_or(0.0)).abs() / by
     };
-    Ok((0..longest).map(count).sum())
+    Ok((0..rows.max(1)).map(count).sum())
 }
 
 /// Numbers, or moments in nanoseconds.
