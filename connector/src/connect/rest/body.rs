@@ -21,6 +21,34 @@ pub(super) fn object(body: &[u8]) -> Result<Option<Object>, Answer> {
     serde_json::from_slice(body).map_err(|error| malformed(&error))
 }
 
+/// The request's object, told as what Connect calls `class` where a second document follows it.
+pub(super) fn object_of(class: &str, body: &[u8]) -> Result<Option<Object>, Answer> {
+    object(body).map_err(|answer| second_document(class, body).unwrap_or(answer))
+}
+
+/// What Connect's parser says of an object or a list behind the document, or of a text.
+fn second_document(class: &str, body: &[u8]) -> Option<Answer> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let mut documents = serde_json::Deserializer::from_slice(body).into_iter::<&RawValue>();
+    documents.next()?.ok()?;
+    let rest = body.get(documents.byte_offset()..)?.trim_ascii_start();
+    let token = match rest.first()? {
+        b'{' => "START_OBJECT",
+        b'[' => "START_ARRAY",
+        b'"' => "VALUE_STRING",
+        _ => return None,
+    };
+    let before = body.get(..body.len() - rest.len())?;
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let column = before.rsplit(|byte| *byte == b'\n').next()?.len() + 1;
+    let text = format!(
+        "Trailing token (of type {token}) found after value (bound as `{class}`): not allowed as \
+         per `DeserializationFeature.FAIL_ON_TRAILING_TOKENS`\n at [Source: REDACTED \
+         (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: {line}, column: {column}]"
+    );
+    Some(Answer::error(500, text))
+}
+
 /// The request's flat map of texts.
 pub(super) fn config(body: &[u8]) -> Result<Option<Posted>, Answer> {
     object(body)?.map(texts).transpose()
@@ -132,6 +160,23 @@ mod tests {
         ] {
             assert_eq!(config(wrong.as_bytes()).unwrap_err().status, 500, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_second_document_is_told_by_its_kind_and_place() {
+        let told = |body: &str| format!("{:?}", object_of("a.Class", body.as_bytes()));
+        for (body, token, place) in [
+            ("{}{}", "START_OBJECT", "line: 1, column: 3"),
+            ("{}\n [1]", "START_ARRAY", "line: 2, column: 2"),
+            ("{} \"x\"", "VALUE_STRING", "line: 1, column: 4"),
+        ] {
+            let told = told(body);
+            assert!(told.contains(&format!("of type {token})")), "{told}");
+            assert!(told.contains("bound as `a.Class`"), "{told}");
+            assert!(told.contains(place), "{told}");
+        }
+        assert!(told("{} x").contains("the request is not the JSON"));
+        assert!(object_of("a.Class", b"{} \n").unwrap().is_some());
     }
 
     #[test]

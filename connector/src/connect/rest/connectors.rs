@@ -14,6 +14,9 @@ use crate::connect::validate::{self, NoClass, Posted};
 use crate::connect::worker::{Basis, ConnectorView, TaskView};
 use crate::kafka::Admin;
 
+/// What Connect reads a request that makes a connector into.
+const CREATE: &str = "org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest";
+
 impl Api {
     pub(super) fn root(&self) -> Answer {
         Answer::ok(json!({
@@ -110,7 +113,7 @@ impl Api {
     }
 
     pub(super) fn create(&self, call: &Call) -> Handled {
-        let request = body::object(&call.body)?.ok_or_else(nothing)?;
+        let request = body::object_of(CREATE, &call.body)?.ok_or_else(nothing)?;
         if let Some(key) = request
             .keys()
             .find(|key| !["name", "config", "initial_state"].contains(&key.as_str()))
