@@ -21,7 +21,7 @@ use crate::header;
 use crate::json;
 use crate::logical;
 use crate::query::QueryOptions;
-use crate::run::{AllMemory, Halt, QueryMemory, Yielding};
+use crate::run::{AllMemory, CountsByValue, Halt, QueryMemory, Yielding};
 use crate::search;
 use crate::system;
 
@@ -44,6 +44,10 @@ impl Sessions {
             .with_config(config(options))
             .with_runtime_env(runtime)
             .with_default_features()
+            .build();
+        let rules = CountsByValue::among(base.optimizers());
+        let base = SessionStateBuilder::new_from_existing(base)
+            .with_optimizer_rules(rules)
             .build();
         let bounded = bounded::functions(&base);
         let context = SessionContext::new_with_state(base);

@@ -14,8 +14,9 @@ use tokio::task::AbortHandle;
 
 use super::bind::bind;
 use super::halt::Halt;
-use super::prepare::{destination_schema, into_schema, parse, plan};
+use super::prepare::{destination_schema, into_schema, parse};
 use super::registry::Seen;
+use super::star::plan_wide;
 use crate::erase;
 use crate::error::{Error, Result};
 use crate::query::{Description, Inner, Request};
@@ -77,7 +78,7 @@ async fn of_query(
 ) -> Result<Description> {
     let halt = Arc::new(Halt::new(&inner.clock, Some(limit), &inner.options));
     let bound = bind(inner, &mut query, &Seen::of(request, &halt)?).await?;
-    let plan = plan(&bound.state, query).await?;
+    let plan = plan_wide(&bound.state, query).await?;
     let placeholders = plan.get_parameter_types()?.into_iter().collect();
     Ok(Description {
         schema: answered(&bound.state, plan),

@@ -6,6 +6,7 @@
 
 mod bind;
 mod describe;
+mod distinct;
 mod few;
 mod halt;
 mod memory;
@@ -16,6 +17,7 @@ mod prepare;
 mod progress;
 mod registry;
 mod share;
+mod star;
 mod yielding;
 
 use std::panic::AssertUnwindSafe;
@@ -29,6 +31,7 @@ use uuid::Uuid;
 
 pub(crate) use bind::{bind, resolve};
 pub(crate) use describe::describe;
+pub(crate) use distinct::CountsByValue;
 pub(crate) use halt::Halt;
 pub(crate) use memory::{AllMemory, QueryMemory};
 pub(crate) use pool::Pool;

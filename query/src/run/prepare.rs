@@ -21,6 +21,7 @@ use super::memory::QueryMemory;
 use super::physical::{limited, physical};
 use super::progress::Scans;
 use super::registry::Seen;
+use super::star::plan_wide;
 use crate::erase;
 use crate::error::{Error, Result};
 use crate::hooks::IntoRequest;
@@ -57,7 +58,7 @@ pub(super) async fn prepare(
     match parse(request)? {
         Statement::Select(mut query) => {
             let bound = bind(inner, &mut query, &seen).await?;
-            let plan = plan(&bound.state, *query).await?;
+            let plan = plan_wide(&bound.state, *query).await?;
             let plan = limited(plan, request.limit)?;
             let plan = Box::pin(few_first(&bound.state, plan)).await?;
             stream(&bound, &plan).await
@@ -68,7 +69,7 @@ pub(super) async fn prepare(
             verbose,
         } => {
             let bound = bind(inner, &mut query, &seen).await?;
-            let plan = plan(&bound.state, *query).await?;
+            let plan = plan_wide(&bound.state, *query).await?;
             let plan = LogicalPlanBuilder::from(plan)
                 .explain(verbose, analyze)?
                 .build()?;
