@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use eddy_engine::{Clock, Lake};
 use futures::stream::BoxStream;
 use serde_json::Value as Json;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::cache::{Blocks, CacheOptions, Readers};
@@ -17,6 +18,7 @@ use crate::catalog::{Catalog, Tables};
 use crate::error::{Error, Result};
 use crate::flight::peers::Away;
 use crate::hooks::{IntoHandler, SystemTable, TableKeeper, no_handler};
+use crate::http::TAILS_MAX;
 use crate::run::{Done, Pace, Pool, Progress, Registry};
 use crate::session::Sessions;
 use crate::statement::Params;
@@ -205,6 +207,8 @@ pub(crate) struct Inner {
     pub(crate) pool: Pool,
     blocks: Option<Arc<Blocks>>,
     pub(crate) registry: Registry,
+    /// Places for tails.
+    pub(crate) tails: Arc<Semaphore>,
     pub(crate) clock: Clock,
     pub(crate) options: QueryOptions,
     /// This process among those of the lake.
@@ -242,6 +246,7 @@ impl Query {
             pool,
             blocks,
             registry: Registry::new(clock.clone()),
+            tails: Arc::new(Semaphore::new(TAILS_MAX)),
             process: clock.new_id(),
             clock,
             options,
