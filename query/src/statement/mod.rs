@@ -35,7 +35,7 @@ use crate::error::{Error, ErrorKind, Result, TextPosition};
 use crate::hooks::CreateDestination;
 
 /// The longest statement, in bytes: room for a query of 10,000 columns, not for a flood.
-const TEXT_BYTES_MAX: usize = 1 << 20;
+pub(crate) const TEXT_BYTES_MAX: usize = 1 << 20;
 
 /// What a text asks for.
 #[derive(Debug)]
