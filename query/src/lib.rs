@@ -52,6 +52,6 @@ pub use error::{Error, ErrorKind, Result, TextPosition};
 pub use hooks::{
     CreateDestination, IntoAnswer, IntoHandler, IntoRequest, SystemTable, TableKeeper,
 };
-pub use query::{Answer, Description, Query, QueryOptions, Request, Stale};
+pub use query::{Answer, Description, Front, Query, QueryOptions, Request, Stale};
 pub use source::{PartitionRecords, SourcePlan};
 pub use statement::{Literal, Params};

@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use eddy_engine::{Clock, Lake};
 use futures::stream::BoxStream;
 use serde_json::Value as Json;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::cache::{Blocks, CacheOptions, Readers};
@@ -17,6 +18,7 @@ use crate::catalog::{Catalog, Tables};
 use crate::error::{Error, Result};
 use crate::flight::peers::Away;
 use crate::hooks::{IntoHandler, SystemTable, TableKeeper, no_handler};
+use crate::http::TAILS_MAX;
 use crate::run::{Done, Pace, Pool, Progress, Registry};
 use crate::session::Sessions;
 use crate::statement::Params;
@@ -91,11 +93,8 @@ pub struct Request {
     pub limit: Option<usize>,
     /// A statement that erases is refused: the request may not have been meant (a link).
     pub read_only: bool,
-    /// `INTO` without a `name` is refused: the client may send a statement twice, and the name
-    /// makes both the same replay.
-    pub names_replays: bool,
-    /// The client takes this for a Postgres: what tools ask of its catalog is understood too.
-    pub asks_postgres: bool,
+    /// Where it came from.
+    pub front: Front,
 }
 
 impl Request {
@@ -105,6 +104,44 @@ impl Request {
             sql: sql.into(),
             ..Self::default()
         }
+    }
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Front {
+    /// This process itself, as for the rows of a replay.
+    #[default]
+    Inside,
+    /// The HTTP API.
+    Http,
+    /// The Postgres wire.
+    Postgres,
+    /// Arrow Flight SQL.
+    Flight,
+}
+
+impl Front {
+    /// As it is listed; nothing for what no client asked.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Inside => None,
+            Self::Http => Some("http"),
+            Self::Postgres => Some("postgres"),
+            Self::Flight => Some("flight"),
+        }
+    }
+
+    /// Whether its clients may send a statement twice: `INTO` then needs a `name`, which makes both
+    /// the same replay.
+    pub(crate) fn repeats(self) -> bool {
+        matches!(self, Self::Postgres | Self::Flight)
+    }
+
+    /// Whether its clients take this for a Postgres: what tools ask of its catalog is understood
+    /// too.
+    pub(crate) fn is_postgres(self) -> bool {
+        self == Self::Postgres
     }
 }
 
@@ -170,6 +207,8 @@ pub(crate) struct Inner {
     pub(crate) pool: Pool,
     blocks: Option<Arc<Blocks>>,
     pub(crate) registry: Registry,
+    /// Places for tails.
+    pub(crate) tails: Arc<Semaphore>,
     pub(crate) clock: Clock,
     pub(crate) options: QueryOptions,
     /// This process among those of the lake.
@@ -207,6 +246,7 @@ impl Query {
             pool,
             blocks,
             registry: Registry::new(clock.clone()),
+            tails: Arc::new(Semaphore::new(TAILS_MAX)),
             process: clock.new_id(),
             clock,
             options,

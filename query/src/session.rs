@@ -26,8 +26,10 @@ use crate::search;
 use crate::system;
 
 const CATALOG: &str = "eddy";
-const PUBLIC: &str = "public";
-const SYSTEM: &str = "system";
+/// The schema of the topics' tables.
+pub(crate) const PUBLIC: &str = "public";
+/// The schema of the system tables.
+pub(crate) const SYSTEM: &str = "system";
 
 /// What every query starts from.
 pub(crate) struct Sessions {

@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use serde_json::{Map, Value as Json, json};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::query::Request;
+use crate::query::{Front, Request};
 use crate::table::OffsetMap;
 
 /// The longest condition, in bytes.
@@ -78,6 +78,7 @@ impl Round {
         let condition = condition.map_or_else(String::new, |text| format!("({text}) AND "));
         Request {
             as_of: Some(json!({"offsets": token(&self.to)})),
+            front: Front::Http,
             ..Request::new(format!(
                 "{} WHERE {condition}({ranges}) ORDER BY _partition, _offset",
                 select(table)

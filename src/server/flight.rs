@@ -6,11 +6,13 @@ use anyhow::{Result, bail};
 use eddy_engine::Lake;
 use eddy_engine::state::workers::{Announcement, SAID_EVERY, announce, withdraw};
 use eddy_query::Query;
+use eddy_query::flight::Served;
 use eddy_query::http::Token;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::http::Listener;
+use crate::cli::Role;
 use crate::config::{Config, FlightSettings};
 
 /// How long taking back what was said may take: what stays makes answers say that we are away.
@@ -73,20 +75,25 @@ impl Door {
         Ok(Announced::start(lake, worker, query, address.clone()).await)
     }
 
-    /// Serves it until `stop` turns true.
+    /// Serves live rows, and statements if this process answers queries, until `stop` turns true.
     pub(crate) fn serve(
         self,
         query: &Query,
-        token: Option<Token>,
-        mut stop: watch::Receiver<bool>,
+        token: &Option<Token>,
+        roles: &[Role],
+        stop: &watch::Receiver<bool>,
     ) -> JoinHandle<()> {
-        let query = query.clone();
+        let (query, mut stop) = (query.clone(), stop.clone());
+        let served = Served {
+            token: token.clone(),
+            statements: roles.contains(&Role::Query),
+        };
         let stopped = async move {
             let _ = stop.wait_for(|stop| *stop).await;
         };
         tokio::spawn(async move {
             let socket = self.listener.into_socket();
-            if let Err(error) = query.serve_flight(socket, token, stopped).await {
+            if let Err(error) = query.serve_flight(socket, served, stopped).await {
                 tracing::error!(%error, "the Flight listener ended");
             }
         })

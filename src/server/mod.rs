@@ -105,7 +105,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     let (worker, rest) = rest.unzip();
     told.by_those_who_know(connectors.as_ref(), worker.as_ref());
     let mut serving = rest.map_or_else(Vec::new, |rest| doors.serve(&rest, &stopped));
-    serving.extend(flight.map(|door| door.serve(&query, token.clone(), stopped.clone())));
+    serving.extend(flight.map(|door| door.serve(&query, &token, roles, &stopped)));
     serving.extend(wire.map(|wire| postgres::serve(&query, wire, token.clone(), &stopped)));
     let routes = protect(routes, HostGuard::default(), token);
     serving.extend(listener.map(|listener| listener.serve(routes, stopped)));

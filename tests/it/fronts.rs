@@ -1,6 +1,7 @@
 //! Every front answers the same statements with the same values and refuses the same ones with the
-//! same words: HTTP, and the Postgres wire as `psql` and psycopg speak it.
+//! same words: HTTP, the Postgres wire as `psql` and psycopg speak it, and Flight SQL as ADBC does.
 
+mod adbc;
 mod command;
 mod psql;
 pub mod statements;
@@ -25,7 +26,8 @@ pub fn orders() -> (Eddy, Topic, TestLake) {
     let settings = [("topics", topic.name.as_str())];
     let start = Start::on(&lake)
         .connector(&topic.name, &settings)
-        .postgres();
+        .postgres()
+        .flight();
     let eddy = start.ready();
     let records = RECORDS.iter().zip(0..).map(|(value, at)| Produce {
         partition: 0,

@@ -1,4 +1,4 @@
-//! Arrow Flight: live rows from one process to another.
+//! Arrow Flight: live rows from one process to another, and SQL for clients.
 //!
 //! ```text
 //! a worker                                         a node that is asked
@@ -6,15 +6,19 @@
 //!                                                   |  live rows first, then a new version (P20)
 //!                                                   v
 //!                                                 lake: one consistent view
+//! a client of Flight SQL
+//!   its statements --> sql --> Query::execute, as every front
 //! ```
 //!
-//! A token opens the listener, as the HTTP API; it speaks no TLS. Everything that
-//! is asked here runs on the queries' threads, as queries do, and never on those of ingest.
+//! Both are one service on one listener (`service`); tickets say which is meant. A token opens the
+//! listener, as the HTTP API; it speaks no TLS. Everything that is asked here runs on the queries'
+//! threads, as queries do, and never on those of ingest.
 
 mod door;
 mod offer;
 pub(crate) mod peers;
 mod service;
+mod sql;
 mod status;
 mod wire;
 
@@ -43,6 +47,15 @@ const REQUESTS_AT_ONCE: usize = 64;
 /// How long open answers may take to end once the process stops.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// What a listener serves beside live rows, and to whom.
+#[derive(Debug, Clone, Default)]
+pub struct Served {
+    /// What opens it; without one everybody who reaches it comes in.
+    pub token: Option<Token>,
+    /// Whether it answers statements: those of a process that answers no queries don't.
+    pub statements: bool,
+}
+
 impl Query {
     /// This process, as it says where it is reached: its live rows are numbered within it.
     pub fn process(&self) -> String {
@@ -67,13 +80,14 @@ impl Query {
     pub async fn serve_flight(
         &self,
         listener: TcpListener,
-        token: Option<Token>,
+        served: Served,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<()> {
-        let service = Service::new(self.clone());
+        let service = Service::new(self.clone(), served.statements)?;
         let service =
             FlightServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX);
-        let service = tonic::service::interceptor::InterceptedService::new(service, Door(token));
+        let door = Door(served.token);
+        let service = tonic::service::interceptor::InterceptedService::new(service, door);
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let (stopping, stopped) = oneshot::channel::<()>();
         let (tx, rx) = oneshot::channel();

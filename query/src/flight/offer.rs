@@ -3,7 +3,6 @@
 //! The rows are shared with their writer until they are sent, so few readers are served at once,
 //! each for a bounded time: one that doesn't read would keep memory that its writer has given up.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +14,13 @@ use arrow_flight::error::FlightError;
 use bytes::Bytes;
 use eddy_engine::Clock;
 use eddy_engine::read::{LiveBatch, LiveRange};
+use futures::StreamExt;
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
 use super::status::refused;
-use super::wire::{Ask, Range, Said};
+use super::wire::{Ask, Messages, Range, Said};
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::Query;
 
@@ -37,8 +36,6 @@ const READING_MAX: Duration = Duration::from_secs(30);
 /// Whose turn it is to read live rows.
 #[derive(Debug, Clone)]
 pub(super) struct Readers(Arc<Semaphore>);
-
-type Messages = Pin<Box<dyn Stream<Item = Result<FlightData, Status>> + Send>>;
 
 impl Readers {
     /// Nobody reads yet.

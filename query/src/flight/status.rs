@@ -19,7 +19,19 @@ pub(super) fn refused(error: &Error) -> Status {
         text.push_str(&format!(", query {query_id}"));
     }
     text.push(']');
-    Status::new(code(error.kind()), text)
+    Status::new(code(error.kind()), shortened(text))
+}
+
+/// The longest message, in bytes. It comes as a header, escaped to three times as much at most, and
+/// some clients take 8 KiB of headers.
+const TEXT_BYTES_MAX: usize = 2_000;
+
+fn shortened(mut text: String) -> String {
+    if text.len() > TEXT_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        text.push_str(" ...");
+    }
+    text
 }
 
 fn code(kind: ErrorKind) -> Code {
@@ -45,5 +57,27 @@ fn code(kind: ErrorKind) -> Code {
         ErrorKind::Unavailable => Code::Unavailable,
         ErrorKind::Data => Code::DataLoss,
         ErrorKind::Internal => Code::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_the_hint_the_place_and_the_query_and_is_no_flood() {
+        let id = uuid::Uuid::nil();
+        let error = Error::new(ErrorKind::UnknownColumn, "no column `pricee`")
+            .with_hint("did you mean `price`?")
+            .with_query_id(id);
+        let status = refused(&error);
+        assert_eq!(status.code(), Code::InvalidArgument);
+        let text =
+            format!("no column `pricee` (did you mean `price`?) [unknown_column, query {id}]");
+        assert_eq!(status.message(), text);
+        let long = refused(&Error::invalid("ä".repeat(10_000)));
+        let escaped = 3 * long.message().len();
+        assert!(escaped < 7_000, "{escaped}");
+        assert!(long.message().ends_with("ä ..."));
     }
 }

@@ -22,6 +22,7 @@ use serde_json::{Value as Json, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use crate::flight::Served;
 use crate::http::Token;
 use crate::query::{Answer, QueryOptions, Request, Stale};
 use crate::testing::World;
@@ -42,12 +43,15 @@ impl Worker {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let query = world.query.clone();
-        let token = token.map(Token::new);
+        let served = Served {
+            token: token.map(Token::new),
+            statements: false,
+        };
         world.runtime.spawn(async move {
             let stopped = async move {
                 let _ = stopped.await;
             };
-            let served = query.serve_flight(listener, token, stopped);
+            let served = query.serve_flight(listener, served, stopped);
             served.await.unwrap();
         });
         let worker = Self {

@@ -5,18 +5,25 @@
 //! now, then the batches that the asker doesn't hold yet, each with its [`Said::Batch`] on its
 //! first schema message. Batches of different columns follow each other, each behind its schema.
 
-use arrow_flight::Ticket;
+use std::pin::Pin;
+
 use arrow_flight::sql::Any;
+use arrow_flight::{FlightData, Ticket};
 use bytes::Bytes;
 use eddy_engine::TopicId;
 use eddy_engine::read::LiveRange;
+use futures::Stream;
 use prost::Message;
 use serde::{Deserialize, Serialize};
+use tonic::Status;
 
 use crate::error::{Error, Result};
 
 /// The type of a ticket that asks for live rows.
 const LIVE_ROWS: &str = "type.eddy/LiveRows";
+
+/// The messages of an answer.
+pub(super) type Messages = Pin<Box<dyn Stream<Item = Result<FlightData, Status>> + Send>>;
 
 /// What is asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]

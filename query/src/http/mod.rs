@@ -22,6 +22,7 @@ use axum::routing::{delete, get, post};
 pub use error::{ErrorBody, error_response};
 pub use guard::{HostGuard, Token, protect};
 pub(crate) use json::values as json_values;
+pub(crate) use tail::TAILS_MAX;
 
 use crate::query::Query;
 

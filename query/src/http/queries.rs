@@ -28,6 +28,7 @@ pub(super) async fn list(State(query): State<Query>) -> Json<Value> {
                 "query_id": listed.query_id.to_string(),
                 "state": listed.state,
                 "sql": listed.sql,
+                "front": listed.front.name(),
                 "started_at": moment(listed.started_us),
                 "ended_at": listed.ended_us.and_then(moment),
                 "rows": listed.done.rows,

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::format::{Format, Int64};
 use crate::error::{Error, Result};
-use crate::query::Request;
+use crate::query::{Front, Request};
 use crate::statement::Params;
 
 /// The body of `POST /api/v1/sql`, and the parameters of the `GET`.
@@ -115,8 +115,7 @@ fn asked(body: Body, headers: &HeaderMap) -> Result<Asked> {
                 .transpose()?,
             limit,
             read_only: false,
-            names_replays: false,
-            asks_postgres: false,
+            front: Front::Http,
         },
         format: match body.format {
             Some(name) => Format::of_name(&name)?,

@@ -4,6 +4,7 @@
 //! `Last-Event-ID` goes on there. A reader that is too slow holds up the tail and nothing else;
 //! when it is too far behind, it gets an event `dropped` that says how many records it missed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{AsArray, RecordBatch};
@@ -17,7 +18,7 @@ use futures::StreamExt;
 use http_body::Frame;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::body::{self, Piece, Working};
 use super::format::Int64;
@@ -30,6 +31,8 @@ use crate::tail::{self, Round};
 
 /// Records that a reader may be behind.
 const BEHIND_MAX: u64 = 1_000_000;
+/// Tails at once: each looks again and again whether there is more.
+pub(crate) const TAILS_MAX: usize = 100;
 /// How often an idle tail says that it is there: proxies close what is silent.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -63,8 +66,10 @@ pub(super) async fn follow(
         Some(id) => tail::position(id.to_str().unwrap_or_default())?,
         None => visible(&query, &table).await?,
     };
+    let place = place(&query)?;
     let (tx, rx) = body::channel();
     let following = Following {
+        _place: place,
         query: query.clone(),
         table,
         condition,
@@ -77,6 +82,15 @@ pub(super) async fn follow(
         (header::CACHE_CONTROL, "no-store"),
     ];
     Ok((headers, body::of(rx, task)).into_response())
+}
+
+/// A place among those that follow.
+fn place(query: &Query) -> Result<OwnedSemaphorePermit> {
+    let free = Arc::clone(&query.0.tails).try_acquire_owned();
+    free.map_err(|_| {
+        let text = format!("{TAILS_MAX} tails run already, which is all that may");
+        Error::new(ErrorKind::Busy, text).with_hint("end one of them, or try again later")
+    })
 }
 
 /// The table as the lake calls it.
@@ -102,6 +116,8 @@ async fn visible(query: &Query, table: &str) -> Result<OffsetMap> {
 
 /// A reader that follows.
 struct Following {
+    /// Given back when its reader goes.
+    _place: OwnedSemaphorePermit,
     query: Query,
     table: String,
     condition: Option<String>,

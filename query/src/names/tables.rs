@@ -9,7 +9,8 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::error::{Error, ErrorKind, Result, TextPosition};
 use crate::nearest::nearest;
-use crate::system::postgres::{self, SCHEMAS};
+use crate::session::{PUBLIC, SYSTEM};
+use crate::system::postgres::{self, DATABASE, SCHEMAS};
 use crate::system::trace::{
     NAME as TRACE, check as check_trace, table_name as trace_name, text_of,
 };
@@ -147,21 +148,48 @@ impl Tables<'_> {
                 return Ok(None);
             }
         }
-        if let [schema, table] = parts.as_slice()
-            && schema.eq_ignore_ascii_case("system")
+        let found = self.find(&parts);
+        let found = match (&found, unqualified(&parts)) {
+            (Err(_), Some(parts)) => self.find(parts),
+            _ => found,
+        };
+        found.map(Some).map_err(|error| error.with_position(place))
+    }
+}
+
+/// A name without what every table is in: tools write it before the name. Topics may be called so
+/// too, so this is tried last.
+fn unqualified(parts: &[String]) -> Option<&[String]> {
+    let is = |part: &String, known: &str| part.eq_ignore_ascii_case(known);
+    let within = match parts {
+        [catalog, within @ ..] if is(catalog, DATABASE) => within,
+        _ => parts,
+    };
+    match within {
+        [schema, name @ ..] if is(schema, PUBLIC) && !name.is_empty() => Some(name),
+        // Whether there is such a schema is asked next.
+        [_, _] if within.len() < parts.len() => Some(within),
+        _ => None,
+    }
+}
+
+impl Tables<'_> {
+    /// The table of a name that none of `WITH` has.
+    fn find(&self, parts: &[String]) -> Result<TableName> {
+        let whole = parts.join(".");
+        if let [schema, table] = parts
+            && schema.eq_ignore_ascii_case(SYSTEM)
         {
             if text_of(table).is_some() {
-                return Ok(Some(TableName::System(table.clone())));
+                return Ok(TableName::System(table.clone()));
             }
             return match pick(table, self.known.system()) {
-                Some(found) => Ok(Some(TableName::System(found.to_owned()))),
-                None => {
-                    Err(unknown(&whole, table, self.known.system(), "system.").with_position(place))
-                }
+                Some(found) => Ok(TableName::System(found.to_owned())),
+                None => Err(unknown(&whole, table, self.known.system(), "system.")),
             };
         }
-        if let Some(found) = self.of_postgres(&parts) {
-            return Ok(Some(TableName::System(found)));
+        if let Some(found) = self.of_postgres(parts) {
+            return Ok(TableName::System(found));
         }
         let (rest, version) = match whole.rsplit_once('@') {
             Some((rest, version)) if version.parse::<u64>().is_ok() => (rest, version.parse().ok()),
@@ -172,18 +200,16 @@ impl Tables<'_> {
             None => (rest, false),
         };
         if let Some(found) = pick(base, self.known.topics()) {
-            return Ok(Some(TableName::Topic {
+            return Ok(TableName::Topic {
                 name: found.to_owned(),
                 version,
                 dead,
-            }));
+            });
         }
         let whole = if dead { base } else { &whole };
-        Err(unknown(whole, base, self.known.topics(), "").with_position(place))
+        Err(unknown(whole, base, self.known.topics(), ""))
     }
-}
 
-impl Tables<'_> {
     /// A table of Postgres' catalogs, by its schema or, where no topic is called so, without.
     fn of_postgres(&self, parts: &[String]) -> Option<String> {
         let wanted = match parts {

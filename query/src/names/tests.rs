@@ -69,6 +69,32 @@ fn topics_with_dashes_and_numbers_need_no_quotes() {
 }
 
 #[test]
+fn names_may_say_what_every_table_is_in_unless_a_topic_is_called_so() {
+    let world = World::new();
+    let mut topics = ["orders", "public.orders", "a.b"].map(|name| world.writer(name, 1));
+    for (topic, n) in topics.iter_mut().zip(1..) {
+        topic.put(0, &format!(r#"{{"n": {n}}}"#));
+        topic.publish();
+    }
+    for (name, n) in [
+        ("orders", 1),
+        ("public.orders", 2),
+        ("lake.public.orders", 1),
+        ("public.a.b", 3),
+        ("\"lake\".\"Public\".\"A.B\"", 3),
+    ] {
+        let sql = format!("SELECT max(n) AS n FROM {name}");
+        assert_eq!(world.rows(&sql), [json!({"n": n})], "{sql}");
+    }
+    let of_version = world.rows("SELECT count(*) AS n FROM public.a.b@0");
+    assert_eq!(of_version, [json!({"n": 0})]);
+    let listed = world.rows("SELECT name FROM lake.system.tables WHERE name = 'a.b'");
+    assert_eq!(listed, [json!({"name": "a.b"})]);
+    let error = world.error("SELECT 1 FROM public.a.bb");
+    assert_eq!(error.hint(), Some("did you mean `a.b`?"), "{error}");
+}
+
+#[test]
 fn unknown_names_say_where_and_what_was_meant() {
     let world = World::new();
     let mut topic = world.writer("orders", 1);

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use serde_json::Value as Json;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::query::Request;
+use crate::query::{Front, Request};
 
 /// A statement about the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -238,8 +238,7 @@ impl Settings {
             as_of: self.as_of.clone(),
             wait_for: self.wait_for.clone(),
             timeout: self.timeout,
-            names_replays: true,
-            asks_postgres: true,
+            front: Front::Postgres,
             ..Request::new(sql)
         }
     }
@@ -345,7 +344,7 @@ mod tests {
         let request = settings.request("SELECT 1");
         assert_eq!(request.timeout, Some(Duration::from_secs(5)));
         assert_eq!(request.wait_for, Some(serde_json::json!({"0": 5})));
-        assert!(request.names_replays);
+        assert_eq!(request.front, Front::Postgres);
         settings.set("statement_timeout", Some("0")).unwrap();
         settings.set("eddy.wait_for", None).unwrap();
         assert_eq!(settings.request("SELECT 1").timeout, None);

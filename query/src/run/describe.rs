@@ -20,7 +20,7 @@ use super::star::plan_wide;
 use crate::erase;
 use crate::error::{Error, Result};
 use crate::query::{Description, Inner, Request};
-use crate::statement::Statement;
+use crate::statement::{Statement, placeholders};
 
 /// Describes a statement on the queries' threads.
 pub(crate) async fn describe(inner: &Arc<Inner>, request: Request) -> Result<Description> {
@@ -52,17 +52,25 @@ async fn described(inner: &Arc<Inner>, request: &Request, limit: Duration) -> Re
         placeholders: BTreeMap::new(),
         reads: false,
     };
+    // They have no plan that would tell types.
+    let named = |schema, mut query: QueryTree| Description {
+        placeholders: placeholders(&mut query)
+            .into_iter()
+            .map(|name| (name, None))
+            .collect(),
+        ..fixed(schema)
+    };
     Ok(match parse(request)? {
         Statement::Select(query) => of_query(inner, request, *query, limit).await?,
         Statement::Explain { query, .. } => Description {
             schema: explain_schema(),
             ..of_query(inner, request, *query, limit).await?
         },
-        Statement::Into(_) => fixed(into_schema()),
-        Statement::Delete(_) => fixed(erase::receipts_schema()),
-        Statement::ExplainDelete(_) => Description {
+        Statement::Into(into) => named(into_schema(), into.query),
+        Statement::Delete(delete) => named(erase::receipts_schema(), delete.query),
+        Statement::ExplainDelete(delete) => Description {
             reads: true,
-            ..fixed(erase::explained_schema())
+            ..named(erase::explained_schema(), delete.query)
         },
         Statement::CreateDestination(_) | Statement::DropDestination { .. } => {
             fixed(destination_schema())

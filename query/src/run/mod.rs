@@ -80,7 +80,7 @@ async fn run(inner: &Arc<Inner>, query_id: Uuid, request: Request, pace: Pace) -
     };
     let halt = Arc::new(Halt::new(&inner.clock, limit, &inner.options));
     let progress = Arc::<Progress>::default();
-    inner.registry.add(query_id, &request.sql, &halt, &progress);
+    inner.registry.add(query_id, &request, &halt, &progress);
     let live = Live {
         inner: Arc::clone(inner),
         query_id,

@@ -103,7 +103,7 @@ pub(super) async fn prepare(
 
 /// What a request asks for, in the words of its client.
 pub(super) fn parse(request: &Request) -> Result<Statement> {
-    let sql = match request.asks_postgres {
+    let sql = match request.front.is_postgres() {
         true => postgres::understood(&request.sql),
         false => Cow::Borrowed(request.sql.as_str()),
     };
@@ -113,7 +113,7 @@ pub(super) fn parse(request: &Request) -> Result<Statement> {
 /// Hands a `SELECT ... INTO` over, and answers what became of it.
 async fn into(inner: &Arc<Inner>, request: &Request, statement: Into) -> Result<Prepared> {
     let handler = inner.handler_of_into()?;
-    if request.names_replays && !statement.options.contains_key("name") {
+    if request.front.repeats() && !statement.options.contains_key("name") {
         return Err(Error::invalid(
             "a `SELECT ... INTO` needs a name here: this client may send a statement twice",
         )

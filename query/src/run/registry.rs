@@ -12,7 +12,7 @@ use super::halt::Halt;
 use super::moment::{AsOfRequest, OffsetsOf};
 use super::progress::{Done, Progress};
 use crate::error::{Error, ErrorKind, Result};
-use crate::query::Request;
+use crate::query::{Front, Request};
 
 /// Ended queries that are remembered.
 const ENDED_MAX: usize = 200;
@@ -25,6 +25,7 @@ const TEXT_MAX: usize = 2_000;
 pub(crate) struct Listed {
     pub(crate) query_id: Uuid,
     pub(crate) sql: String,
+    pub(crate) front: Front,
     pub(crate) state: &'static str,
     pub(crate) started_us: i64,
     pub(crate) ended_us: Option<i64>,
@@ -110,7 +111,7 @@ impl Registry {
     pub(super) fn add(
         &self,
         query_id: Uuid,
-        sql: &str,
+        request: &Request,
         halt: &Arc<Halt>,
         progress: &Arc<Progress>,
     ) {
@@ -125,7 +126,8 @@ impl Registry {
         }
         let listed = Listed {
             query_id,
-            sql: sql.chars().take(TEXT_MAX).collect(),
+            sql: request.sql.chars().take(TEXT_MAX).collect(),
+            front: request.front,
             state: "waiting",
             started_us: self.clock.now_us(),
             ended_us: None,

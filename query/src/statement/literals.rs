@@ -1,5 +1,6 @@
 //! Values put into a query's tree: parameters for placeholders, and a moment for `now()`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
@@ -14,16 +15,24 @@ use super::check::position;
 use super::{Literal, Params};
 use crate::error::{Error, Result};
 
-/// Puts `params` in the place of `$1`, `?` and `$name`.
+/// Puts `params` in the place of `$1`, `?` and `$name`. Unbound, each `?` becomes the `$1`, `$2`,
+/// ... that it stands for.
 pub(crate) fn bind_params(query: &mut Query, params: &Params) -> Result<()> {
-    if *params == Params::Unbound {
-        return Ok(());
-    }
-    let mut bind = Bind { params, next: 0 };
+    let mut marks = Marks(BTreeSet::new());
+    let _ = VisitMut::visit(query, &mut marks);
+    let numbers = marks.0.into_iter().zip(1..).collect();
+    let mut bind = Bind { params, numbers };
     match VisitMut::visit(query, &mut bind) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }
+}
+
+/// The names of a query's placeholders: `$1`, `$name`.
+pub(crate) fn placeholders(query: &mut Query) -> BTreeSet<String> {
+    let mut names = Names(BTreeSet::new());
+    let _ = VisitMut::visit(query, &mut names);
+    names.0
 }
 
 /// Puts the moment `now_us` (microseconds since the epoch) in the place of `now()` and its kin, so
@@ -86,9 +95,44 @@ impl VisitorMut for Escape {
     }
 }
 
+/// Where something stands in a text.
+type Place = (u64, u64);
+
+fn place(span: Span) -> Place {
+    (span.start.line, span.start.column)
+}
+
+/// Where each `?` stands: a tree isn't walked in the order of its text (`OFFSET ? LIMIT ?`).
+struct Marks(BTreeSet<Place>);
+
+impl VisitorMut for Marks {
+    type Break = ();
+
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
+        if matches!(&value.value, Value::Placeholder(name) if name == "?") {
+            self.0.insert(place(value.span));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+struct Names(BTreeSet<String>);
+
+impl VisitorMut for Names {
+    type Break = ();
+
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
+        if let Value::Placeholder(name) = &value.value {
+            self.0.insert(name.clone());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 struct Bind<'a> {
     params: &'a Params,
-    next: usize,
+    /// Which one each `?` is, from 1.
+    numbers: BTreeMap<Place, usize>,
 }
 
 impl VisitorMut for Bind<'_> {
@@ -98,16 +142,20 @@ impl VisitorMut for Bind<'_> {
         let Value::Placeholder(name) = &value.value else {
             return ControlFlow::Continue(());
         };
-        let numbered = |name: &str| name.parse::<usize>().ok()?.checked_sub(1);
+        let number = match name.strip_prefix('$') {
+            Some(number) => number.parse().ok(),
+            None => self.numbers.get(&place(value.span)).copied(),
+        };
+        if *self.params == Params::Unbound {
+            if let Some(number) = number {
+                value.value = Value::Placeholder(format!("${number}"));
+            }
+            return ControlFlow::Continue(());
+        }
+        let at = number.and_then(|number| number.checked_sub(1));
         let found = match (self.params, name.strip_prefix('$')) {
-            (Params::List(list), Some(name)) => {
-                numbered(name).and_then(|at| list.get(at)).map(of_json)
-            }
-            (Params::List(list), None) if name == "?" => {
-                self.next += 1;
-                list.get(self.next - 1).map(of_json)
-            }
-            (Params::Literals(list), Some(name)) => numbered(name)
+            (Params::List(list), _) => at.and_then(|at| list.get(at)).map(of_json),
+            (Params::Literals(list), _) => at
                 .and_then(|at| list.get(at))
                 .map(|literal| Ok(of_literal(literal))),
             (Params::Named(named), Some(name)) => named.get(name).map(of_json),

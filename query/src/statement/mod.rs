@@ -26,7 +26,7 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use serde_json::Value as Json;
 
 pub(crate) use delete::Delete;
-pub(crate) use literals::{freeze_time, render};
+pub(crate) use literals::{freeze_time, placeholders, render};
 pub(crate) use options::check_known;
 
 use literals::bind_params;
@@ -35,7 +35,7 @@ use crate::error::{Error, ErrorKind, Result, TextPosition};
 use crate::hooks::CreateDestination;
 
 /// The longest statement, in bytes: room for a query of 10,000 columns, not for a flood.
-const TEXT_BYTES_MAX: usize = 1 << 20;
+pub(crate) const TEXT_BYTES_MAX: usize = 1 << 20;
 
 /// What a text asks for.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ pub enum Params {
     List(Vec<Json>),
     /// For `$name`.
     Named(serde_json::Map<String, Json>),
-    /// For `$1`, `$2`, ..., of clients whose values have types that JSON lacks.
+    /// For `$1`, `$2`, ... or `?` in order, of clients whose values have types that JSON lacks.
     Literals(Vec<Literal>),
     /// The placeholders stay: the statement is only described.
     Unbound,

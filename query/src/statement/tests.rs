@@ -9,7 +9,7 @@
 
 use serde_json::json;
 
-use super::{Params, Statement, freeze_time, parse, parse_select, render};
+use super::{Literal, Params, Statement, freeze_time, parse, parse_select, placeholders, render};
 use crate::error::{Error, ErrorKind};
 
 fn parsed(sql: &str) -> Statement {
@@ -213,6 +213,27 @@ fn parameters_become_literals() {
     };
     assert_eq!(query.to_string(), "SELECT 'x'' OR 1=1 --'");
     assert!(refused("SELECT $1").message().contains("`$1`"));
+}
+
+#[test]
+fn marks_are_numbered_as_they_stand_in_the_text() {
+    let sql = "SELECT a FROM t WHERE b IN (?, ?) ORDER BY a OFFSET ? LIMIT ?";
+    let literals = ["1", "2", "3", "4"].map(|digits| Literal::Number(digits.to_owned()));
+    let list = Params::List(vec![json!(1), json!(2), json!(3), json!(4)]);
+    for params in [list, Params::Literals(literals.to_vec())] {
+        let Ok(Statement::Select(query)) = parse(sql, &params) else {
+            panic!("{params:?}")
+        };
+        let text = query.to_string();
+        assert!(text.contains("IN (1, 2)"), "{text}");
+        assert!(text.contains("LIMIT 4 OFFSET 3"), "{text}");
+    }
+    let Ok(Statement::Select(mut query)) = parse(sql, &Params::Unbound) else {
+        panic!("unbound")
+    };
+    assert!(query.to_string().contains("LIMIT $4 OFFSET $3"), "{query}");
+    let names: Vec<String> = placeholders(&mut query).into_iter().collect();
+    assert_eq!(names, ["$1", "$2", "$3", "$4"]);
 }
 
 #[test]

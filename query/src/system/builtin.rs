@@ -328,6 +328,7 @@ struct QueryRow {
     query_id: String,
     state: &'static str,
     sql: String,
+    front: Option<&'static str>,
     started_at: Option<String>,
     ended_at: Option<String>,
     #[serde(flatten)]
@@ -340,6 +341,7 @@ fn queries(inner: &Arc<Inner>) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         ("query_id", TEXT),
         ("state", TEXT),
         ("sql", TEXT),
+        ("front", TEXT),
         ("started_at", time()),
         ("ended_at", time()),
         ("rows", COUNT),
@@ -367,6 +369,7 @@ fn queries(inner: &Arc<Inner>) -> Result<(SchemaRef, Vec<RecordBatch>)> {
             query_id: listed.query_id.to_string(),
             state: listed.state,
             sql: listed.sql,
+            front: listed.front.name(),
             started_at: rfc3339(listed.started_us),
             ended_at: listed.ended_us.and_then(rfc3339),
             done: listed.done,

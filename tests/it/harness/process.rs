@@ -3,6 +3,7 @@
 //!
 //! Its output goes to a file; when a test fails, the file's tail is printed. Dropping it kills it.
 
+mod addresses;
 mod configuration;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,6 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::http::Http;
 use super::kafka::Group;
 use super::lake::{TestLake, quoted};
 pub use super::port::free_port;
@@ -33,6 +33,7 @@ pub struct Start {
     more: String,
     connect: bool,
     postgres: bool,
+    flight: bool,
     /// The group of an `eddy connect`, and the lines of its worker file.
     worker: Option<(String, String)>,
     environment: Vec<(String, String)>,
@@ -50,6 +51,7 @@ impl Start {
             more: String::new(),
             connect: false,
             postgres: false,
+            flight: false,
             worker: None,
             environment: Vec::new(),
             arguments: Vec::new(),
@@ -65,6 +67,12 @@ impl Start {
     /// Serves the Postgres wire.
     pub fn postgres(mut self) -> Self {
         self.postgres = true;
+        self
+    }
+
+    /// Serves Arrow Flight on a port that is known.
+    pub fn flight(mut self) -> Self {
+        self.flight = true;
         self
     }
 
@@ -141,6 +149,7 @@ impl Start {
             port: free_port(),
             connect: self.connect.then(|| (free_port(), Group(self.group()))),
             postgres: self.postgres.then(free_port),
+            flight: self.flight.then(free_port),
             environment: self.environment.clone(),
             arguments: self.arguments.clone(),
             child: None,
@@ -172,33 +181,14 @@ pub struct Eddy {
     connect: Option<(u16, Group)>,
     /// The port of the Postgres wire.
     postgres: Option<u16>,
+    /// The port of Arrow Flight.
+    flight: Option<u16>,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
     child: Option<Child>,
 }
 
 impl Eddy {
-    /// Its HTTP interface.
-    pub fn http(&self) -> Http {
-        Http::new(&self.url())
-    }
-
-    pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
-    /// Where the Postgres wire is, as its clients take it.
-    pub fn postgres_url(&self) -> String {
-        let port = self.postgres.expect("started with `postgres`");
-        format!("postgresql://eddy@127.0.0.1:{port}/lake")
-    }
-
-    /// Where Connect's REST API is.
-    pub fn connect_url(&self) -> String {
-        let (port, _) = self.connect.as_ref().expect("started with `connect`");
-        format!("http://127.0.0.1:{port}")
-    }
-
     /// The group of its Connect workers.
     pub fn group(&self) -> &str {
         &self.connect.as_ref().expect("started with `connect`").1.0

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use tower::ServiceExt;
 
 use super::get;
+use crate::http::TAILS_MAX;
 use crate::testing::World;
 
 /// A client that follows.
@@ -133,4 +134,24 @@ fn what_can_not_be_followed_is_refused_with_a_status() {
         assert_eq!(error["error"]["code"], json!(code), "{path}: {text}");
         assert_eq!(found.as_u16(), status, "{path}: {text}");
     }
+}
+
+#[test]
+fn more_tails_than_may_be_are_refused_until_one_ends() {
+    let world = World::new();
+    let mut topic = world.writer("t", 1);
+    topic.put(0, r#"{"n": 0}"#);
+    topic.publish();
+    let path = "/api/v1/tables/t/tail";
+    let others = u32::try_from(TAILS_MAX).unwrap() - 1;
+    let others = world.query.0.tails.try_acquire_many(others).unwrap();
+    let mut last = Reader::of(&world, path, None);
+    let (status, text) = get(&world, path);
+    assert_eq!(status.as_u16(), 503, "{text}");
+    assert!(text.contains("busy") && text.contains("tails"), "{text}");
+    drop(others);
+    let mut one_more = Reader::of(&world, path, None);
+    topic.put(0, r#"{"n": 1}"#);
+    topic.publish();
+    assert_eq!((last.record().1, one_more.record().1), (1, 1));
 }

@@ -17,6 +17,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use crate::error::Result;
 use crate::query::Inner;
 use columns::{COLUMNS, EMPTY};
+pub(crate) use rows::DATABASE;
 
 /// The names of both schemas.
 pub(crate) const SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];

@@ -11,7 +11,7 @@ use crate::query::Inner;
 use crate::table::View;
 
 /// What the one database and its owner are called.
-pub(super) const DATABASE: &str = "lake";
+pub(crate) const DATABASE: &str = "lake";
 pub(super) const OWNER: &str = "eddy";
 pub(super) const OWNER_OID: i64 = 10;
 const PUBLIC_OID: i64 = 2_200;

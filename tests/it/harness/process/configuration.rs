@@ -31,7 +31,9 @@ impl Start {
             )
         ));
         if !self.more.contains("[flight]") {
-            text.push_str("[flight]\nlisten = \"\"\n");
+            let listen = eddy.flight.map(|port| format!("127.0.0.1:{port}"));
+            let listen = quoted(&listen.unwrap_or_default());
+            text.push_str(&format!("[flight]\nlisten = {listen}\n"));
         }
         text.push_str("[collector]\nhttp_listen = \"\"\ngrpc_listen = \"\"\n");
         table(&mut text, "kafka", &self.kafka);
