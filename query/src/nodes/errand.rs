@@ -46,6 +46,11 @@ impl Errand {
         self.is_failed.load(Ordering::SeqCst)
     }
 
+    /// Whether that is because one went away.
+    pub(crate) fn has_away(&self) -> bool {
+        !self.found().away.is_empty()
+    }
+
     /// Who didn't answer.
     pub(super) fn away(&self) -> BTreeSet<SocketAddr> {
         self.found().away.clone()

@@ -2,8 +2,8 @@
 //! another one didn't do its part before anything was answered.
 //!
 //! An error that came from elsewhere says little of the query: the node may have gone, or be full.
-//! So the query is asked here again, and its answer or its error is as without peers. After the
-//! first rows that would give some of them twice: then it is an error that names the node.
+//! So the query is asked here again, and its answer or its error is as without peers. Once rows
+//! have gone out that would give some of them twice: then it is an error that names the node.
 
 use std::sync::Arc;
 
@@ -47,32 +47,36 @@ pub(super) fn rows(
     Ok(futures::stream::once(rows).try_flatten().boxed())
 }
 
-/// Waits for the first rows, whoever makes them.
+/// Waits for the first rows, whoever makes them, and until there are more or no more: an answer of
+/// one batch is sent when it is whole.
 async fn begun(
     inner: Arc<Inner>,
     mut together: SendableRecordBatchStream,
     errand: Arc<Errand>,
     alone: Alone,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-    loop {
+    let mut held: Option<RecordBatch> = None;
+    let next = loop {
         match together.next().await {
             Some(Ok(batch)) if batch.num_rows() == 0 => {}
+            Some(Ok(batch)) if held.is_none() => held = Some(batch),
             Some(Err(error)) if errand.is_failed() => {
                 note(&inner, &errand);
                 let error = Error::from(error);
-                tracing::warn!(%error, "a query goes on without its peers");
+                match errand.has_away() {
+                    true => tracing::warn!(%error, "a query goes on without its peers"),
+                    false => tracing::debug!(%error, "a query is done again by one node"),
+                }
                 // What the nodes still do for it ends.
                 drop(together);
                 return alone.rows();
             }
-            Some(first) => {
-                let first = futures::stream::iter([first]);
-                let rows = first.chain(together).map_err(Error::from);
-                return Ok(rows.inspect_err(move |_| note(&inner, &errand)).boxed());
-            }
-            None => return Ok(futures::stream::empty().boxed()),
+            next => break next,
         }
-    }
+    };
+    let first = futures::stream::iter(held.map(Ok).into_iter().chain(next));
+    let rows = first.chain(together).map_err(Error::from);
+    Ok(rows.inspect_err(move |_| note(&inner, &errand)).boxed())
 }
 
 /// The next queries go without those that went away.
