@@ -10,6 +10,7 @@
 //!                       |             cache/      blocks of remote files, in memory and on disk
 //!                       v
 //!                  run: a thread pool of its own, limits, cancel --> Arrow batches
+//!                       |             nodes/     parts of large plans, done on other nodes
 //! ```
 //!
 //! Only this crate links DataFusion. It knows neither Kafka nor replay: where `INTO` goes and what
@@ -33,6 +34,7 @@ mod lake;
 mod logical;
 mod names;
 mod nearest;
+mod nodes;
 mod pieces;
 mod postgres;
 mod query;
@@ -52,6 +54,7 @@ pub use error::{Error, ErrorKind, Result, TextPosition};
 pub use hooks::{
     CreateDestination, IntoAnswer, IntoHandler, IntoRequest, SystemTable, TableKeeper,
 };
+pub use nodes::NodeOptions;
 pub use query::{Answer, Description, Front, Query, QueryOptions, Request, Stale};
 pub use source::{PartitionRecords, SourcePlan};
 pub use statement::{Literal, Params};

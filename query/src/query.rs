@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::flight::peers::Away;
 use crate::hooks::{IntoHandler, SystemTable, TableKeeper, no_handler};
 use crate::http::TAILS_MAX;
+use crate::nodes::Nodes;
 use crate::run::{Done, Pace, Pool, Progress, Registry};
 use crate::session::Sessions;
 use crate::statement::Params;
@@ -213,6 +214,8 @@ pub(crate) struct Inner {
     pub(crate) options: QueryOptions,
     /// This process among those of the lake.
     pub(crate) process: Uuid,
+    /// Who large queries are answered with, if anyone.
+    pub(crate) nodes: OnceLock<Nodes>,
     into: OnceLock<Arc<dyn IntoHandler>>,
     keeper: OnceLock<Arc<dyn TableKeeper>>,
     system: RwLock<Vec<Arc<dyn SystemTable>>>,
@@ -250,6 +253,7 @@ impl Query {
             process: clock.new_id(),
             clock,
             options,
+            nodes: OnceLock::new(),
             into: OnceLock::new(),
             keeper: OnceLock::new(),
             system: RwLock::new(Vec::new()),
@@ -317,17 +321,23 @@ impl Inner {
     pub(crate) fn origin(&self, table: &str) -> Result<Origin> {
         let home = self.catalog.tables().home(table)?;
         let store = Arc::clone(home.lake.store());
-        // What is on a local disk already isn't kept twice.
-        let blocks = self.blocks.as_ref().filter(|_| !home.lake.is_local());
         Ok(Origin {
-            kept: blocks.map(|blocks| Readers {
-                blocks: Arc::clone(blocks),
-                lake: home.number,
-            }),
+            kept: self.kept(&home.lake, home.number),
+            is_own: home.number == 0,
             keys: home.lake.keys().clone(),
             store: self.sessions.store(home.number, store)?,
             filters: home.filters,
             leaves: home.leaves,
+        })
+    }
+
+    /// Where blocks of a lake's files are kept, if they are.
+    pub(crate) fn kept(&self, lake: &Lake, number: usize) -> Option<Readers> {
+        // What is on a local disk already isn't kept twice.
+        let blocks = self.blocks.as_ref().filter(|_| !lake.is_local())?;
+        Some(Readers {
+            blocks: Arc::clone(blocks),
+            lake: number,
         })
     }
 

@@ -31,7 +31,8 @@ pub(crate) const PUBLIC: &str = "public";
 /// The schema of the system tables.
 pub(crate) const SYSTEM: &str = "system";
 
-/// What every query starts from.
+/// What every query starts from. Cheap to clone.
+#[derive(Clone)]
 pub(crate) struct Sessions {
     base: SessionState,
     memory: Arc<AllMemory>,
@@ -96,6 +97,18 @@ impl Sessions {
         Ok(url)
     }
 
+    /// What a part of a query is done in, which may be another node's: the same memory as that of
+    /// queries, and a share of it.
+    pub(crate) fn runtime_of_a_part(&self) -> Result<Arc<RuntimeEnv>> {
+        self.runtime_with(&Arc::new(QueryMemory::new(self.share_bytes, &self.memory)))
+    }
+
+    fn runtime_with(&self, memory: &Arc<QueryMemory>) -> Result<Arc<RuntimeEnv>> {
+        Ok(RuntimeEnvBuilder::from_runtime_env(self.base.runtime_env())
+            .with_memory_pool(Arc::clone(memory) as _)
+            .build_arc()?)
+    }
+
     /// A session that knows exactly these tables, and its share of memory. Its plans end early if
     /// `halt` says so.
     pub(crate) fn session(
@@ -115,9 +128,7 @@ impl Sessions {
         let list = MemoryCatalogProviderList::new();
         list.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
         let memory = Arc::new(QueryMemory::new(self.share_bytes, &self.memory));
-        let runtime = RuntimeEnvBuilder::from_runtime_env(self.base.runtime_env())
-            .with_memory_pool(Arc::clone(&memory) as _)
-            .build_arc()?;
+        let runtime = self.runtime_with(&memory)?;
         let mut builder = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_catalog_list(Arc::new(list))
             .with_runtime_env(runtime);

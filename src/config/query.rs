@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use eddy_query::QueryOptions;
+use eddy_query::{NodeOptions, QueryOptions};
 use serde::Deserialize;
 
 use super::ByteSize;
@@ -40,6 +40,12 @@ pub(crate) struct QuerySettings {
     rows_max: Option<u64>,
     /// The most bytes that a query may read from the lake: any unless given.
     scan_max: Option<ByteSize>,
+    /// The Flight listeners of the nodes that answer large queries together, as `host:port`: none
+    /// unless given. A host may stand for several addresses; this process may be among them.
+    peers: Vec<String>,
+    /// Scans of fewer bytes stay on one node: 64MiB unless given. Less divides more queries, each
+    /// of which then waits for the network.
+    spread_from: Option<ByteSize>,
     /// `[query.cache]`: what is kept of remote files.
     cache: CacheSettings,
 }
@@ -100,6 +106,19 @@ impl QuerySettings {
     }
 }
 
+impl QuerySettings {
+    /// Who answers large queries together; `None` where nobody else does.
+    pub(crate) fn nodes(&self) -> Option<NodeOptions> {
+        (!self.peers.is_empty()).then(|| NodeOptions {
+            peers: self.peers.clone(),
+            spread_bytes_least: self.spread_from.map_or(SPREAD_FROM, bytes),
+        })
+    }
+}
+
+/// What one node reads in the time that it takes to ask others.
+const SPREAD_FROM: u64 = 64 << 20;
+
 /// With less, what DataFusion keeps ready for spilling doesn't fit.
 const LEAST: usize = 16 << 20;
 
@@ -125,6 +144,19 @@ mod tests {
         assert_eq!(given.memory_bytes_per_query, 1 << 30);
         assert_eq!(given.rows_max, Some(5));
         assert_eq!(given.scan_bytes_max, Some(1_000_000_000));
+    }
+
+    #[test]
+    fn peers_are_asked_where_some_are_given() {
+        let nodes = |text: &str| toml::from_str::<QuerySettings>(text).unwrap().nodes();
+        assert!(nodes("").is_none());
+        let given = nodes("peers = [\"a:1\", \"b\"]").unwrap();
+        assert_eq!(
+            (given.peers.len(), given.spread_bytes_least),
+            (2, SPREAD_FROM)
+        );
+        let given = nodes("peers = [\"a\"]\nspread_from = \"1MiB\"").unwrap();
+        assert_eq!(given.spread_bytes_least, 1 << 20);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use eddy_connector::{
 use eddy_engine::seal::Key;
 use eddy_engine::{Clock, Lake, LakeOptions, TablePath};
 use eddy_query::Query;
-use eddy_query::http::{HostGuard, protect};
+use eddy_query::http::{HostGuard, Token, protect};
 use eddy_replay::{Definition, Destinations, Jobs};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -65,7 +65,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     let (told, mut routes) = http::health(ready.clone())?;
     let lake = open_lake(config).await?;
     let query = Query::new(lake.clone(), config.settings.query.options(&config.folder)?)?;
-    query.look_for_workers(token.clone());
+    look_for_others(config, roles, &query, token.as_ref())?;
     // What is asked for or replayed may be in a lake that a connector has for itself.
     let settled = connectors_with_lakes(config, &lake).await?;
     for one in &settled {
@@ -122,6 +122,22 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
         ready,
         url,
     })
+}
+
+/// Live rows are elsewhere too, and so may be some of the work for large queries.
+fn look_for_others(
+    config: &Config,
+    roles: &[Role],
+    query: &Query,
+    token: Option<&Token>,
+) -> Result<()> {
+    query.look_for_workers(token.cloned());
+    match config.settings.query.nodes() {
+        Some(nodes) if roles.contains(&Role::Query) => {
+            Ok(query.look_for_nodes(nodes, token.cloned())?)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The worker's id, made when there is none.

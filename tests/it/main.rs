@@ -36,6 +36,7 @@ mod live_rows;
 mod long_log;
 mod metrics;
 mod needle;
+mod nodes;
 mod odd_input;
 mod offsets;
 mod outage;

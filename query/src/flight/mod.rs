@@ -28,6 +28,7 @@ use std::time::Duration;
 use arrow_flight::flight_service_server::FlightServiceServer;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
@@ -40,6 +41,9 @@ use crate::query::Query;
 
 /// The largest message that is taken: the numbers of what is held.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+/// The largest part of a plan that is taken: it names its files, and what is in them.
+const PLAN_BYTES_MAX: usize = 64 << 20;
 
 /// Requests of one connection that are served at once; the others wait.
 const REQUESTS_AT_ONCE: usize = 64;
@@ -86,8 +90,12 @@ impl Query {
         let service = Service::new(self.clone(), served.statements)?;
         let service =
             FlightServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX);
-        let door = Door(served.token);
-        let service = tonic::service::interceptor::InterceptedService::new(service, door);
+        let parts = self.0.nodes.get().map(|nodes| {
+            let parts = nodes.worker.clone().into_worker_server();
+            let parts = parts.max_decoding_message_size(PLAN_BYTES_MAX);
+            InterceptedService::new(parts, Door(served.token.clone()))
+        });
+        let service = InterceptedService::new(service, Door(served.token));
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let (stopping, stopped) = oneshot::channel::<()>();
         let (tx, rx) = oneshot::channel();
@@ -97,6 +105,7 @@ impl Query {
                 .concurrency_limit_per_connection(REQUESTS_AT_ONCE)
                 .http2_keepalive_interval(Some(KEEPALIVE))
                 .add_service(service)
+                .add_optional_service(parts)
                 .serve_with_incoming_shutdown(incoming, async move {
                     stop.await;
                     let _ = stopping.send(());
@@ -137,3 +146,5 @@ impl Drop for Stops {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::beside;

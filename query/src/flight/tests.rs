@@ -88,7 +88,7 @@ impl Worker {
 }
 
 /// Another process over the lake of `world`.
-pub(super) fn beside(world: &World, change: impl FnOnce(&mut QueryOptions)) -> World {
+pub(crate) fn beside(world: &World, change: impl FnOnce(&mut QueryOptions)) -> World {
     let mut other = World::with(change);
     let options = other.query.0.options.clone();
     let lake: Lake = {

@@ -4,6 +4,7 @@
 //! stays there. A dropped answer, a timeout, a cancel and a limit that is hit end it wherever it is
 //! (`halt`): where it waits its task is dropped, where it computes it is told so (`yielding`).
 
+mod again;
 mod bind;
 mod describe;
 mod distinct;
@@ -38,7 +39,7 @@ pub(crate) use pool::Pool;
 pub(crate) use prepare::{plan, rows};
 pub(crate) use progress::{Done, Progress};
 pub(crate) use registry::{Registry, Seen};
-pub(crate) use yielding::Yielding;
+pub(crate) use yielding::{Yielding, is_yield};
 
 use halt::cancelled;
 use prepare::{Head, prepare};

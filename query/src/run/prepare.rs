@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{Query as QueryTree, Statement as Tree};
 use futures::{StreamExt, TryStreamExt};
 use serde_json::Value as Json;
 
+use super::again::{self, Alone};
 use super::bind::{Bound, bind};
 use super::few::few_first;
 use super::halt::Halt;
@@ -61,7 +62,7 @@ pub(super) async fn prepare(
             let plan = plan_wide(&bound.state, *query).await?;
             let plan = limited(plan, request.limit)?;
             let plan = Box::pin(few_first(&bound.state, plan)).await?;
-            stream(&bound, &plan).await
+            stream(inner, &bound, &plan).await
         }
         Statement::Explain {
             mut query,
@@ -73,7 +74,7 @@ pub(super) async fn prepare(
             let plan = LogicalPlanBuilder::from(plan)
                 .explain(verbose, analyze)?
                 .build()?;
-            let prepared = stream(&bound, &plan).await?;
+            let prepared = stream(inner, &bound, &plan).await?;
             Ok(if analyze {
                 with_reads(prepared)
             } else {
@@ -225,19 +226,39 @@ pub(crate) async fn rows(
     Ok(execute_stream(physical, state.task_ctx())?)
 }
 
-async fn stream(bound: &Bound, plan: &LogicalPlan) -> Result<Prepared> {
-    let physical = physical(&bound.state, plan).await?;
-    let batches = execute_stream(Arc::clone(&physical), bound.state.task_ctx())?;
+async fn stream(inner: &Arc<Inner>, bound: &Bound, plan: &LogicalPlan) -> Result<Prepared> {
+    let plan = physical(&bound.state, plan).await?;
     let head = Head {
-        schema: batches.schema(),
+        schema: plan.schema(),
         position: bound.position.clone(),
         stale: bound.stale.clone(),
     };
+    let spread = match inner.nodes.get() {
+        Some(nodes) => nodes.spread(&bound.state, &plan).await?,
+        None => None,
+    };
+    let context = bound.state.task_ctx();
+    let (executed, rows) = match spread {
+        Some(spread) => {
+            let executed = Arc::clone(&spread.plan);
+            let count = bound.counts.first().cloned();
+            let alone = Alone {
+                plan,
+                context,
+                count,
+            };
+            (executed, again::rows(inner, spread, alone)?)
+        }
+        None => {
+            let rows = execute_stream(Arc::clone(&plan), context)?;
+            (plan, rows.map_err(Error::from).boxed())
+        }
+    };
     Ok(Prepared {
         head,
-        rows: batches.map_err(Error::from).boxed(),
+        rows,
         reads: Some((
-            Scans::new(bound.counts.clone(), physical),
+            Scans::new(bound.counts.clone(), executed),
             Arc::clone(&bound.memory),
         )),
     })

@@ -134,6 +134,11 @@ fn with_asking_condition(
     Ok(node)
 }
 
+/// Whether a step does nothing but that.
+pub(crate) fn is_yield(step: &dyn ExecutionPlan) -> bool {
+    step.is::<YieldExec>()
+}
+
 /// Lets others have a turn, and ends with an error once the query may not go on.
 #[derive(Debug, Clone)]
 struct YieldExec {

@@ -355,6 +355,7 @@ fn queries(inner: &Arc<Inner>) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         ("bytes_total", COUNT),
         ("filter_requests", COUNT),
         ("filter_bytes", COUNT),
+        ("nodes", COUNT),
         ("memory_bytes", COUNT),
         ("memory_bytes_max", COUNT),
         ("stale_ms", COUNT),

@@ -1,14 +1,16 @@
 //! What the scans of one table read, counted where it is read.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::metrics::MetricValue;
+use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
 use eddy_engine::commit::DataFile;
 use eddy_engine::filter::Verdict;
 use eddy_engine::read::ReadCount;
+use uuid::Uuid;
 
 /// How much of a table a query's scans read.
 #[derive(Debug, Default)]
@@ -29,6 +31,23 @@ pub(crate) struct ScanCount {
     pub(super) kept_bytes: Arc<AtomicU64>,
     filter_requests: AtomicU64,
     filter_bytes: AtomicU64,
+    /// Who read parts of it, where these were divided.
+    nodes: Mutex<BTreeSet<Uuid>>,
+}
+
+/// What was read for a part of a plan by whoever did it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct DoneElsewhere {
+    /// Requests for files.
+    pub(crate) requests: u64,
+    /// Their bytes.
+    pub(crate) bytes: u64,
+    /// Bytes of files that were kept there since an earlier read.
+    pub(crate) kept_bytes: u64,
+    /// Row groups that were read.
+    pub(crate) row_groups: u64,
+    /// Row groups that were not.
+    pub(crate) row_groups_pruned: u64,
 }
 
 /// What a query read, all its scans together.
@@ -54,6 +73,8 @@ pub(crate) struct Reads {
     pub(crate) filter_requests: u64,
     /// Bytes of filters.
     pub(crate) filter_bytes: u64,
+    /// Nodes that read files for it: 1 where all of it was done by the one that was asked.
+    pub(crate) nodes: u64,
 }
 
 impl ScanCount {
@@ -72,6 +93,18 @@ impl ScanCount {
         let (read, pruned) = row_groups(plan);
         self.row_groups.fetch_add(read, Ordering::Relaxed);
         self.row_groups_pruned.fetch_add(pruned, Ordering::Relaxed);
+    }
+
+    /// Notes what a node read for its part.
+    pub(crate) fn done_by(&self, node: Uuid, done: &DoneElsewhere) {
+        let add = |figure: &AtomicU64, more: u64| figure.fetch_add(more, Ordering::Relaxed);
+        add(&self.reads.requests, done.requests);
+        add(&self.reads.bytes, done.bytes);
+        add(&self.kept_bytes, done.kept_bytes);
+        add(&self.row_groups, done.row_groups);
+        add(&self.row_groups_pruned, done.row_groups_pruned);
+        let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes.insert(node);
     }
 
     /// Bytes that were read, of files and of filters, wherever they were kept.
@@ -104,7 +137,13 @@ impl Reads {
             numbers.map(|number| number.load(Ordering::Relaxed)).sum()
         };
         let (row_groups, pruned) = row_groups(plan);
+        let mut nodes = BTreeSet::new();
+        for count in counts {
+            let of_one = count.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+            nodes.extend(of_one.iter().copied());
+        }
         Self {
+            nodes: u64::try_from(nodes.len()).unwrap_or(u64::MAX).max(1),
             files: sum(|count| &count.files),
             files_total: sum(|count| &count.files_total),
             row_groups: row_groups + sum(|count| &count.row_groups),
@@ -124,7 +163,7 @@ impl fmt::Display for Reads {
         write!(
             f,
             "files={} of {}, row_groups={} ({} pruned), requests={}, bytes={} of {}, \
-             cache_bytes={}, filter_requests={}, filter_bytes={}",
+             cache_bytes={}, filter_requests={}, filter_bytes={}, nodes={}",
             self.files,
             self.files_total,
             self.row_groups,
@@ -134,7 +173,8 @@ impl fmt::Display for Reads {
             self.bytes_total,
             self.cache_bytes,
             self.filter_requests,
-            self.filter_bytes
+            self.filter_bytes,
+            self.nodes
         )
     }
 }
@@ -142,8 +182,21 @@ impl fmt::Display for Reads {
 /// The row groups that scans took on after statistics and bloom filters, and those that they did
 /// not. DataFusion counts the former in its metrics of the latter, with or without a filter.
 fn row_groups(plan: &dyn ExecutionPlan) -> (u64, u64) {
+    let own = plan
+        .metrics()
+        .as_ref()
+        .map(row_groups_of)
+        .unwrap_or_default();
+    let children = plan.children().into_iter();
+    children
+        .map(|child| row_groups(child.as_ref()))
+        .fold(own, |all, one| (all.0 + one.0, all.1 + one.1))
+}
+
+/// The same of one step of a plan.
+pub(crate) fn row_groups_of(metrics: &MetricsSet) -> (u64, u64) {
     let (mut read, mut pruned) = (0, 0);
-    for metric in plan.metrics().iter().flat_map(|metrics| metrics.iter()) {
+    for metric in metrics.iter() {
         let MetricValue::PruningMetrics {
             name,
             pruning_metrics,
@@ -161,9 +214,5 @@ fn row_groups(plan: &dyn ExecutionPlan) -> (u64, u64) {
         }
     }
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    let own = (count(read), count(pruned));
-    let children = plan.children().into_iter();
-    children
-        .map(|child| row_groups(child.as_ref()))
-        .fold(own, |all, one| (all.0 + one.0, all.1 + one.1))
+    (count(read), count(pruned))
 }

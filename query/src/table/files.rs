@@ -25,6 +25,7 @@ use super::provider::{Addresses, ERROR, TopicTable};
 use super::prune::nulls;
 use super::reading::readers;
 use super::view::Rows;
+use crate::nodes::Divisible;
 
 /// A file that a scan reads, and what of it.
 pub(super) type Chosen<'a> = (&'a Arc<DataFile>, Part);
@@ -97,9 +98,17 @@ impl TopicTable {
         let statistics = self.of_all(&files, statistics, others);
         let mut bounds = bounds.into_iter().flatten();
         let numbers = self.numbers();
+        let is_divisible = self.is_divisible(&files);
         let files = files.into_iter().map(|file| {
             let number = numbers.get(&Arc::as_ptr(file.0)).copied();
-            let partitioned = self.partitioned(file, number);
+            let size = file.0.size;
+            let mut partitioned = self.partitioned(file, number);
+            if is_divisible {
+                partitioned = partitioned.with_extension(Divisible {
+                    bytes: self.bytes_of(size, all),
+                    count: self.count(),
+                });
+            }
             match bounds.next() {
                 Some(bounds) => partitioned.with_statistics(Arc::new(bounds)),
                 None => partitioned,
@@ -112,6 +121,21 @@ impl TopicTable {
             .with_statistics(statistics)
             .build();
         Ok(DataSourceExec::from_data_source(config))
+    }
+
+    /// Whether other nodes can read these files as this one does: they have the process's own lake,
+    /// but no keys and no word of what filters say, and they keep blocks of newest versions alone.
+    fn is_divisible(&self, files: &[Chosen<'_>]) -> bool {
+        let is_plain = self.view.key_id.is_none() && !self.addressed && self.rows != Rows::All;
+        let is_known = self.lake.is_own && self.view.is_newest;
+        is_plain && is_known && files.iter().all(|(_, part)| !part.is_cut())
+    }
+
+    /// What the columns of `read` take of a file of `size` bytes, were all columns alike.
+    fn bytes_of(&self, size: u64, read: &SchemaRef) -> u64 {
+        let count = |schema: &SchemaRef| u128::try_from(schema.fields().len()).unwrap_or(1);
+        let all = count(&self.view.schema).max(1);
+        u64::try_from(u128::from(size) * count(read) / all).unwrap_or(size)
     }
 
     /// Parts files into those of which the log says that no row has `_error`, and the others.

@@ -23,6 +23,7 @@ mod leaves;
 mod live;
 mod made;
 mod needle;
+mod origin;
 mod original;
 mod provider;
 mod prune;
@@ -32,10 +33,11 @@ mod view;
 
 pub(crate) use columns::{Source, SqlColumns};
 pub(crate) use condition::Condition;
-pub(crate) use count::{Reads, ScanCount};
+pub(crate) use count::{DoneElsewhere, Reads, ScanCount, row_groups_of};
 pub(crate) use filters::named;
 pub(crate) use known::LeafCache;
-pub(crate) use provider::{Addresses, Origin, TopicTable};
+pub(crate) use origin::Origin;
+pub(crate) use provider::{Addresses, TopicTable};
 pub(crate) use view::{AsOf, DT, FILE, HIDDEN, NUMBER, OffsetMap, ROW, Rows, View};
 
 #[cfg(test)]

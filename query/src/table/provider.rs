@@ -9,7 +9,6 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
 use datafusion::datasource::memory::MemorySourceConfig;
-use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, lit};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -17,24 +16,22 @@ use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::union::UnionExec;
 use eddy_engine::commit::DataFile;
-use eddy_engine::filter::{Filters, Verdict};
+use eddy_engine::filter::Verdict;
 use eddy_engine::schema::partition_columns;
-use eddy_engine::seal::Keys;
 use parquet::arrow::RowNumber;
 
 use super::columns::{Source, SqlColumns, plain_type};
 use super::count::ScanCount;
 use super::files::{Chosen, Part, Scanned};
 use super::filters::{as_it_was, for_files, named, names, physical};
-use super::known::LeafCache;
 use super::late::reads_conditions_first;
 use super::leaves;
 use super::live::live_batches;
 use super::made::made_of;
 use super::needle;
+use super::origin::Origin;
 use super::prune::prune;
 use super::view::{AsOf, FILE, NUMBER, ROW, Rows, View};
-use crate::cache::Readers;
 use crate::error::Error;
 
 /// A topic's table, or its dead letters.
@@ -56,21 +53,6 @@ pub(crate) struct TopicTable {
 
 /// Rows of files, in order, by the number of their file.
 pub(crate) type Addresses = BTreeMap<usize, Vec<usize>>;
-
-/// Where a table's files and filters are read from.
-#[derive(Debug, Clone)]
-pub(crate) struct Origin {
-    /// The name under which the store is registered.
-    pub(crate) store: ObjectStoreUrl,
-    /// With what encrypted files are opened.
-    pub(crate) keys: Keys,
-    /// What filters say.
-    pub(crate) filters: Arc<Filters>,
-    /// What was read of files' statistics.
-    pub(crate) leaves: Arc<LeafCache>,
-    /// What is kept of its files; `None` where nothing is.
-    pub(crate) kept: Option<Readers>,
-}
 
 impl TopicTable {
     /// The table of `view`, whose files are in `lake`.

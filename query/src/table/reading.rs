@@ -8,7 +8,7 @@ use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
 use eddy_engine::read::CountingStore;
 
 use super::count::ScanCount;
-use super::provider::Origin;
+use super::origin::Origin;
 use super::sealed::SealedReaders;
 use super::view::View;
 use crate::cache;
