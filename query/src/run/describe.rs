@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::sqlparser::ast::Query as QueryTree;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
@@ -87,12 +88,31 @@ async fn of_query(
     let halt = Arc::new(Halt::new(&inner.clock, Some(limit), &inner.options));
     let bound = bind(inner, &mut query, &Seen::of(request, &halt)?).await?;
     let plan = plan_wide(&bound.state, query).await?;
-    let placeholders = plan.get_parameter_types()?.into_iter().collect();
+    let mut placeholders: BTreeMap<_, _> = plan.get_parameter_types()?.into_iter().collect();
+    for name in limits(&plan)? {
+        placeholders.insert(name, Some(DataType::Int64));
+    }
     Ok(Description {
         schema: answered(&bound.state, plan),
         placeholders,
         reads: true,
     })
+}
+
+/// The placeholders that stand for a number of rows: planning infers the types of others alone.
+fn limits(plan: &LogicalPlan) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    plan.apply(|node| {
+        if let LogicalPlan::Limit(limit) = node {
+            let numbers = limit.skip.iter().chain(&limit.fetch);
+            found.extend(numbers.filter_map(|number| match number.as_ref() {
+                Expr::Placeholder(placeholder) => Some(placeholder.id.clone()),
+                _ => None,
+            }));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
 }
 
 /// The columns as the analysed plan has them: it makes the sides of a `UNION` alike, for one. What

@@ -76,6 +76,8 @@ fn infos(query: &Query) -> SqlInfoDataBuilder {
     let timeout = query.0.options.timeout.as_millis();
     let timeout = i32::try_from(timeout).unwrap_or(i32::MAX);
     builder.append(SqlInfo::FlightSqlServerStatementTimeout, timeout);
+    // None; JDBC's driver takes it for a long number.
+    builder.append(SqlInfo::SqlDefaultTransactionIsolation, 0_i64);
     let most = i64::try_from(TEXT_BYTES_MAX).unwrap_or(i64::MAX);
     builder.append(SqlInfo::SqlMaxStatementLength, most);
     builder
@@ -149,7 +151,6 @@ const NUMBERS: &[(SqlInfo, i32)] = &[
     (SqlInfo::SqlSupportedPositionedCommands, 0),
     (SqlInfo::SqlSupportedSubqueries, 0b1111),
     (SqlInfo::SqlSupportedUnions, 0b11),
-    (SqlInfo::SqlDefaultTransactionIsolation, 0),
     (SqlInfo::SqlSupportedTransactionsIsolationLevels, 0b1),
     // Forward only, and read only.
     (SqlInfo::SqlSupportedResultSetTypes, 0b10),

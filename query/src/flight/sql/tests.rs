@@ -219,10 +219,14 @@ fn what_is_prepared_tells_its_columns_and_its_parameters() {
         let columns = typed(prepared.dataset_schema().unwrap());
         (columns, typed(prepared.parameter_schema().unwrap()))
     };
-    let (columns, parameters) =
-        described("SELECT id, item FROM orders WHERE id = ? AND item LIKE ? OR paid = ?");
+    let (columns, parameters) = described(
+        "SELECT id, item FROM orders WHERE id = ? AND item LIKE ? OR paid = ? LIMIT ? OFFSET ?",
+    );
     assert_eq!(columns, ["id Int64", "item Utf8"]);
-    assert_eq!(parameters, ["$1 Int64", "$2 Utf8", "$3 Boolean"]);
+    assert_eq!(
+        parameters,
+        ["$1 Int64", "$2 Utf8", "$3 Boolean", "$4 Int64", "$5 Int64"]
+    );
     let (columns, parameters) = described("DELETE FROM orders WHERE id = $2 OR item = $1");
     assert_eq!(columns[0], "table Utf8");
     assert_eq!(parameters, ["$1 Utf8", "$2 Utf8"]);
