@@ -259,6 +259,11 @@ impl Known {
     /// Those that must be greeted now.
     fn due(&self, now: Duration) -> Vec<(SocketAddr, Way)> {
         let is_due = |peer: &Peer| {
+            // Nobody else is at our own address.
+            let said = peer.greeted.as_ref();
+            if said.is_some_and(|(_, said)| said.process == self.said.process) {
+                return false;
+            }
             let age = peer.greeted.as_ref().map(|(at, _)| now.saturating_sub(*at));
             now >= peer.not_before && age.is_none_or(|age| age >= GREETING_AGE_MAX)
         };

@@ -4,8 +4,8 @@
 //! parts at once as `query.running_max` queries may need; more are refused and not queued, so that
 //! nodes never wait for each other in a circle. Whoever asked ends it by going away.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::datasource::physical_plan::FileScanConfigBuilder;
@@ -44,8 +44,25 @@ pub(super) struct Desk {
     places: Arc<Semaphore>,
 }
 
-/// A part's place at the desk, as long as its session lives.
-struct Place(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
+/// A part's place at the desk, until its rows have ended or nobody wants them any more.
+#[derive(Debug)]
+pub(super) struct Place(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
+
+impl Place {
+    fn new(permit: OwnedSemaphorePermit) -> Self {
+        metrics::gauge!("eddy_query_parts_running").increment(1.0);
+        Self(permit)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        metrics::gauge!("eddy_query_parts_running").decrement(1.0);
+    }
+}
+
+/// The place on its way from the session, which outlives the rows, to the plan.
+struct Reserved(Mutex<Option<Place>>);
 
 impl Desk {
     /// Parts are read from `lake`, the process's own.
@@ -80,7 +97,8 @@ impl Desk {
         let mut builder = asked.builder;
         let config = builder.config().get_or_insert_default();
         config.options_mut().execution = base.config_options().execution.clone();
-        config.set_extension(Arc::new(Place(place)));
+        let place = Mutex::new(Some(Place::new(place)));
+        config.set_extension(Arc::new(Reserved(place)));
         let functions = base.scalar_functions().values().cloned().collect();
         Ok(builder
             .with_runtime_env(self.sessions.runtime_of_a_part()?)
@@ -133,7 +151,12 @@ impl WorkerPlanRewriteHandler for Arrived {
             let scan = DataSourceExec::from_data_source(config.build());
             Ok(Transformed::yes(scan as Arc<dyn ExecutionPlan>))
         })?;
-        let whole = Arc::new(Whole::new(plan.data));
+        let reserved = event.session_config.get_extension::<Reserved>();
+        let place = reserved.and_then(|reserved| {
+            let mut place = reserved.0.lock().unwrap_or_else(PoisonError::into_inner);
+            place.take()
+        });
+        let whole = Arc::new(Whole::new(plan.data, place));
         Ok(WorkerPlanRewriteEventResponse::new(whole))
     }
 }

@@ -11,13 +11,23 @@ mod shares;
 mod short;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::datatypes::Schema;
+use datafusion::datasource::physical_plan::{FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::joins::CrossJoinExec;
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use serde_json::{Value as Json, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::NodeOptions;
+use super::cut::is_part;
 use crate::flight::Served;
 use crate::http::Token;
 use crate::query::QueryOptions;
@@ -263,4 +273,22 @@ fn an_error_of_a_row_is_told_as_by_one_node() {
     let together = processes[0].world.error(sql);
     assert_eq!(together.kind(), alone.kind());
     assert_eq!(together.message(), alone.message());
+}
+
+#[test]
+fn a_part_is_nothing_but_steps_over_the_lake_that_all_have() {
+    let scan = |store: &str| -> Arc<dyn ExecutionPlan> {
+        let source = Arc::new(ParquetSource::new(Arc::new(Schema::empty())));
+        let url = ObjectStoreUrl::parse(store).unwrap();
+        DataSourceExec::from_data_source(FileScanConfigBuilder::new(url, source).build())
+    };
+    let ours = "eddy://lake0/";
+    assert!(is_part(&scan("eddy://lake0"), ours).unwrap());
+    let projected = ProjectionExec::try_new(Vec::<ProjectionExpr>::new(), scan(ours)).unwrap();
+    assert!(is_part(&(Arc::new(projected) as _), ours).unwrap());
+    let empty: Arc<dyn ExecutionPlan> = Arc::new(EmptyExec::new(Arc::new(Schema::empty())));
+    let joined: Arc<dyn ExecutionPlan> = Arc::new(CrossJoinExec::new(scan(ours), scan(ours)));
+    for other in [scan("file:///"), scan("eddy://lake1"), empty, joined] {
+        assert!(!is_part(&other, ours).unwrap(), "{other:?}");
+    }
 }

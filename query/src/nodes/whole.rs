@@ -2,11 +2,11 @@
 //! partition, and a panic is an error of the query instead of a stream that just ends.
 //!
 //! It stands in the place of the step and has its inputs, because figures come back step by step,
-//! in the order of the plan that was sent.
+//! in the order of the plan that was sent. It holds the part's place while rows are made.
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -15,10 +15,13 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+};
 use futures::{FutureExt, StreamExt};
 
 use super::reads::ROWS;
+use super::serve::Place;
 use crate::error::Error;
 
 /// The first step of a part.
@@ -26,12 +29,37 @@ use crate::error::Error;
 pub(super) struct Whole {
     step: Arc<dyn ExecutionPlan>,
     metrics: ExecutionPlanMetricsSet,
+    place: Mutex<Held>,
+}
+
+/// The part's place, for the partitions that haven't begun yet.
+#[derive(Debug)]
+struct Held {
+    place: Option<Arc<Place>>,
+    left: usize,
+}
+
+impl Held {
+    /// The place for one more partition; whatever begins last gives it back when all have ended.
+    fn take(&mut self) -> Option<Arc<Place>> {
+        let place = self.place.clone();
+        self.left = self.left.saturating_sub(1);
+        if self.left == 0 {
+            self.place = None;
+        }
+        place
+    }
 }
 
 impl Whole {
-    /// In the place of `step`.
-    pub(super) fn new(step: Arc<dyn ExecutionPlan>) -> Self {
+    /// Instead of `step`.
+    pub(super) fn new(step: Arc<dyn ExecutionPlan>, place: Option<Place>) -> Self {
+        let held = Held {
+            place: place.map(Arc::new),
+            left: step.output_partitioning().partition_count(),
+        };
         Self {
+            place: Mutex::new(held),
             step,
             metrics: ExecutionPlanMetricsSet::new(),
         }
@@ -72,7 +100,14 @@ impl ExecutionPlan for Whole {
         use datafusion::physical_plan::ReplaceChildrenOptions;
         let options = ReplaceChildrenOptions::new(Recompute);
         let step = Arc::clone(&self.step).replace_children(children, options)?;
-        Ok(Arc::new(Self::new(step)))
+        let mut held = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = held.place.take();
+        let whole = Self::new(step, None);
+        let left = whole.step.output_partitioning().partition_count();
+        Ok(Arc::new(Self {
+            place: Mutex::new(Held { place, left }),
+            ..whole
+        }))
     }
 
     fn execute(
@@ -83,13 +118,17 @@ impl ExecutionPlan for Whole {
         let rows = MetricBuilder::new(&self.metrics).counter(ROWS, partition);
         let schema: SchemaRef = self.step.schema();
         let stream = self.step.execute(partition, context)?;
-        let start = Some((stream, rows));
+        let place = {
+            let mut held = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+            held.take()
+        };
+        let start = Some((stream, rows, place));
         let counted = futures::stream::unfold(start, |state| async move {
-            let (mut stream, rows) = state?;
+            let (mut stream, rows, place) = state?;
             match AssertUnwindSafe(stream.next()).catch_unwind().await {
                 Ok(Some(Ok(batch))) => {
                     rows.add(batch.num_rows());
-                    Some((Ok(batch), Some((stream, rows))))
+                    Some((Ok(batch), Some((stream, rows, place))))
                 }
                 Ok(Some(Err(error))) => Some((Err(error), None)),
                 Ok(None) => None,
