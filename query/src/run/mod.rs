@@ -5,6 +5,7 @@
 //! (`halt`): where it waits its task is dropped, where it computes it is told so (`yielding`).
 
 mod again;
+mod batches;
 mod bind;
 mod describe;
 mod distinct;

@@ -15,6 +15,7 @@ use futures::{StreamExt, TryStreamExt};
 use serde_json::Value as Json;
 
 use super::again::{self, Alone};
+use super::batches::fitted;
 use super::bind::{Bound, bind};
 use super::few::few_first;
 use super::halt::Halt;
@@ -58,8 +59,9 @@ pub(super) async fn prepare(
     let seen = Seen::of(request, halt)?;
     match parse(request)? {
         Statement::Select(mut query) => {
-            let bound = bind(inner, &mut query, &seen).await?;
+            let mut bound = bind(inner, &mut query, &seen).await?;
             let plan = plan_wide(&bound.state, *query).await?;
+            bound.state = fitted(bound.state, &plan)?;
             let plan = limited(plan, request.limit)?;
             let plan = Box::pin(few_first(&bound.state, plan)).await?;
             stream(inner, &bound, &plan).await
@@ -69,8 +71,9 @@ pub(super) async fn prepare(
             analyze,
             verbose,
         } => {
-            let bound = bind(inner, &mut query, &seen).await?;
+            let mut bound = bind(inner, &mut query, &seen).await?;
             let plan = plan_wide(&bound.state, *query).await?;
+            bound.state = fitted(bound.state, &plan)?;
             let plan = LogicalPlanBuilder::from(plan)
                 .explain(verbose, analyze)?
                 .build()?;

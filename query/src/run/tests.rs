@@ -7,6 +7,7 @@
     clippy::indexing_slicing
 )]
 
+mod batches;
 mod distinct;
 mod few;
 mod hostile;

@@ -207,8 +207,11 @@ impl ExecutionPlan for YieldExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
+        let rows_max = context.session_config().batch_size().max(1);
         Ok(Box::pin(YieldStream {
             inner: self.input.execute(partition, context)?,
+            rows_max,
+            rest: None,
             since: self.halt.clock().monotonic(),
             halt: Arc::clone(&self.halt),
             memory_max: self.memory_max,
@@ -242,6 +245,10 @@ struct YieldStream {
     inner: SendableRecordBatchStream,
     halt: Arc<Halt>,
     memory_max: usize,
+    /// The most rows of a batch: live rows come as they were written.
+    rows_max: usize,
+    /// What of a batch hasn't been given yet.
+    rest: Option<RecordBatch>,
     /// When the task last had its turn.
     since: Duration,
 }
@@ -259,16 +266,33 @@ impl Stream for YieldStream {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        match self.inner.poll_next_unpin(cx) {
+        let ready = match self.rest.take() {
+            Some(rest) => Poll::Ready(Some(Ok(rest))),
+            None => self.inner.poll_next_unpin(cx),
+        };
+        match ready {
             Poll::Pending => {
                 self.since = self.halt.clock().monotonic();
                 Poll::Pending
             }
             Poll::Ready(Some(Ok(batch))) => {
+                let batch = self.first(batch);
                 Poll::Ready(Some(fits(batch, self.memory_max).map_err(Into::into)))
             }
             ready => ready,
         }
+    }
+}
+
+impl YieldStream {
+    /// As many rows as a batch may have; the others are kept for the next one.
+    fn first(&mut self, batch: RecordBatch) -> RecordBatch {
+        let rows = batch.num_rows();
+        if rows <= self.rows_max {
+            return batch;
+        }
+        self.rest = Some(batch.slice(self.rows_max, rows - self.rows_max));
+        batch.slice(0, self.rows_max)
     }
 }
 
