@@ -8,7 +8,7 @@ use eddy_engine::{Header, TopicId};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, FuturesUnordered, StreamExt};
 
-use crate::destination::{Checked, Destination, Landed, Outgoing};
+use crate::destination::{Checked, Destination, Landed, Origin, Outgoing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mark::{self, Marks};
 use crate::pacing::Pacing;
@@ -136,6 +136,7 @@ impl<'w> Attempt<'w> {
     /// Waits for what is under way, stores the progress, and tells how many records the next
     /// attempt sends again.
     pub(crate) async fn leave(mut self) -> usize {
+        self.destination.halt();
         let deadline = self.worker.clock.sleep(self.worker.tuning.drain);
         tokio::pin!(deadline);
         while !self.under_way.is_empty() {
@@ -193,7 +194,11 @@ impl<'w> Attempt<'w> {
             return None;
         }
         let tuning = &self.worker.tuning;
-        let window = if self.careful > 0 { 1 } else { tuning.window };
+        let window = match self.destination.window() {
+            _ if self.careful > 0 => 1,
+            Some(window) => window.min(tuning.window),
+            None => tuning.window,
+        };
         let room = self.under_way.is_empty()
             || (self.under_way.len() < window && self.bytes_under_way < tuning.window_bytes);
         room.then(|| self.pacing.wait(self.worker.clock.monotonic()))
@@ -227,12 +232,20 @@ impl<'w> Attempt<'w> {
             if choice != Headers::Strip {
                 rows.headers(index, &mut headers);
             }
-            let marks = (choice == Headers::Mark).then(|| Marks::new(&row));
+            let marks = (choice == Headers::Mark && !self.destination.tells_origin())
+                .then(|| Marks::new(&row));
             if let Some(marks) = &marks {
                 marks.add(&self.id, &mut headers);
             }
             held = RECORD_BYTES + bytes + header_bytes(&headers);
-            let record = outgoing(&row, &self.options, &headers, self.worker);
+            let origin = Origin {
+                replay: &self.id,
+                topic: row.topic,
+                topic_id: row.topic_id,
+                partition: row.partition,
+                offset: row.offset,
+            };
+            let record = outgoing(&row, origin, &self.options, &headers, self.worker);
             self.destination.send(&record).await
         };
         match sent {
@@ -370,11 +383,13 @@ fn header_bytes(headers: &[Header<'_>]) -> u64 {
 
 fn outgoing<'a>(
     row: &Row<'a>,
+    origin: Origin<'a>,
     options: &Options,
     headers: &'a [Header<'a>],
     worker: &Worker,
 ) -> Outgoing<'a> {
     Outgoing {
+        origin,
         partition: match options.partition {
             Partition::Same => Some(row.partition),
             Partition::Key => None,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checked, Definition, Destination, Kafka, Kind};
+use super::kafka::Kafka;
+use super::{Checked, Definition, Destination, Kind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Options;
 use crate::store::Store;
@@ -20,7 +21,7 @@ pub struct Destinations(Arc<Inner>);
 
 struct Inner {
     store: Store,
-    kinds: Vec<Box<dyn Kind>>,
+    kinds: Vec<Kind>,
     declared: BTreeMap<String, Definition>,
 }
 
@@ -48,7 +49,7 @@ impl Destinations {
         Self::with_kinds(
             lake,
             declared,
-            vec![Box::new(Kafka::new(lake.clock().clone()))],
+            vec![Kind::Kafka(Kafka::new(lake.clock().clone()))],
         )
     }
 
@@ -56,10 +57,10 @@ impl Destinations {
     ///
     /// # Errors
     /// As [`Destinations::open`].
-    pub fn with_kinds(
+    pub(crate) fn with_kinds(
         lake: &eddy_engine::Lake,
         declared: Vec<Definition>,
-        kinds: Vec<Box<dyn Kind>>,
+        kinds: Vec<Kind>,
     ) -> Result<Self> {
         let mut inner = Inner {
             store: Store::new(lake),
@@ -216,19 +217,20 @@ impl Destinations {
     ) -> Result<Arc<dyn Destination>> {
         let listed = self.get(name).await?;
         let kind = self.0.kind(&listed.definition)?;
-        kind.open(listed.definition.resolved_options()?, replay)
+        let written = &listed.definition.options;
+        kind.open(written, listed.definition.resolved_options()?, replay)
             .map_err(|error| in_destination(name, error))
     }
 }
 
 impl Inner {
-    fn kind(&self, definition: &Definition) -> Result<&dyn Kind> {
+    fn kind(&self, definition: &Definition) -> Result<&Kind> {
         let found = self
             .kinds
             .iter()
             .find(|kind| kind.name() == definition.kind);
         if let Some(kind) = found {
-            return Ok(kind.as_ref());
+            return Ok(kind);
         }
         let names: Vec<&str> = self.kinds.iter().map(|kind| kind.name()).collect();
         let kind = &definition.kind;

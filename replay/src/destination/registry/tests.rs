@@ -111,7 +111,7 @@ async fn a_reference_is_resolved_only_when_a_destination_is_opened() {
         kind: "fake".to_owned(),
         options: BTreeMap::from([("x".to_owned(), "${env:EDDY_TEST_NOT_SET}".to_owned())]),
     };
-    let kinds: Vec<Box<dyn Kind>> = vec![Box::new(Fake::new())];
+    let kinds = vec![Kind::Fake(Fake::new())];
     let destinations = Destinations::with_kinds(&lake, vec![definition], kinds).unwrap();
     assert_eq!(destinations.list().await.unwrap().len(), 1);
     let error = destinations.check("a").await.unwrap_err();
