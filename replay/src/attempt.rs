@@ -8,14 +8,15 @@ use eddy_engine::{Header, TopicId};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, FuturesUnordered, StreamExt};
 
-use crate::destination::{Checked, Destination, Landed, Origin, Outgoing};
+use crate::destination::{Checked, Destination, Landed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mark::{self, Marks};
 use crate::pacing::Pacing;
 use crate::progress::{Counts, Progress, Settled, Ticket, after};
-use crate::request::{Headers, OnError, Options, Partition, Timestamp, Tombstones};
-use crate::rows::{Row, Rows};
+use crate::request::{Headers, OnError, Options, Tombstones};
+use crate::rows::Rows;
 use crate::run::Worker;
+use crate::sending::{header_bytes, outgoing};
 
 /// How an attempt ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,14 +239,8 @@ impl<'w> Attempt<'w> {
                 marks.add(&self.id, &mut headers);
             }
             held = RECORD_BYTES + bytes + header_bytes(&headers);
-            let origin = Origin {
-                replay: &self.id,
-                topic: row.topic,
-                topic_id: row.topic_id,
-                partition: row.partition,
-                offset: row.offset,
-            };
-            let record = outgoing(&row, origin, &self.options, &headers, self.worker);
+            let now_us = self.worker.clock.now_us();
+            let record = outgoing(&row, &self.id, &self.options, &headers, now_us);
             self.destination.send(&record).await
         };
         match sent {
@@ -372,34 +367,4 @@ fn count(before: Counts, now: Counts) {
             .increment(now.saturating_sub(before));
     }
     metrics::counter!("eddy_replay_bytes_total").increment(now.bytes.saturating_sub(before.bytes));
-}
-
-fn header_bytes(headers: &[Header<'_>]) -> u64 {
-    let bytes = headers
-        .iter()
-        .map(|header| header.name.len() + header.value.map_or(0, <[u8]>::len));
-    bytes.sum::<usize>() as u64
-}
-
-fn outgoing<'a>(
-    row: &Row<'a>,
-    origin: Origin<'a>,
-    options: &Options,
-    headers: &'a [Header<'a>],
-    worker: &Worker,
-) -> Outgoing<'a> {
-    Outgoing {
-        origin,
-        partition: match options.partition {
-            Partition::Same => Some(row.partition),
-            Partition::Key => None,
-        },
-        timestamp_ms: match options.timestamp {
-            Timestamp::Original => row.timestamp_ms,
-            Timestamp::Now => Some(worker.clock.now_us().div_euclid(1_000)),
-        },
-        key: row.key,
-        value: row.value,
-        headers,
-    }
 }

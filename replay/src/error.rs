@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Rejected,
     /// The destination or the store did not answer: try again.
     Unavailable,
+    /// It was tried as often as allowed, without success: a person must look, then it can go on.
+    GaveUp,
     /// Another worker runs this replay now (P23): stop, it goes on there.
     Fenced,
     /// A broken promise inside Eddy.
@@ -35,6 +37,7 @@ impl ErrorKind {
             Self::Conflict => "conflict",
             Self::Rejected => "rejected",
             Self::Unavailable => "unavailable",
+            Self::GaveUp => "gave_up",
             Self::Fenced => "fenced",
             Self::Internal => "internal",
         }

@@ -3,6 +3,19 @@
 
 #![allow(clippy::unwrap_used)]
 
+/// The HTTP server that the integration tests have.
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "it has what the integration tests need"
+)]
+#[allow(
+    clippy::expect_used,
+    reason = "a test that meets something unexpected ends there"
+)]
+#[path = "../../tests/it/harness/web.rs"]
+pub(crate) mod web;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Destination;
+use super::http::Http;
 use super::kafka::Kafka;
 use crate::error::Result;
 use crate::request::Options;
@@ -13,6 +14,8 @@ use crate::request::Options;
 pub(crate) enum Kind {
     /// A topic of a Kafka.
     Kafka(Kafka),
+    /// Requests.
+    Http(Http),
     /// What the tests send to.
     #[cfg(test)]
     Fake(crate::testing::Fake),
@@ -23,6 +26,7 @@ impl Kind {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Kafka(_) => "kafka",
+            Self::Http(_) => "http",
             #[cfg(test)]
             Self::Fake(_) => "fake",
         }
@@ -35,6 +39,7 @@ impl Kind {
     pub(crate) fn validate(&self, options: &BTreeMap<String, String>) -> Result<()> {
         match self {
             Self::Kafka(kafka) => kafka.validate(options),
+            Self::Http(http) => http.validate(options),
             #[cfg(test)]
             Self::Fake(_) => Ok(()),
         }
@@ -51,9 +56,9 @@ impl Kind {
         options: BTreeMap<String, String>,
         replay: &Options,
     ) -> Result<Arc<dyn Destination>> {
-        let _ = written;
         match self {
             Self::Kafka(kafka) => kafka.open(options, replay),
+            Self::Http(http) => http.open(written, &options, replay),
             #[cfg(test)]
             Self::Fake(fake) => Ok(Arc::new(fake.clone())),
         }

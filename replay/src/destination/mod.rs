@@ -8,14 +8,21 @@
 //! that forgets everything when it is dropped loses nothing.
 //!
 //! ```text
-//! Outgoing -> Kafka: the client's own queue          one delivery a record
+//! Outgoing -> kafka   the client's own queue
+//!          -> http    lanes (what must stay in order) -> batches -> requests, with patience
 //! ```
 
 mod definition;
+mod given;
+mod http;
 mod kafka;
 mod kind;
+mod lanes;
 mod outgoing;
+mod packed;
+mod patience;
 mod percent;
+mod reach;
 mod registry;
 mod secret;
 
@@ -26,6 +33,7 @@ use serde::{Deserialize, Serialize};
 pub use definition::Definition;
 pub(crate) use kind::Kind;
 pub use outgoing::{Landed, Origin, Outgoing};
+pub use reach::Reach;
 pub use registry::{Destinations, Listed};
 
 use crate::error::Result;
@@ -80,4 +88,7 @@ pub struct Checked {
     pub partitions: Option<i32>,
     /// The largest record it takes, in bytes, where that can be known.
     pub record_bytes_max: Option<u64>,
+    /// The status of its answer, for HTTP: any means that it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
 }

@@ -41,7 +41,10 @@ impl Origin<'_> {
     /// whomever it is sent in this replay, and for no other one. The topic's id stands there and
     /// not its name, since a topic that was made again has the same offsets twice.
     pub fn id(&self) -> String {
-        let (replay, topic) = (percent::encoded(self.replay), percent::encoded(self.topic_id));
+        let (replay, topic) = (
+            percent::encoded(self.replay),
+            percent::encoded(self.topic_id),
+        );
         format!("{replay}:{topic}:{}:{}", self.partition, self.offset)
     }
 

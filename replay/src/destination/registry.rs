@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::http::Http;
 use super::kafka::Kafka;
-use super::{Checked, Definition, Destination, Kind};
+use super::{Checked, Definition, Destination, Kind, Reach};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Options;
 use crate::store::Store;
@@ -41,16 +42,23 @@ struct Stored {
 }
 
 impl Destinations {
-    /// The destinations of a lake, and those that the configuration file declares.
+    /// The destinations of a lake, and those that the configuration file declares; `reach` says at
+    /// which addresses they may be (Kafka's are not asked: its brokers say themselves where they
+    /// are).
     ///
     /// # Errors
     /// `Invalid` when a declared one can't be right.
-    pub fn open(lake: &eddy_engine::Lake, declared: Vec<Definition>) -> Result<Self> {
-        Self::with_kinds(
-            lake,
-            declared,
-            vec![Kind::Kafka(Kafka::new(lake.clock().clone()))],
-        )
+    pub fn open(
+        lake: &eddy_engine::Lake,
+        declared: Vec<Definition>,
+        reach: &Reach,
+    ) -> Result<Self> {
+        let clock = lake.clock();
+        let kinds = vec![
+            Kind::Kafka(Kafka::new(clock.clone())),
+            Kind::Http(Http::new(clock.clone(), reach.clone())),
+        ];
+        Self::with_kinds(lake, declared, kinds)
     }
 
     /// The same with other kinds of destination.
