@@ -196,8 +196,8 @@ impl<'w> Attempt<'w> {
         }
         let tuning = &self.worker.tuning;
         let window = match self.destination.window() {
-            _ if self.careful > 0 => 1,
             Some(window) => window.min(tuning.window),
+            None if self.careful > 0 => 1,
             None => tuning.window,
         };
         let room = self.under_way.is_empty()

@@ -58,7 +58,7 @@ pub(crate) struct Config {
 
 /// A destination as the file declares it. References stay unresolved until it is used.
 pub(crate) struct DestinationConfig {
-    /// `kafka` or `http`.
+    /// `kafka`, `http` or `file`.
     pub(crate) kind: String,
     /// The destination's own keys.
     pub(crate) options: BTreeMap<String, String>,
@@ -363,7 +363,7 @@ fn destinations(value: Option<toml::Value>) -> Result<BTreeMap<String, Destinati
             )?;
             let kind = match inner.remove("type") {
                 Some(toml::Value::String(kind)) => kind,
-                _ => bail!("`destinations.{name}.type` is missing; use `kafka` or `http`"),
+                _ => bail!("`destinations.{name}.type` is missing; use `kafka`, `http` or `file`"),
             };
             if let Some(key) = inner.keys().next() {
                 bail!(

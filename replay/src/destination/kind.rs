@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Destination;
+use super::file::File;
 use super::http::Http;
 use super::kafka::Kafka;
 use crate::error::Result;
@@ -16,6 +17,8 @@ pub(crate) enum Kind {
     Kafka(Kafka),
     /// Requests.
     Http(Http),
+    /// Files in the lake.
+    File(File),
     /// What the tests send to.
     #[cfg(test)]
     Fake(crate::testing::Fake),
@@ -27,6 +30,7 @@ impl Kind {
         match self {
             Self::Kafka(_) => "kafka",
             Self::Http(_) => "http",
+            Self::File(_) => "file",
             #[cfg(test)]
             Self::Fake(_) => "fake",
         }
@@ -40,6 +44,7 @@ impl Kind {
         match self {
             Self::Kafka(kafka) => kafka.validate(options),
             Self::Http(http) => http.validate(options),
+            Self::File(_) => File::validate(options),
             #[cfg(test)]
             Self::Fake(_) => Ok(()),
         }
@@ -59,6 +64,7 @@ impl Kind {
         match self {
             Self::Kafka(kafka) => kafka.open(options, replay),
             Self::Http(http) => http.open(written, &options, replay),
+            Self::File(file) => file.open(&options, replay),
             #[cfg(test)]
             Self::Fake(fake) => Ok(Arc::new(fake.clone())),
         }

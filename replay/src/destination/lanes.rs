@@ -1,15 +1,17 @@
 //! Several requests at a time, as far as the order allows: each lane carries its records one batch
 //! after the other, and what has to stay in order goes into one lane.
 //!
-//! A lane puts into a batch what waits for it, and waits for nobody: while a batch is on its way
-//! the next one fills. The first failure that isn't of one record alone ends all lanes; what waits
-//! in them is told the same failure, so that nothing overtakes what failed. What is on its way
-//! then may still be acknowledged.
+//! A lane puts into a batch what waits for it, and while a batch is on its way the next one fills;
+//! it waits for more only where the destination wants full batches. The first failure that isn't of
+//! one record alone ends all lanes; what waits in them is told the same failure, so that nothing
+//! overtakes what failed. What is on its way then may still be acknowledged.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering as Atomic};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use eddy_engine::Clock;
 use futures::future::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -36,6 +38,8 @@ pub(super) struct Sizes {
     pub(super) batch_records: usize,
     /// The most bytes of a batch, as [`Packed::bytes`] counts them; a larger record goes alone.
     pub(super) batch_bytes: usize,
+    /// The longest that a batch waits to fill.
+    pub(super) wait: Duration,
 }
 
 impl Sizes {
@@ -90,6 +94,7 @@ impl Lanes {
         carrier: C,
         sizes: Sizes,
         replay: &Options,
+        clock: Clock,
         halt: CancellationToken,
     ) -> Self {
         let carrier = Arc::new(carrier);
@@ -104,6 +109,7 @@ impl Lanes {
                 parcels,
                 sizes,
                 failure.clone(),
+                clock.clone(),
                 stop_at_refused,
             ));
             queue
@@ -167,6 +173,7 @@ async fn run<C: Carrier>(
     mut parcels: mpsc::Receiver<Parcel>,
     sizes: Sizes,
     failure: Arc<Failure>,
+    clock: Clock,
     stop_at_refused: bool,
 ) {
     let mut held = None;
@@ -179,10 +186,18 @@ async fn run<C: Carrier>(
                 parcel = parcels.recv() => parcel,
             },
         };
-        let Some(first) = first.filter(|_| !failure.halt.is_cancelled()) else {
+        let Some(first) = first else {
             return;
         };
-        let (batch, answers) = fill(first, &mut parcels, &mut held, sizes);
+        let filling = Filling {
+            clock: &clock,
+            halt: &failure.halt,
+            until: clock.monotonic().saturating_add(sizes.wait),
+        };
+        let (batch, answers) = fill(first, &mut parcels, &mut held, sizes, filling).await;
+        if failure.halt.is_cancelled() {
+            return;
+        }
         let mut outcomes = carrier.carry(&batch).await.into_iter();
         let mut failed = false;
         for answer in answers {
@@ -203,19 +218,22 @@ async fn run<C: Carrier>(
     }
 }
 
-/// A batch of what is there already. The parcel that doesn't fit is held for the next one.
-fn fill(
+/// A batch of what is there, and of what comes while it may wait. The parcel that doesn't fit is
+/// held for the next one.
+async fn fill(
     first: Parcel,
     parcels: &mut mpsc::Receiver<Parcel>,
     held: &mut Option<Parcel>,
     sizes: Sizes,
+    filling: Filling<'_>,
 ) -> (Vec<Packed>, Vec<oneshot::Sender<Result<Landed>>>) {
     let mut bytes = first.record.bytes();
     let mut batch = vec![first.record];
     let mut answers = vec![first.answer];
-    while batch.len() < sizes.batch_records
-        && let Ok(parcel) = parcels.try_recv()
-    {
+    while batch.len() < sizes.batch_records {
+        let Some(parcel) = filling.next(parcels).await else {
+            break;
+        };
         bytes = bytes.saturating_add(parcel.record.bytes());
         if bytes > sizes.batch_bytes {
             *held = Some(parcel);
@@ -225,6 +243,31 @@ fn fill(
         answers.push(parcel.answer);
     }
     (batch, answers)
+}
+
+/// What a batch may still wait for.
+struct Filling<'a> {
+    clock: &'a Clock,
+    halt: &'a CancellationToken,
+    until: Duration,
+}
+
+impl Filling<'_> {
+    async fn next(&self, parcels: &mut mpsc::Receiver<Parcel>) -> Option<Parcel> {
+        if let Ok(parcel) = parcels.try_recv() {
+            return Some(parcel);
+        }
+        let left = self.until.saturating_sub(self.clock.monotonic());
+        if left.is_zero() {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            () = self.halt.cancelled() => None,
+            parcel = parcels.recv() => parcel,
+            () = self.clock.sleep(left) => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -10,14 +10,17 @@
 //! ```text
 //! Outgoing -> kafka   the client's own queue
 //!          -> http    lanes (what must stay in order) -> batches -> requests, with patience
+//!          -> file    a lane -> full batches -> files in the lake, with patience
 //! ```
 
 mod definition;
+mod file;
 mod given;
 mod http;
 mod kafka;
 mod kind;
 mod lanes;
+mod line;
 mod outgoing;
 mod packed;
 mod patience;
@@ -58,7 +61,9 @@ pub trait Destination: Send + Sync + 'static {
     /// `Rejected` when this record can never be sent, `Unavailable` when trying again may help.
     async fn send(&self, record: &Outgoing<'_>) -> Result<Delivery>;
 
-    /// The most records that it has use for at a time; `None`: as many as the replay allows.
+    /// The most records that it has use for at a time, if it makes batches by itself; then it finds
+    /// out by itself, too, which record of a batch is refused. `None`: as many as the replay
+    /// allows, and one by one after a failure.
     fn window(&self) -> Option<usize> {
         None
     }

@@ -1,6 +1,7 @@
 //! A record that waits for its turn: its own copy of everything, since the rows are gone by then.
 
 use bytes::Bytes;
+use ring::digest;
 
 use super::Outgoing;
 
@@ -63,4 +64,16 @@ impl Packed {
         let headers: usize = headers.map(|(name, value)| name.len() + len(value)).sum();
         len(&self.key) + len(&self.value) + headers
     }
+}
+
+/// A digest of the records' ids, in order: 64 hexadecimal digits.
+pub(super) fn digest_of(records: &[Packed]) -> String {
+    let mut digest = digest::Context::new(&digest::SHA256);
+    for record in records {
+        digest.update(record.id.as_bytes());
+        digest.update(b"\n");
+    }
+    let digest = digest.finish();
+    let hexadecimal = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    hexadecimal.collect()
 }

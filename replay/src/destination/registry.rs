@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::file::File;
 use super::http::Http;
 use super::kafka::Kafka;
 use super::{Checked, Definition, Destination, Kind, Reach};
@@ -57,6 +58,7 @@ impl Destinations {
         let kinds = vec![
             Kind::Kafka(Kafka::new(clock.clone())),
             Kind::Http(Http::new(clock.clone(), reach.clone())),
+            Kind::File(File::new(lake.clone())),
         ];
         Self::with_kinds(lake, declared, kinds)
     }

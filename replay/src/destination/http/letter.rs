@@ -19,11 +19,9 @@
 use bytes::Bytes;
 use reqwest_tls::Url;
 use reqwest_tls::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use ring::digest;
 
-use super::super::packed::Packed;
-use super::super::percent;
-use super::line;
+use super::super::packed::{Packed, digest_of};
+use super::super::{line, percent};
 use super::settings::Settings;
 use crate::error::{Error, Result};
 
@@ -95,7 +93,7 @@ impl Letter {
             return Err(Error::internal("a batch has no records"));
         };
         let mut headers = settings.headers.clone();
-        let key = HeaderValue::from_str(&key_of(records)).map_err(|_| unfit())?;
+        let key = HeaderValue::from_str(&digest_of(records)).map_err(|_| unfit())?;
         headers.insert(IDEMPOTENCY_KEY, key);
         let kind = HeaderValue::from_static("application/x-ndjson");
         headers.entry(CONTENT_TYPE).or_insert(kind);
@@ -109,18 +107,6 @@ impl Letter {
             body: body.into(),
         })
     }
-}
-
-/// A digest of the records' ids, in order.
-fn key_of(records: &[Packed]) -> String {
-    let mut digest = digest::Context::new(&digest::SHA256);
-    for record in records {
-        digest.update(record.id.as_bytes());
-        digest.update(b"\n");
-    }
-    let digest = digest.finish();
-    let hexadecimal = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
-    hexadecimal.collect()
 }
 
 /// `topic:partition:offset`; Kafka's topics have letters that need no encoding.

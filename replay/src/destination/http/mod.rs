@@ -15,7 +15,6 @@
 
 mod answer;
 mod letter;
-mod line;
 mod settings;
 mod template;
 
@@ -92,7 +91,8 @@ impl Http {
             patience: Patience::new(self.clock.clone(), replay.attempts, halt.clone()),
             clock: self.clock.clone(),
         };
-        let lanes = Lanes::start(carrier, settings.sizes, replay, halt);
+        let clock = self.clock.clone();
+        let lanes = Lanes::start(carrier, settings.sizes, replay, clock, halt);
         Ok(Arc::new(Target {
             target: target(written, &settings),
             settings,

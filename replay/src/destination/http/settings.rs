@@ -144,6 +144,7 @@ fn read(given: &Given<'_>, varies: bool) -> Result<Read> {
             lanes: given.number("concurrency", 8, 1..=256)?,
             batch_records: if batches { batch_records } else { 1 },
             batch_bytes,
+            wait: Duration::ZERO,
         },
     })
 }

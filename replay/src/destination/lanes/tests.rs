@@ -78,8 +78,16 @@ fn lanes(carrier: &Slow, sizes: (usize, usize, usize), replay: &Options) -> Lane
         lanes,
         batch_records,
         batch_bytes,
+        wait: Duration::ZERO,
     };
-    Lanes::start(carrier.clone(), sizes, replay, CancellationToken::new())
+    let clock = Clock::system();
+    Lanes::start(
+        carrier.clone(),
+        sizes,
+        replay,
+        clock,
+        CancellationToken::new(),
+    )
 }
 
 fn replay(ordering: Ordering, on_error: OnError) -> Options {

@@ -87,7 +87,10 @@ async fn a_type_that_comes_later_is_refused_with_the_supported_ones() {
     let error = destinations.create(later).await.unwrap_err();
     let told = error.to_string();
     assert_eq!(told, "destinations of type `pigeon` are not supported yet");
-    assert_eq!(error.hint(), Some("the supported types are: kafka, http"));
+    assert_eq!(
+        error.hint(),
+        Some("the supported types are: kafka, http, file")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

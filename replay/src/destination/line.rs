@@ -13,7 +13,7 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
-use super::super::packed::Packed;
+use super::packed::Packed;
 
 /// Whether the bytes are one JSON text.
 pub(super) fn is_json(bytes: &[u8]) -> bool {
