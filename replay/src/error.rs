@@ -113,6 +113,16 @@ impl Error {
         self
     }
 
+    /// The same error for somebody else whom it concerns; its cause is in the message.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            kind: self.kind,
+            message: self.to_string(),
+            hint: self.hint.clone(),
+            source: None,
+        }
+    }
+
     /// What the caller must do.
     pub fn kind(&self) -> ErrorKind {
         self.kind

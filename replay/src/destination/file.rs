@@ -17,7 +17,7 @@ use eddy_engine::{Lake, export};
 use tokio_util::sync::CancellationToken;
 
 use super::given::Given;
-use super::lanes::{Carrier, Lanes, Sizes};
+use super::lanes::{Carrier, Lanes, Sizes, fail_rest};
 use super::packed::{Packed, digest_of};
 use super::patience::{Patience, Tries};
 use super::{Checked, Delivery, Destination, Landed, Outgoing, line};
@@ -151,22 +151,15 @@ impl Carrier for Writer {
         let one_partition =
             |a: &Packed, b: &Packed| a.partition == b.partition && a.topic == b.topic;
         for records in batch.chunk_by(one_partition) {
-            let made = self.make(records).await;
-            let told = made
-                .as_ref()
-                .err()
-                .map(|error| (error.kind(), error.to_string()));
-            outcomes.extend(records.iter().map(|_| match &told {
-                None => Ok(Landed::default()),
-                Some((kind, message)) => Err(Error::new(*kind, message.clone())),
-            }));
-            if told.is_some() {
-                break;
+            match self.make(records).await {
+                Ok(()) => outcomes.extend(records.iter().map(|_| Ok(Landed::default()))),
+                Err(error) => {
+                    outcomes.push(Err(error));
+                    fail_rest(&mut outcomes, batch.len());
+                    break;
+                }
             }
         }
-        let behind = batch.len().saturating_sub(outcomes.len());
-        let given_up = || Err(Error::unavailable("what stood before it failed"));
-        outcomes.extend((0..behind).map(|_| given_up()));
         outcomes
     }
 }

@@ -67,24 +67,30 @@ struct Parcel {
 /// The first failure, and that lanes begin nothing more.
 struct Failure {
     halt: CancellationToken,
-    first: OnceLock<(ErrorKind, String, Option<String>)>,
+    first: OnceLock<Error>,
 }
 
 impl Failure {
     fn set(&self, error: &Error) {
-        let hint = error.hint().map(str::to_owned);
-        let _ = self.first.set((error.kind(), error.to_string(), hint));
+        let _ = self.first.set(error.copy());
         self.halt.cancel();
     }
 
     fn error(&self) -> Error {
         match self.first.get() {
-            Some((kind, message, None)) => Error::new(*kind, message.clone()),
-            Some((kind, message, Some(hint))) => {
-                Error::new(*kind, message.clone()).with_hint(hint.clone())
-            }
+            Some(error) => error.copy(),
             None => Error::unavailable("it was given up before its turn came"),
         }
+    }
+}
+
+/// Tells the records behind the last outcome, of `all`, that they failed with it.
+pub(super) fn fail_rest(outcomes: &mut Vec<Result<Landed>>, all: usize) {
+    while outcomes.len() < all {
+        outcomes.push(match outcomes.last() {
+            Some(Err(error)) => Err(error.copy()),
+            _ => Err(Error::internal("a record has no outcome")),
+        });
     }
 }
 

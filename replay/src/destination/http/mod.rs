@@ -32,13 +32,13 @@ use tokio_util::sync::CancellationToken;
 use self::answer::{Verdict, judge};
 use self::letter::Letter;
 use self::settings::Settings;
-use super::lanes::{Carrier, Lanes};
+use super::lanes::{Carrier, Lanes, fail_rest};
 use super::packed::Packed;
 use super::patience::{Patience, Tries};
 use super::reach::{Reach, Unreached};
 use super::{Checked, Delivery, Destination, Landed, Outgoing};
 use crate::error::{Error, ErrorKind, Result};
-use crate::request::Options;
+use crate::request::{OnError, Options};
 
 /// Destinations of type `http`.
 #[derive(Clone)]
@@ -90,6 +90,7 @@ impl Http {
             settings: settings.clone(),
             patience: Patience::new(self.clock.clone(), replay.attempts, halt.clone()),
             clock: self.clock.clone(),
+            stops: replay.on_error == OnError::Stop,
         };
         let clock = self.clock.clone();
         let lanes = Lanes::start(carrier, settings.sizes, replay, clock, halt);
@@ -200,6 +201,8 @@ struct Sender {
     settings: Settings,
     patience: Patience,
     clock: Clock,
+    /// Whether nothing follows a refused record.
+    stops: bool,
 }
 
 impl Carrier for Sender {
@@ -215,13 +218,11 @@ impl Carrier for Sender {
                     parts.extend([second, first]);
                 }
                 Err(error) => {
-                    let of_record = error.kind() == ErrorKind::Rejected;
+                    let ends = self.stops || error.kind() != ErrorKind::Rejected;
                     let place = part.first().map(Packed::place).unwrap_or_default();
                     outcomes.push(Err(at(&place, error)));
-                    if !of_record {
-                        let behind = batch.len().saturating_sub(outcomes.len());
-                        let given_up = || Err(Error::unavailable("what stood before it failed"));
-                        outcomes.extend((0..behind).map(|_| given_up()));
+                    if ends {
+                        fail_rest(&mut outcomes, batch.len());
                         return outcomes;
                     }
                 }

@@ -162,6 +162,27 @@ async fn of_a_refused_batch_only_the_record_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refused_record_of_a_batch_stops_the_replay_before_what_follows_it() {
+    let web = Web::start(
+        |seen, _| match String::from_utf8_lossy(&seen.body).contains("\"bad\"") {
+            true => Reply::status(400),
+            false => Reply::Done,
+        },
+    );
+    let mut records: Vec<Stored> = (0..30).map(|n| Stored::full(0, n)).collect();
+    records[17].value = Some(b"bad".to_vec());
+    let options = [("format", "ndjson"), ("batch.records", "30")];
+    let room = Room::of(records, &web.url("/in"), &options).await;
+    let job = room.ends(&[]).await;
+    assert_eq!((job.state, job.counts.acknowledged), (State::Failed, 17));
+    let reason = job.reason.unwrap();
+    assert_eq!(reason, "record orders:0:17: the answer is 400");
+    let lines = web.done().into_iter();
+    let lines = lines.map(|seen| String::from_utf8(seen.body).unwrap().lines().count());
+    assert_eq!(lines.sum::<usize>(), 17);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_expired_credential_fails_the_replay_and_no_record() {
     let expired = Arc::new(AtomicUsize::new(1));
     let asked = Arc::clone(&expired);
