@@ -16,6 +16,7 @@
 mod answer;
 mod letter;
 mod settings;
+mod signature;
 mod template;
 
 use std::collections::BTreeMap;
@@ -255,10 +256,17 @@ impl Sender {
     }
 
     async fn once(&self, letter: &Letter) -> Verdict {
+        let mut headers = letter.headers.clone();
+        if let Some(signer) = &self.settings.signer
+            && let Some(id) = letter.headers.get("idempotency-key")
+        {
+            let seconds = self.clock.now_us().div_euclid(1_000_000);
+            signer.sign(id, seconds, &letter.body, &mut headers);
+        }
         let request = self
             .client
             .request(self.settings.method.clone(), letter.url.clone())
-            .headers(letter.headers.clone())
+            .headers(headers)
             .body(letter.body.clone());
         let answer = match request.send().await {
             Ok(answer) => answer,

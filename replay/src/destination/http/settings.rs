@@ -8,6 +8,7 @@ use reqwest_tls::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::super::given::Given;
 use super::super::lanes::Sizes;
+use super::signature::{self, Signer};
 use super::template::Template;
 use crate::error::{Error, Result};
 use crate::request::{Headers, Options};
@@ -20,6 +21,7 @@ const NAMES: &[&str] = &[
     "connect.timeout",
     "format",
     "method",
+    "signature.secret",
     "timeout",
     "tls.ca",
     "tls.identity",
@@ -57,6 +59,8 @@ pub(super) struct Settings {
     pub(super) trusted: Option<String>,
     /// Our certificate and its key, in PEM.
     pub(super) identity: Option<String>,
+    /// What signs requests.
+    pub(super) signer: Option<Signer>,
     /// Whether the replay strips headers: then none tell where a record is from either.
     pub(super) bare: bool,
 }
@@ -97,6 +101,7 @@ impl Settings {
             connect_timeout: given.duration("connect.timeout", Duration::from_secs(10))?,
             trusted: given.text("tls.ca").map(str::to_owned),
             identity: given.text("tls.identity").map(str::to_owned),
+            signer: read.signer,
             bare: replay.headers == Some(Headers::Strip),
         })
     }
@@ -108,6 +113,7 @@ struct Read {
     headers: HeaderMap,
     batches: bool,
     sizes: Sizes,
+    signer: Option<Signer>,
 }
 
 fn read(given: &Given<'_>, varies: bool) -> Result<Read> {
@@ -140,6 +146,10 @@ fn read(given: &Given<'_>, varies: bool) -> Result<Read> {
         method,
         headers: headers(given)?,
         batches,
+        signer: match given.text("signature.secret") {
+            Some(secret) if !given.is_open("signature.secret") => Some(Signer::new(secret)?),
+            _ => None,
+        },
         sizes: Sizes {
             lanes: given.number("concurrency", 8, 1..=256)?,
             batch_records: if batches { batch_records } else { 1 },
@@ -153,7 +163,8 @@ fn headers(given: &Given<'_>) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, value) in given.named(HEADER) {
         let key = name.to_ascii_lowercase();
-        if RESERVED.contains(&key.as_str()) || key.starts_with("eddy-") {
+        let mut ours = RESERVED.iter().chain(&signature::HEADERS);
+        if ours.any(|ours| *ours == key) || key.starts_with("eddy-") {
             return Err(Error::invalid(format!(
                 "`{HEADER}{name}` can't be set: it is Eddy's own"
             )));
@@ -212,6 +223,10 @@ mod tests {
             ),
             (&[("timeout", "30")], "`timeout` has to be a time"),
             (&[("header.Host", "x")], "`header.Host` can't be set"),
+            (
+                &[("signature.secret", "hunter2")],
+                "`signature.secret` has to be",
+            ),
             (
                 &[("header.Eddy-Key", "x")],
                 "`header.Eddy-Key` can't be set",

@@ -212,6 +212,29 @@ async fn an_expired_credential_fails_the_replay_and_no_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_try_of_a_request_is_signed() {
+    let web = Web::start(|_, number| match number {
+        1 => Reply::Lost,
+        _ => Reply::Done,
+    });
+    let secret = [("signature.secret", "sixteen bytes ok")];
+    let room = Room::new(1, 3, &web.url("/in"), &secret).await;
+    assert_eq!(room.ends(&[]).await.state, State::Done);
+    let signer = signature::Signer::new("sixteen bytes ok").unwrap();
+    assert_eq!(web.received().len(), 4);
+    for request in web.received() {
+        let id = request.header("idempotency-key").unwrap();
+        assert_eq!(request.header("webhook-id"), Some(id));
+        let seconds = request.header("webhook-timestamp").unwrap();
+        let mut wanted = reqwest_tls::header::HeaderMap::new();
+        let id = id.parse().unwrap();
+        signer.sign(&id, seconds.parse().unwrap(), &request.body, &mut wanted);
+        let wanted = wanted["webhook-signature"].to_str().unwrap();
+        assert_eq!(request.header("webhook-signature"), Some(wanted));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn redirects_are_followed_within_a_host_and_with_their_body_only() {
     let other = Web::start(|_, _| Reply::Done);
     let elsewhere = other.url("/in");
