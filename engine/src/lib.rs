@@ -35,6 +35,7 @@ pub mod commit;
 pub mod elide;
 mod encode;
 pub mod error;
+pub mod export;
 pub mod fault;
 pub mod filter;
 pub mod flat;

@@ -8,14 +8,15 @@ use eddy_engine::{Header, TopicId};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, FuturesUnordered, StreamExt};
 
-use crate::destination::{Checked, Destination, Landed, Outgoing};
+use crate::destination::{Checked, Destination, Landed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mark::{self, Marks};
 use crate::pacing::Pacing;
 use crate::progress::{Counts, Progress, Settled, Ticket, after};
-use crate::request::{Headers, OnError, Options, Partition, Timestamp, Tombstones};
-use crate::rows::{Row, Rows};
+use crate::request::{Headers, OnError, Options, Tombstones};
+use crate::rows::Rows;
 use crate::run::Worker;
+use crate::sending::{header_bytes, outgoing};
 
 /// How an attempt ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +137,7 @@ impl<'w> Attempt<'w> {
     /// Waits for what is under way, stores the progress, and tells how many records the next
     /// attempt sends again.
     pub(crate) async fn leave(mut self) -> usize {
+        self.destination.halt();
         let deadline = self.worker.clock.sleep(self.worker.tuning.drain);
         tokio::pin!(deadline);
         while !self.under_way.is_empty() {
@@ -193,7 +195,11 @@ impl<'w> Attempt<'w> {
             return None;
         }
         let tuning = &self.worker.tuning;
-        let window = if self.careful > 0 { 1 } else { tuning.window };
+        let window = match self.destination.window() {
+            Some(window) => window.min(tuning.window),
+            None if self.careful > 0 => 1,
+            None => tuning.window,
+        };
         let room = self.under_way.is_empty()
             || (self.under_way.len() < window && self.bytes_under_way < tuning.window_bytes);
         room.then(|| self.pacing.wait(self.worker.clock.monotonic()))
@@ -227,12 +233,14 @@ impl<'w> Attempt<'w> {
             if choice != Headers::Strip {
                 rows.headers(index, &mut headers);
             }
-            let marks = (choice == Headers::Mark).then(|| Marks::new(&row));
+            let marks = (choice == Headers::Mark && !self.destination.tells_origin())
+                .then(|| Marks::new(&row));
             if let Some(marks) = &marks {
                 marks.add(&self.id, &mut headers);
             }
             held = RECORD_BYTES + bytes + header_bytes(&headers);
-            let record = outgoing(&row, &self.options, &headers, self.worker);
+            let now_us = self.worker.clock.now_us();
+            let record = outgoing(&row, &self.id, &self.options, &headers, now_us);
             self.destination.send(&record).await
         };
         match sent {
@@ -359,32 +367,4 @@ fn count(before: Counts, now: Counts) {
             .increment(now.saturating_sub(before));
     }
     metrics::counter!("eddy_replay_bytes_total").increment(now.bytes.saturating_sub(before.bytes));
-}
-
-fn header_bytes(headers: &[Header<'_>]) -> u64 {
-    let bytes = headers
-        .iter()
-        .map(|header| header.name.len() + header.value.map_or(0, <[u8]>::len));
-    bytes.sum::<usize>() as u64
-}
-
-fn outgoing<'a>(
-    row: &Row<'a>,
-    options: &Options,
-    headers: &'a [Header<'a>],
-    worker: &Worker,
-) -> Outgoing<'a> {
-    Outgoing {
-        partition: match options.partition {
-            Partition::Same => Some(row.partition),
-            Partition::Key => None,
-        },
-        timestamp_ms: match options.timestamp {
-            Timestamp::Original => row.timestamp_ms,
-            Timestamp::Now => Some(worker.clock.now_us().div_euclid(1_000)),
-        },
-        key: row.key,
-        value: row.value,
-        headers,
-    }
 }

@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Rejected,
     /// The destination or the store did not answer: try again.
     Unavailable,
+    /// It was tried as often as allowed, without success: a person must look, then it can go on.
+    GaveUp,
     /// Another worker runs this replay now (P23): stop, it goes on there.
     Fenced,
     /// A broken promise inside Eddy.
@@ -35,6 +37,7 @@ impl ErrorKind {
             Self::Conflict => "conflict",
             Self::Rejected => "rejected",
             Self::Unavailable => "unavailable",
+            Self::GaveUp => "gave_up",
             Self::Fenced => "fenced",
             Self::Internal => "internal",
         }
@@ -108,6 +111,16 @@ impl Error {
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// The same error for somebody else whom it concerns; its cause is in the message.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            kind: self.kind,
+            message: self.to_string(),
+            hint: self.hint.clone(),
+            source: None,
+        }
     }
 
     /// What the caller must do.

@@ -37,11 +37,12 @@ mod attempt;
 mod cell;
 mod rows;
 mod run;
+mod sending;
 mod store;
 #[cfg(test)]
 mod testing;
 
-pub use destination::{Definition, Destination, Destinations};
+pub use destination::{Definition, Destination, Destinations, Reach};
 pub use error::{Error, ErrorKind, Result};
 pub use job::{Job, State};
 pub use jobs::{Jobs, Started};

@@ -185,7 +185,7 @@ mod tests {
             target: format!("kafka topic `{topic}`"),
             topic: Some(topic.to_owned()),
             partitions: Some(partitions),
-            record_bytes_max: None,
+            ..Checked::default()
         })
     }
 

@@ -51,6 +51,10 @@ pub struct Options {
 /// What is kept in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ordering {
+    /// Nothing. A destination may still keep more than it has to; Kafka keeps partitions.
+    None,
+    /// The records of one key; those without key in no order.
+    Key,
     /// The records of one source partition.
     Partition,
 }
@@ -142,8 +146,12 @@ impl Options {
                     options.ordering = choice(
                         "ordering",
                         value,
-                        &[("partition", Ordering::Partition)],
-                        &["none", "key", "time"],
+                        &[
+                            ("partition", Ordering::Partition),
+                            ("key", Ordering::Key),
+                            ("none", Ordering::None),
+                        ],
+                        &["time"],
                     )?;
                 }
                 "partition" => {
@@ -266,7 +274,10 @@ mod tests {
     fn what_comes_later_is_not_called_unknown() {
         let error = parse("ordering", "time").unwrap_err();
         assert_eq!(error.to_string(), "ordering = `time` is not supported yet");
-        assert_eq!(error.hint().unwrap(), "ordering may be `partition`");
+        assert_eq!(
+            error.hint().unwrap(),
+            "ordering may be `partition`, `key`, `none`"
+        );
         let error = parse("ordering", "tmie").unwrap_err();
         assert_eq!(error.to_string(), "ordering = `tmie` is not known");
     }

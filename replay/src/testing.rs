@@ -3,6 +3,19 @@
 
 #![allow(clippy::unwrap_used)]
 
+/// The HTTP server that the integration tests have.
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "it has what the integration tests need"
+)]
+#[allow(
+    clippy::expect_used,
+    reason = "a test that meets something unexpected ends there"
+)]
+#[path = "../../tests/it/harness/web.rs"]
+pub(crate) mod web;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -18,9 +31,8 @@ use futures::future::FutureExt;
 use futures::stream::{BoxStream, StreamExt};
 use tokio::sync::{Notify, oneshot};
 
-use crate::destination::{Checked, Delivery, Destination, Kind, Landed, Outgoing};
+use crate::destination::{Checked, Delivery, Destination, Landed, Outgoing};
 use crate::error::{Error, Result};
-use crate::request::Options;
 use crate::source::{After, PartitionCount, Pinned, PinnedTable, RowSource, SourcePlan};
 
 /// One record as the lake holds it.
@@ -252,20 +264,6 @@ impl Fake {
     }
 }
 
-impl Kind for Fake {
-    fn name(&self) -> &'static str {
-        "fake"
-    }
-
-    fn validate(&self, _: &BTreeMap<String, String>) -> Result<()> {
-        Ok(())
-    }
-
-    fn open(&self, _: BTreeMap<String, String>, _: &Options) -> Result<Arc<dyn Destination>> {
-        Ok(Arc::new(self.clone()))
-    }
-}
-
 #[async_trait]
 impl Destination for Fake {
     fn target(&self) -> String {
@@ -279,7 +277,7 @@ impl Destination for Fake {
             target,
             topic: Some(state.topic.clone()),
             partitions: Some(state.partitions),
-            record_bytes_max: None,
+            ..Checked::default()
         })
     }
 

@@ -9,6 +9,7 @@ mod connect;
 mod flight;
 mod listeners;
 mod query;
+mod replay;
 mod size;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ pub(crate) use flight::FlightSettings;
 pub(crate) use listeners::HttpSettings;
 use listeners::PostgresSettings;
 pub(crate) use query::QuerySettings;
+pub(crate) use replay::ReplaySettings;
 pub(crate) use size::ByteSize;
 
 /// The whole configuration. It has no `Debug`, since its maps may hold secrets.
@@ -56,7 +58,7 @@ pub(crate) struct Config {
 
 /// A destination as the file declares it. References stay unresolved until it is used.
 pub(crate) struct DestinationConfig {
-    /// `kafka`.
+    /// `kafka`, `http` or `file`.
     pub(crate) kind: String,
     /// The destination's own keys.
     pub(crate) options: BTreeMap<String, String>,
@@ -76,6 +78,8 @@ pub(crate) struct Settings {
     pub(crate) postgres: PostgresSettings,
     /// `[query]`.
     pub(crate) query: QuerySettings,
+    /// `[replay]`.
+    pub(crate) replay: ReplaySettings,
     /// `[worker]`.
     pub(crate) worker: WorkerSettings,
     /// `[connect]`.
@@ -359,7 +363,7 @@ fn destinations(value: Option<toml::Value>) -> Result<BTreeMap<String, Destinati
             )?;
             let kind = match inner.remove("type") {
                 Some(toml::Value::String(kind)) => kind,
-                _ => bail!("`destinations.{name}.type` is missing; use `kafka`"),
+                _ => bail!("`destinations.{name}.type` is missing; use `kafka`, `http` or `file`"),
             };
             if let Some(key) = inner.keys().next() {
                 bail!(

@@ -314,7 +314,8 @@ async fn start_jobs(config: &Config, lake: &Lake, query: &Query) -> Result<Jobs>
             options: destination.options.clone(),
         })
         .collect();
-    let destinations = Destinations::open(lake, declared).context("in [destinations]")?;
+    let reach = config.settings.replay.reach()?;
+    let destinations = Destinations::open(lake, declared, &reach).context("in [destinations]")?;
     let source = Arc::new(source::Rows::new(query.clone()));
     Ok(Jobs::open(lake.clone(), source, destinations).await?)
 }

@@ -224,14 +224,14 @@ fn worker_with(lake: &TestLake, topic: &Topic, more: &[(&str, &str)]) -> Start {
         .connector(&topic.name, &keys)
 }
 
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     std::env::var("EDDY_SEED")
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or_else(|| eddy_engine::Clock::system().new_id().as_u64_pair().1)
 }
 
-fn next(random: &mut u64) -> usize {
+pub(crate) fn next(random: &mut u64) -> usize {
     *random ^= *random << 13;
     *random ^= *random >> 7;
     *random ^= *random << 17;

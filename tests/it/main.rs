@@ -48,6 +48,8 @@ mod redaction;
 mod registry;
 mod registry_avro;
 mod replay;
+mod replay_file;
+mod replay_http;
 mod replay_pins;
 mod routing;
 mod services;

@@ -29,15 +29,25 @@ fn start(lake: &TestLake, source: &Topic, target: &Topic) -> Eddy {
 }
 
 /// Waits until everything is committed: a replay reads committed rows only.
-fn wait_committed(http: &Http, source: &Topic, records: usize) {
-    wait_planned(http, &format!("SELECT * FROM {}", source.name), records);
+pub(crate) fn wait_committed(http: &Http, source: &Topic, records: usize) {
+    wait_committed_into(http, "target", source, records);
+}
+
+/// As [`wait_committed`], with another destination.
+pub(crate) fn wait_committed_into(http: &Http, into: &str, source: &Topic, records: usize) {
+    wait_planned(
+        http,
+        into,
+        &format!("SELECT * FROM {}", source.name),
+        records,
+    );
 }
 
 /// Waits until a replay of `select` would send so many records.
-fn wait_planned(http: &Http, select: &str, records: usize) {
+fn wait_planned(http: &Http, into: &str, select: &str, records: usize) {
     let asked = json!({
         "sql": select,
-        "destination": "target",
+        "destination": into,
         "plan": true,
     });
     wait_equal(
@@ -52,7 +62,7 @@ fn wait_planned(http: &Http, select: &str, records: usize) {
 }
 
 /// Waits until the replay has ended, and tells how.
-fn wait_done(http: &Http, id: &str) -> Value {
+pub(crate) fn wait_done(http: &Http, id: &str) -> Value {
     let replay = wait_for(PATIENCE, "the replay has ended", || {
         let replay = http.get(&format!("/api/v1/replays/{id}")).ok()?;
         let ended = ["done", "failed", "cancelled"].contains(&replay["state"].as_str()?);
@@ -63,7 +73,7 @@ fn wait_done(http: &Http, id: &str) -> Value {
 }
 
 /// Every combination of null, empty and odd, in each of the partitions.
-fn odd_records(partitions: i32) -> Vec<Produce> {
+pub(crate) fn odd_records(partitions: i32) -> Vec<Produce> {
     let parts: [Option<Vec<u8>>; 4] = [
         None,
         Some(Vec::new()),
@@ -237,7 +247,7 @@ fn dead_letters_of_a_topic_go_where_a_replay_sends_them_as_they_came() {
     let eddy = start(&lake, &source, &target);
     let http = eddy.http();
     let dead = format!("FROM system.dead_letters WHERE _topic = '{}'", source.name);
-    wait_planned(&http, &format!("SELECT * {dead}"), 1);
+    wait_planned(&http, "target", &format!("SELECT * {dead}"), 1);
     let answer = http.sql(&format!("SELECT * INTO target {dead}"));
     let replay = wait_done(&http, answer[0]["replay_id"].as_str().expect("an id"));
     assert_eq!(replay["acknowledged"], 1);

@@ -16,7 +16,7 @@ use eddy_engine::write::{Start, TableWriter, WriterOptions};
 use eddy_engine::{Clock, Lake, Record, TablePath, TimestampType, TopicId};
 use eddy_query::{Query, QueryOptions};
 use eddy_replay::{
-    After, Definition, Destinations, Error, Jobs, Pinned, PinnedTable, Request, RowSource,
+    After, Definition, Destinations, Error, Jobs, Pinned, PinnedTable, Reach, Request, RowSource,
     SourcePlan, State,
 };
 use futures::StreamExt;
@@ -213,7 +213,8 @@ async fn open(lake: &Lake, target: &Topic) -> Jobs {
             .into(),
     };
     let query = Query::new(lake.clone(), QueryOptions::default()).expect("queries");
-    let destinations = Destinations::open(lake, vec![destination]).expect("destinations");
+    let destinations =
+        Destinations::open(lake, vec![destination], &Reach::default()).expect("destinations");
     let source = Arc::new(Rows(query));
     Jobs::open(lake.clone(), source, destinations)
         .await

@@ -5,6 +5,7 @@
 //! <lake>/<topics.dir>/<topic>/<partition, such as dt=2026-11-23>/<uuid>.parquet
 //! <lake>/<whatever Confluent's or Aiven's S3 sink would have called it>
 //! <lake>/_eddy/delta/<topic>/_delta_log/...      (of a topic whose files have no folder of theirs)
+//! <lake>/exports/<folder>/<replay>/<topic>/<name>.ndjson
 //! <lake>/_eddy/uploads/<commit id>.json
 //! <lake>/_eddy/retired/<topics.dir>/<topic>/<commit id>.json
 //! <lake>/_eddy/altered/<topics.dir>/<topic>/<commit id>.json
@@ -16,6 +17,7 @@
 //! ```
 
 mod escape;
+mod export;
 mod foreign;
 mod partition;
 mod state;
@@ -23,6 +25,7 @@ mod table;
 mod uploads;
 
 pub(crate) use escape::{escape, unescape};
+pub(crate) use export::export_object;
 pub use foreign::{ConfluentNames, ForeignFile, Names};
 pub(crate) use foreign::{START, START_PADDED, foreign_value, suffixed};
 pub use partition::data_file;

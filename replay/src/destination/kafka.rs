@@ -11,13 +11,13 @@ use eddy_connector::kafka::{self, Admin, KafkaConfig, Producer, ProducerOptions}
 use eddy_engine::Clock;
 use futures::future::FutureExt;
 
-use super::{Checked, Delivery, Destination, Kind, Landed, Outgoing};
+use super::{Checked, Delivery, Destination, Landed, Outgoing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::{OnError, Options};
 
 /// Destinations of type `kafka`: the client's own keys, and `topic`.
 #[derive(Debug, Clone)]
-pub struct Kafka {
+pub(crate) struct Kafka {
     clock: Clock,
 }
 
@@ -33,17 +33,15 @@ const NO_TIMESTAMP: i64 = -1;
 
 impl Kafka {
     /// The kind; `clock` is the lake's.
-    pub fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         Self { clock }
     }
-}
 
-impl Kind for Kafka {
-    fn name(&self) -> &'static str {
-        "kafka"
-    }
-
-    fn validate(&self, options: &BTreeMap<String, String>) -> Result<()> {
+    /// Whether the options can be right.
+    ///
+    /// # Errors
+    /// `Invalid` for a key that is missing or that the client doesn't take.
+    pub(super) fn validate(&self, options: &BTreeMap<String, String>) -> Result<()> {
         for needed in ["topic", "bootstrap.servers"] {
             if options
                 .get(needed)
@@ -72,7 +70,11 @@ impl Kind for Kafka {
             .map_err(|error| Error::invalid(error.to_string()))
     }
 
-    fn open(
+    /// Opens the topic.
+    ///
+    /// # Errors
+    /// `Invalid` when the client doesn't take the options.
+    pub(super) fn open(
         &self,
         mut options: BTreeMap<String, String>,
         replay: &Options,
@@ -132,7 +134,7 @@ impl Destination for Target {
             target: self.target(),
             topic: Some(self.topic.clone()),
             partitions: Some(partitions),
-            record_bytes_max: None,
+            ..Checked::default()
         })
     }
 

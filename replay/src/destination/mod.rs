@@ -1,56 +1,51 @@
 //! Where a replay sends its records.
 //!
-//! A *kind* (`kafka`; later `http`, `rabbitmq`, `sqs`, `file`) opens a *definition* (a name and
-//! options, from the configuration file or by REST) as a [`Destination`], which checks itself and
-//! takes records one by one. Pacing, order, progress and repeated tries are the replay's matter.
+//! A [`Kind`] opens a *definition* (a name and options, from the configuration file or by REST) as
+//! a [`Destination`], which checks itself and takes records one by one, in order, with an outcome
+//! for each. What such a destination does to a record is its own matter (one request each, batches,
+//! several at a time as far as the order allows); pacing, progress and what an outcome means to
+//! the replay are the replay's. Progress only moves behind what was acknowledged, so a destination
+//! that forgets everything when it is dropped loses nothing.
+//!
+//! ```text
+//! Outgoing -> kafka   the client's own queue
+//!          -> http    lanes (what must stay in order) -> batches -> requests, with patience
+//!          -> file    a lane -> full batches -> files in the lake, with patience
+//! ```
 
 mod definition;
+mod file;
+mod given;
+mod http;
 mod kafka;
+mod kind;
+mod lanes;
+mod line;
+mod outgoing;
+mod packed;
+mod patience;
+mod percent;
+mod reach;
 mod registry;
 mod secret;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use async_trait::async_trait;
-use eddy_engine::Header;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 pub use definition::Definition;
-pub use kafka::Kafka;
+pub(crate) use kind::Kind;
+pub use outgoing::{Landed, Origin, Outgoing};
+pub use reach::Reach;
 pub use registry::{Destinations, Listed};
 
 use crate::error::Result;
-use crate::request::Options;
-
-/// A type of destination.
-pub trait Kind: Send + Sync + 'static {
-    /// The `type` of its definitions.
-    fn name(&self) -> &'static str;
-
-    /// Whether the options (references not yet resolved) can be right, without connecting.
-    ///
-    /// # Errors
-    /// `Invalid` for an option that is missing or not known.
-    fn validate(&self, options: &BTreeMap<String, String>) -> Result<()>;
-
-    /// Opens a destination; `options` are resolved, `replay` is for whom.
-    ///
-    /// # Errors
-    /// `Invalid` when the options can't be used.
-    fn open(
-        &self,
-        options: BTreeMap<String, String>,
-        replay: &Options,
-    ) -> Result<Arc<dyn Destination>>;
-}
 
 /// An opened destination. Dropping it gives up what isn't acknowledged.
 #[async_trait]
 pub trait Destination: Send + Sync + 'static {
     /// What it stands for, as people say it. A replay is only taken up again when this is the
-    /// same.
+    /// same. It holds no secrets: it is stored and shown.
     fn target(&self) -> String;
 
     /// Asks the other side whether it is there and can take records.
@@ -65,37 +60,30 @@ pub trait Destination: Send + Sync + 'static {
     /// # Errors
     /// `Rejected` when this record can never be sent, `Unavailable` when trying again may help.
     async fn send(&self, record: &Outgoing<'_>) -> Result<Delivery>;
+
+    /// The most records that it has use for at a time, if it makes batches by itself; then it finds
+    /// out by itself, too, which record of a batch is refused. `None`: as many as the replay
+    /// allows, and one by one after a failure.
+    fn window(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether the other side is told where a record is from in the destination's own way. Then
+    /// no headers are added to the record's.
+    fn tells_origin(&self) -> bool {
+        false
+    }
+
+    /// Begins nothing more: what was handed over and not begun is given up, what has begun may
+    /// still be acknowledged.
+    fn halt(&self) {}
 }
 
 /// Completes when the other side has acknowledged a record, or won't.
 pub type Delivery = BoxFuture<'static, Result<Landed>>;
 
-/// A record on its way out. Null and empty stay different (E7).
-#[derive(Debug, Clone, Copy)]
-pub struct Outgoing<'a> {
-    /// The partition to go to; `None`: by the key.
-    pub partition: Option<i32>,
-    /// Milliseconds since the Unix epoch; `None`: it has no timestamp, and gets none.
-    pub timestamp_ms: Option<i64>,
-    /// The key's bytes.
-    pub key: Option<&'a [u8]>,
-    /// The value's bytes; `None` is a tombstone.
-    pub value: Option<&'a [u8]>,
-    /// The headers in order, duplicates kept.
-    pub headers: &'a [Header<'a>],
-}
-
-/// Where a record came to rest, as far as the other side says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Landed {
-    /// The target partition.
-    pub partition: Option<i32>,
-    /// The target offset.
-    pub offset: Option<i64>,
-}
-
 /// What a destination answered to a check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checked {
     /// What it stands for.
     pub target: String,
@@ -105,4 +93,7 @@ pub struct Checked {
     pub partitions: Option<i32>,
     /// The largest record it takes, in bytes, where that can be known.
     pub record_bytes_max: Option<u64>,
+    /// The status of its answer, for HTTP: any means that it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
 }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checked, Definition, Destination, Kafka, Kind};
+use super::file::File;
+use super::http::Http;
+use super::kafka::Kafka;
+use super::{Checked, Definition, Destination, Kind, Reach};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Options;
 use crate::store::Store;
@@ -20,7 +23,7 @@ pub struct Destinations(Arc<Inner>);
 
 struct Inner {
     store: Store,
-    kinds: Vec<Box<dyn Kind>>,
+    kinds: Vec<Kind>,
     declared: BTreeMap<String, Definition>,
 }
 
@@ -40,26 +43,34 @@ struct Stored {
 }
 
 impl Destinations {
-    /// The destinations of a lake, and those that the configuration file declares.
+    /// The destinations of a lake, and those that the configuration file declares; `reach` says at
+    /// which addresses they may be (Kafka's are not asked: its brokers say themselves where they
+    /// are).
     ///
     /// # Errors
     /// `Invalid` when a declared one can't be right.
-    pub fn open(lake: &eddy_engine::Lake, declared: Vec<Definition>) -> Result<Self> {
-        Self::with_kinds(
-            lake,
-            declared,
-            vec![Box::new(Kafka::new(lake.clock().clone()))],
-        )
+    pub fn open(
+        lake: &eddy_engine::Lake,
+        declared: Vec<Definition>,
+        reach: &Reach,
+    ) -> Result<Self> {
+        let clock = lake.clock();
+        let kinds = vec![
+            Kind::Kafka(Kafka::new(clock.clone())),
+            Kind::Http(Http::new(clock.clone(), reach.clone())),
+            Kind::File(File::new(lake.clone())),
+        ];
+        Self::with_kinds(lake, declared, kinds)
     }
 
     /// The same with other kinds of destination.
     ///
     /// # Errors
     /// As [`Destinations::open`].
-    pub fn with_kinds(
+    pub(crate) fn with_kinds(
         lake: &eddy_engine::Lake,
         declared: Vec<Definition>,
-        kinds: Vec<Box<dyn Kind>>,
+        kinds: Vec<Kind>,
     ) -> Result<Self> {
         let mut inner = Inner {
             store: Store::new(lake),
@@ -216,19 +227,20 @@ impl Destinations {
     ) -> Result<Arc<dyn Destination>> {
         let listed = self.get(name).await?;
         let kind = self.0.kind(&listed.definition)?;
-        kind.open(listed.definition.resolved_options()?, replay)
+        let written = &listed.definition.options;
+        kind.open(written, listed.definition.resolved_options()?, replay)
             .map_err(|error| in_destination(name, error))
     }
 }
 
 impl Inner {
-    fn kind(&self, definition: &Definition) -> Result<&dyn Kind> {
+    fn kind(&self, definition: &Definition) -> Result<&Kind> {
         let found = self
             .kinds
             .iter()
             .find(|kind| kind.name() == definition.kind);
         if let Some(kind) = found {
-            return Ok(kind.as_ref());
+            return Ok(kind);
         }
         let names: Vec<&str> = self.kinds.iter().map(|kind| kind.name()).collect();
         let kind = &definition.kind;

@@ -23,18 +23,29 @@ const WORDS: [&str; 9] = [
     "keystore.key",
 ];
 
-/// Whether the option's value is a secret, by its name or because it is a URL with a password.
+/// The same of HTTP headers.
+const HEADER_WORDS: [&str; 5] = ["auth", "cookie", "key", "session", "signature"];
+
+/// Whether the option's value is a secret, by its name or because it is a URL that holds one.
 pub(crate) fn is_secret(key: &str, value: &str) -> bool {
     let key = key.to_ascii_lowercase();
+    let header = key.strip_prefix("header.");
     WORDS.iter().any(|word| key.contains(word))
         || key == "authorization"
+        || key == "tls.identity"
         || key.ends_with("apikey")
+        || header.is_some_and(|name| HEADER_WORDS.iter().any(|word| name.contains(word)))
         || has_user_info(value)
+        || has_secret_parameter(value)
 }
 
-/// Whether the value is one reference and nothing else.
+/// Whether the value is one reference and nothing else, but perhaps the scheme of an
+/// `Authorization`.
 pub(crate) fn is_reference(value: &str) -> bool {
-    value
+    let schemes = ["Bearer ", "Basic ", "Token "];
+    let credential = schemes.iter().find_map(|scheme| value.strip_prefix(scheme));
+    credential
+        .unwrap_or(value)
         .strip_prefix("${")
         .and_then(|rest| rest.strip_suffix('}'))
         .is_some_and(|inner| {
@@ -111,6 +122,24 @@ fn has_user_info(value: &str) -> bool {
     })
 }
 
+/// Whether it is a URL with a parameter such as `?token=...` that is no reference.
+fn has_secret_parameter(value: &str) -> bool {
+    let Some((_, query)) = value
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split_once('?'))
+    else {
+        return false;
+    };
+    query.split('&').any(|parameter| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let name = name.to_ascii_lowercase();
+        let words = WORDS.iter().chain(&HEADER_WORDS).chain(&["sig"]);
+        !value.is_empty()
+            && !is_reference(value)
+            && words.into_iter().any(|word| name.contains(word))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
@@ -128,17 +157,27 @@ mod tests {
                 ("dsn", "amqp://user:hunter2@host/"),
                 ("half", "${env:A}hunter2"),
                 ("sasl.oauthbearer.client.secret", "${env:A}hunter2"),
+                ("header.Authorization", "Bearer ${env:A}"),
+                ("header.X-Api-Key", "hunter2"),
+                ("header.Cookie", "Bearer hunter2"),
+                ("url", "https://h/?a=1&sig=hunter2"),
+                ("url.by.reference", "https://h/?a={key}&token=${env:A}"),
             ]
             .map(|(key, value)| (key.to_owned(), value.to_owned())),
         );
         let shown = shown(&options);
         assert_eq!(shown["bootstrap.servers"], "127.0.0.1:9092");
         assert_eq!(shown["ssl.key.password"], "${env:KEY_PASSWORD}");
+        assert_eq!(shown["header.Authorization"], "Bearer ${env:A}");
+        assert!(shown["url.by.reference"].starts_with("https://"));
         for key in [
             "sasl.password",
             "sasl.jaas.config",
             "dsn",
             "sasl.oauthbearer.client.secret",
+            "header.X-Api-Key",
+            "header.Cookie",
+            "url",
         ] {
             assert_eq!(shown[key], HIDDEN, "{key}");
         }

@@ -43,7 +43,7 @@ impl Room {
             kind: "fake".to_owned(),
             options: BTreeMap::new(),
         };
-        let kinds: Vec<Box<dyn Kind>> = vec![Box::new(self.fake.clone())];
+        let kinds = vec![Kind::Fake(self.fake.clone())];
         let destinations = Destinations::with_kinds(&self.lake, vec![definition], kinds).unwrap();
         let source = Arc::new(FakeSource(self.records.clone()));
         Jobs::open_tuned(self.lake.clone(), source, destinations, tuning)

@@ -52,7 +52,7 @@ async fn jobs() -> (tempfile::TempDir, Fake, Jobs) {
         kind: "fake".to_owned(),
         options: BTreeMap::from([("api.token".to_owned(), "hunter2".to_owned())]),
     };
-    let kinds: Vec<Box<dyn Kind>> = vec![Box::new(fake.clone())];
+    let kinds = vec![Kind::Fake(fake.clone())];
     let destinations = Destinations::with_kinds(&lake, vec![retry], kinds).unwrap();
     let source = Arc::new(Statements(FakeSource(vec![Stored::full(0, 0)])));
     let jobs = Jobs::open(lake, source, destinations).await.unwrap();

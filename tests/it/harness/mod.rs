@@ -9,6 +9,7 @@
 //! lake       a place for tables, local or S3     process  an `eddy` process and its life
 //! http       SQL and JSON from that process      proxy    an S3 connection that fails on command
 //! python     the lake readers of other people    wait     conditions with deadlines
+//! web        an HTTP server that misbehaves on command
 //! invariants what must hold of a table, checked from outside
 //! ```
 #![allow(
@@ -26,6 +27,7 @@ pub mod proxy;
 pub mod python;
 pub mod services;
 pub mod wait;
+pub mod web;
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -7,6 +7,7 @@ use eddy_connector::kafka::EmbeddedBroker;
 use eddy_engine::Header;
 
 use super::*;
+use crate::destination::Origin;
 
 fn open(bootstrap_servers: &str, topic: &str, replay: &Options) -> Arc<dyn Destination> {
     let options = [("topic", topic), ("bootstrap.servers", bootstrap_servers)];
@@ -20,6 +21,13 @@ fn open(bootstrap_servers: &str, topic: &str, replay: &Options) -> Arc<dyn Desti
 
 fn record<'a>(partition: Option<i32>, key: Option<&'a [u8]>) -> Outgoing<'a> {
     Outgoing {
+        origin: Origin {
+            replay: "r",
+            topic: "orders",
+            topic_id: "id",
+            partition: 0,
+            offset: 0,
+        },
         partition,
         timestamp_ms: Some(1),
         key,

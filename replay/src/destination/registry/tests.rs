@@ -7,6 +7,10 @@ use eddy_engine::Clock;
 use super::*;
 use crate::testing::{Fake, lake};
 
+fn open(lake: &eddy_engine::Lake, declared: Vec<Definition>) -> Result<Destinations> {
+    Destinations::open(lake, declared, &Reach::default())
+}
+
 fn kafka(name: &str, more: &[(&str, &str)]) -> Definition {
     let base = [("topic", "target"), ("bootstrap.servers", "127.0.0.1:1")];
     Definition {
@@ -23,7 +27,7 @@ fn kafka(name: &str, more: &[(&str, &str)]) -> Definition {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_literal_secret_is_never_stored_in_the_lake() {
     let (_folder, lake) = lake(Clock::manual(0));
-    let destinations = Destinations::open(&lake, Vec::new()).unwrap();
+    let destinations = open(&lake, Vec::new()).unwrap();
     let literal = kafka("a", &[("sasl.password", "hunter2")]);
     let error = destinations.create(literal.clone()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
@@ -36,7 +40,7 @@ async fn a_literal_secret_is_never_stored_in_the_lake() {
     assert!(!destinations.create(by_reference).await.unwrap());
 
     let declared = vec![kafka("b", &[("sasl.password", "hunter2")])];
-    let destinations = Destinations::open(&lake, declared).unwrap();
+    let destinations = open(&lake, declared).unwrap();
     let shown = destinations.list().await.unwrap();
     assert!(!format!("{shown:?}").contains("hunter2"));
     let batch = crate::report::destinations_batch(&shown).unwrap();
@@ -47,9 +51,9 @@ async fn a_literal_secret_is_never_stored_in_the_lake() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destination_survives_a_restart_and_a_deletion_too() {
     let (_folder, lake) = lake(Clock::manual(0));
-    let destinations = Destinations::open(&lake, Vec::new()).unwrap();
+    let destinations = open(&lake, Vec::new()).unwrap();
     destinations.create(kafka("a", &[])).await.unwrap();
-    let again = Destinations::open(&lake, Vec::new()).unwrap();
+    let again = open(&lake, Vec::new()).unwrap();
     assert_eq!(again.get("a").await.unwrap().definition, kafka("a", &[]));
     again.delete("a").await.unwrap();
     assert_eq!(destinations.list().await.unwrap(), []);
@@ -64,7 +68,7 @@ async fn a_destination_survives_a_restart_and_a_deletion_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_configuration_file_declares_is_read_only() {
     let (_folder, lake) = lake(Clock::manual(0));
-    let destinations = Destinations::open(&lake, vec![kafka("a", &[])]).unwrap();
+    let destinations = open(&lake, vec![kafka("a", &[])]).unwrap();
     assert!(destinations.get("a").await.unwrap().declared);
     let made = destinations.create(kafka("a", &[])).await;
     assert_eq!(made.unwrap_err().kind(), ErrorKind::Conflict);
@@ -75,21 +79,24 @@ async fn what_the_configuration_file_declares_is_read_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_type_that_comes_later_is_refused_with_the_supported_ones() {
     let (_folder, lake) = lake(Clock::manual(0));
-    let destinations = Destinations::open(&lake, Vec::new()).unwrap();
-    let http = Definition {
-        kind: "http".to_owned(),
+    let destinations = open(&lake, Vec::new()).unwrap();
+    let later = Definition {
+        kind: "pigeon".to_owned(),
         ..kafka("a", &[])
     };
-    let error = destinations.create(http).await.unwrap_err();
+    let error = destinations.create(later).await.unwrap_err();
     let told = error.to_string();
-    assert_eq!(told, "destinations of type `http` are not supported yet");
-    assert_eq!(error.hint(), Some("the supported types are: kafka"));
+    assert_eq!(told, "destinations of type `pigeon` are not supported yet");
+    assert_eq!(
+        error.hint(),
+        Some("the supported types are: kafka, http, file")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_and_missing_options_are_refused_at_once() {
     let (_folder, lake) = lake(Clock::manual(0));
-    let destinations = Destinations::open(&lake, Vec::new()).unwrap();
+    let destinations = open(&lake, Vec::new()).unwrap();
     for name in ["", "a/b", "..", "a b"] {
         let made = destinations.create(kafka(name, &[])).await;
         assert_eq!(made.unwrap_err().kind(), ErrorKind::Invalid, "{name}");
@@ -98,7 +105,7 @@ async fn names_and_missing_options_are_refused_at_once() {
         options: BTreeMap::from([("bootstrap.servers".to_owned(), "h:1".to_owned())]),
         ..kafka("a", &[])
     };
-    let error = Destinations::open(&lake, vec![no_topic]).err().unwrap();
+    let error = open(&lake, vec![no_topic]).err().unwrap();
     let told = "destination `a`: a Kafka destination needs the option `topic`";
     assert_eq!(error.to_string(), told);
 }
@@ -111,7 +118,7 @@ async fn a_reference_is_resolved_only_when_a_destination_is_opened() {
         kind: "fake".to_owned(),
         options: BTreeMap::from([("x".to_owned(), "${env:EDDY_TEST_NOT_SET}".to_owned())]),
     };
-    let kinds: Vec<Box<dyn Kind>> = vec![Box::new(Fake::new())];
+    let kinds = vec![Kind::Fake(Fake::new())];
     let destinations = Destinations::with_kinds(&lake, vec![definition], kinds).unwrap();
     assert_eq!(destinations.list().await.unwrap().len(), 1);
     let error = destinations.check("a").await.unwrap_err();

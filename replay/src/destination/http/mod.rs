@@ -1,0 +1,375 @@
+//! HTTP as a destination: a request for each record, or for a batch of them.
+//!
+//! At least once: a request whose answer got lost is sent again, with the same `Idempotency-Key`,
+//! within a run and after a restart. A request is tried until it is taken or refused, as often as
+//! the replay's `attempts` say; `answer` has what each status means, `letter` and `line` what goes
+//! out. Requests go out several at a time where the replay's order allows it: with `ordering =
+//! 'partition'` (the default) the records of a partition one after the other, with `'key'` those
+//! of a key, with `'none'` any.
+//!
+//! A batch that is refused is sent again in halves, down to the record that is refused.
+//!
+//! Redirects are followed within one host and only by 307 and 308, which keep method and body.
+//! Addresses are checked as `reach` says. Proxies of the environment are not used: behind one the
+//! address could not be checked.
+
+mod answer;
+mod letter;
+mod settings;
+mod signature;
+mod template;
+
+use std::collections::BTreeMap;
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use eddy_engine::Clock;
+use reqwest_tls::header::RETRY_AFTER;
+use reqwest_tls::redirect::Policy;
+use reqwest_tls::{Certificate, Client, Identity, Response};
+use tokio_util::sync::CancellationToken;
+
+use self::answer::{Verdict, judge};
+use self::letter::Letter;
+use self::settings::Settings;
+use super::lanes::{Carrier, Lanes, fail_rest};
+use super::packed::Packed;
+use super::patience::{Patience, Tries};
+use super::reach::{Reach, Unreached};
+use super::{Checked, Delivery, Destination, Landed, Outgoing};
+use crate::error::{Error, ErrorKind, Result};
+use crate::request::{OnError, Options};
+
+/// Destinations of type `http`.
+#[derive(Clone)]
+pub(crate) struct Http {
+    clock: Clock,
+    reach: Reach,
+}
+
+/// Hops of redirects that are followed.
+const REDIRECTS_MAX: usize = 3;
+/// What is read of an answer, so that the connection can be used again.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
+/// What of it is repeated in an error.
+const TOLD_CHARS_MAX: usize = 200;
+
+impl Http {
+    /// The kind; `clock` is the lake's, `reach` the operator's.
+    pub(crate) fn new(clock: Clock, reach: Reach) -> Self {
+        Self { clock, reach }
+    }
+
+    /// Whether the options can be right.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the option.
+    pub(super) fn validate(&self, options: &BTreeMap<String, String>) -> Result<()> {
+        match settings::validate(options)? {
+            Some(url) => self.reach.check_host(url.host()),
+            None => Ok(()),
+        }
+    }
+
+    /// Opens the destination: `written` are the options with their references.
+    ///
+    /// # Errors
+    /// `Invalid` when the options can't be used.
+    pub(super) fn open(
+        &self,
+        written: &BTreeMap<String, String>,
+        options: &BTreeMap<String, String>,
+        replay: &Options,
+    ) -> Result<Arc<dyn Destination>> {
+        let settings = Settings::new(options, replay)?;
+        self.reach.check_host(settings.url.host())?;
+        let client = client(&settings, &self.reach)?;
+        let halt = CancellationToken::new();
+        let carrier = Sender {
+            client: client.clone(),
+            settings: settings.clone(),
+            patience: Patience::new(self.clock.clone(), replay.attempts, halt.clone()),
+            clock: self.clock.clone(),
+            stops: replay.on_error == OnError::Stop,
+        };
+        let clock = self.clock.clone();
+        let lanes = Lanes::start(carrier, settings.sizes, replay, clock, halt);
+        Ok(Arc::new(Target {
+            target: target(written, &settings),
+            settings,
+            client,
+            lanes,
+        }))
+    }
+}
+
+/// What the destination stands for, as it is written: a reference stays one, and a query, which
+/// may hold a secret, is left out.
+fn target(written: &BTreeMap<String, String>, settings: &Settings) -> String {
+    let url = written.get("url").map_or("", |url| url.trim());
+    let url = url.split('?').next().unwrap_or_default();
+    format!("http {} {url}", settings.method)
+}
+
+fn client(settings: &Settings, reach: &Reach) -> Result<Client> {
+    let mut client = Client::builder()
+        .no_proxy()
+        .referer(false)
+        .redirect(Policy::custom(|hop| {
+            let keeps = matches!(hop.status().as_u16(), 307 | 308);
+            let stays = hop
+                .previous()
+                .first()
+                .is_some_and(|first| first.origin() == hop.url().origin());
+            if keeps && stays && hop.previous().len() <= REDIRECTS_MAX {
+                hop.follow()
+            } else {
+                hop.stop()
+            }
+        }))
+        .dns_resolver(Arc::new(reach.clone()))
+        .connect_timeout(settings.connect_timeout)
+        .timeout(settings.timeout)
+        .pool_max_idle_per_host(settings.sizes.lanes);
+    let unfit = |key: &str, what: &str| Error::invalid(format!("`{key}` is not {what} in PEM"));
+    if let Some(trusted) = &settings.trusted {
+        let unfit = || unfit("tls.ca", "certificates");
+        let bundle = Certificate::from_pem_bundle(trusted.as_bytes()).map_err(|_| unfit())?;
+        if bundle.is_empty() {
+            return Err(unfit());
+        }
+        for certificate in bundle {
+            client = client.add_root_certificate(certificate);
+        }
+    }
+    if let Some(identity) = &settings.identity {
+        let identity = Identity::from_pem(identity.as_bytes())
+            .map_err(|_| unfit("tls.identity", "a certificate and its key"))?;
+        client = client.identity(identity);
+    }
+    let built = client.build();
+    built.map_err(|error| Error::invalid(format!("no HTTP client: {}", cause(&error))))
+}
+
+/// An opened HTTP destination.
+struct Target {
+    target: String,
+    settings: Settings,
+    client: Client,
+    lanes: Lanes,
+}
+
+#[async_trait]
+impl Destination for Target {
+    fn target(&self) -> String {
+        self.target.clone()
+    }
+
+    /// `HEAD`, whose every answer says that somebody is there: what a server makes of the real
+    /// method can't be asked without sending something.
+    async fn check(&self) -> Result<Checked> {
+        let asked = self.client.head(self.settings.url.reachable());
+        let answer = asked.headers(self.settings.headers.clone()).send().await;
+        let answer = answer.map_err(|error| away(&error))?;
+        Ok(Checked {
+            target: self.target(),
+            status: Some(answer.status().as_u16()),
+            ..Checked::default()
+        })
+    }
+
+    async fn send(&self, record: &Outgoing<'_>) -> Result<Delivery> {
+        self.lanes.send(record).await
+    }
+
+    fn window(&self) -> Option<usize> {
+        Some(self.settings.sizes.window())
+    }
+
+    fn tells_origin(&self) -> bool {
+        true
+    }
+
+    fn halt(&self) {
+        self.lanes.halt();
+    }
+}
+
+/// Sends the requests of all lanes.
+struct Sender {
+    client: Client,
+    settings: Settings,
+    patience: Patience,
+    clock: Clock,
+    /// Whether nothing follows a refused record.
+    stops: bool,
+}
+
+impl Carrier for Sender {
+    async fn carry(&self, batch: &[Packed]) -> Vec<Result<Landed>> {
+        let mut outcomes = Vec::with_capacity(batch.len());
+        // The parts that are still to go, the next one last.
+        let mut parts = vec![batch];
+        while let Some(part) = parts.pop() {
+            match self.deliver(part).await {
+                Ok(()) => outcomes.extend(part.iter().map(|_| Ok(Landed::default()))),
+                Err(error) if error.kind() == ErrorKind::Rejected && part.len() > 1 => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+                Err(error) => {
+                    let ends = self.stops || error.kind() != ErrorKind::Rejected;
+                    let place = part.first().map(Packed::place).unwrap_or_default();
+                    outcomes.push(Err(at(&place, error)));
+                    if ends {
+                        fail_rest(&mut outcomes, batch.len());
+                        return outcomes;
+                    }
+                }
+            }
+        }
+        outcomes
+    }
+}
+
+impl Sender {
+    /// Sends one request until it is taken or refused.
+    async fn deliver(&self, records: &[Packed]) -> Result<()> {
+        let letter = match records {
+            [record] if !self.settings.batches => Letter::of(record, &self.settings)?,
+            records => Letter::of_batch(records, &self.settings)?,
+        };
+        let mut tries = Tries::default();
+        self.patience.turn().await?;
+        loop {
+            match self.once(&letter).await.settled() {
+                Ok(outcome) => {
+                    if outcome.is_ok() {
+                        self.patience.taken();
+                    }
+                    return outcome;
+                }
+                Err((after, error)) => self.patience.again(&mut tries, after, error).await?,
+            }
+        }
+    }
+
+    async fn once(&self, letter: &Letter) -> Verdict {
+        let mut headers = letter.headers.clone();
+        if let Some(signer) = &self.settings.signer
+            && let Some(id) = letter.headers.get("idempotency-key")
+        {
+            let seconds = self.clock.now_us().div_euclid(1_000_000);
+            signer.sign(id, seconds, &letter.body, &mut headers);
+        }
+        let request = self
+            .client
+            .request(self.settings.method.clone(), letter.url.clone())
+            .headers(headers)
+            .body(letter.body.clone());
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) if refuses(&error) || error.is_builder() => {
+                return Verdict::Broken(away(&error));
+            }
+            Err(error) => {
+                let after = None;
+                let error = away(&error);
+                return Verdict::Again { after, error };
+            }
+        };
+        let status = answer.status().as_u16();
+        let after = answer.headers().get(RETRY_AFTER).cloned();
+        let after = after.as_ref().and_then(|value| value.to_str().ok());
+        let told = self.told(answer).await;
+        judge(status, after, &told, self.clock.now_us())
+    }
+
+    /// The beginning of an answer's body, as an error may repeat it: without our secrets, which a
+    /// server may repeat to us.
+    async fn told(&self, mut answer: Response) -> String {
+        let mut body = Vec::new();
+        let is_success = answer.status().is_success();
+        // What breaks off here has been answered all the same.
+        while body.len() < ANSWER_BYTES_MAX
+            && let Ok(Some(chunk)) = answer.chunk().await
+        {
+            body.extend_from_slice(&chunk);
+        }
+        if is_success {
+            return String::new();
+        }
+        let mut text = String::from_utf8_lossy(&body).into_owned();
+        for value in self
+            .settings
+            .headers
+            .values()
+            .filter_map(|value| value.to_str().ok())
+        {
+            // Of `Bearer x` it is the `x` that is secret.
+            let secret = value.rsplit(' ').next().unwrap_or(value);
+            if secret.len() >= 4 {
+                text = text.replace(secret, "***");
+            }
+        }
+        let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+        shown
+            .take(TOLD_CHARS_MAX)
+            .collect::<String>()
+            .trim()
+            .to_owned()
+    }
+}
+
+/// An error of a request: whom it is about is the destination's matter, since the URL may hold a
+/// secret.
+fn away(error: &reqwest_tls::Error) -> Error {
+    if refuses(error) {
+        return Error::invalid(cause(error));
+    }
+    let what = if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "no connection"
+    } else {
+        "no answer"
+    };
+    Error::unavailable(format!("{what}: {}", cause(error)))
+}
+
+/// Whether the address may not be reached.
+fn refuses(error: &reqwest_tls::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if inner.is::<Unreached>() {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
+}
+
+/// The innermost cause; what lies around it names the URL.
+fn cause(error: &reqwest_tls::Error) -> String {
+    let mut cause: &dyn StdError = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    if cause.is::<reqwest_tls::Error>() {
+        return "the request can't be sent".to_owned();
+    }
+    cause.to_string()
+}
+
+/// The error with the record that it is about.
+fn at(place: &str, error: Error) -> Error {
+    let told = Error::new(error.kind(), format!("record {place}: {error}"));
+    match error.hint() {
+        Some(hint) => told.with_hint(hint),
+        None => told,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! Any bytes as visible ASCII, and back by whoever reads them: `%` and two hexadecimal digits.
+
+use std::fmt::Write as _;
+
+/// Text with everything but letters, digits, `-`, `_`, `.` and `~` encoded.
+pub(super) fn encoded(text: &str) -> String {
+    encoded_bytes(text.as_bytes())
+}
+
+/// The same of any bytes.
+pub(super) fn encoded_bytes(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for byte in bytes {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            text.push(char::from(*byte));
+        } else {
+            // A string takes any text.
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_bytes_become_visible_ascii() {
+        assert_eq!(encoded("order-42_a.b~"), "order-42_a.b~");
+        assert_eq!(encoded("a/b,c=d %\r\n"), "a%2Fb%2Cc%3Dd%20%25%0D%0A");
+        assert_eq!(encoded_bytes(&[0xff, 0x00]), "%FF%00");
+    }
+}
