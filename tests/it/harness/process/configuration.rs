@@ -33,7 +33,9 @@ impl Start {
         if !self.more.contains("[flight]") {
             text.push_str("[flight]\nlisten = \"\"\n");
         }
-        text.push_str("[collector]\nhttp_listen = \"\"\ngrpc_listen = \"\"\n");
+        if !self.more.contains("[collector]") {
+            text.push_str("[collector]\nhttp_listen = \"\"\n");
+        }
         table(&mut text, "kafka", &self.kafka);
         for (name, settings) in &self.connectors {
             table(&mut text, &format!("connectors.{}", quoted(name)), settings);
