@@ -47,6 +47,9 @@ pub(crate) enum Command {
     /// A table's versions, files, positions and columns, read from the lake itself, and views of it
     /// for other engines.
     Inspect(InspectArgs),
+    /// Make and look after collections, which take events over HTTP.
+    #[command(subcommand)]
+    Collection(CollectionCommand),
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -102,6 +105,8 @@ pub(crate) enum Role {
     Query,
     /// Replays.
     Replay,
+    /// Events over HTTP.
+    Collector,
 }
 
 /// `eddy load`.
@@ -293,6 +298,84 @@ pub(crate) enum Engine {
     Spark,
     /// Trino, where the table is registered under the topic's name.
     Trino,
+}
+
+/// `eddy collection`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CollectionCommand {
+    /// Make a collection; prints its first token, once.
+    Create {
+        /// Its name.
+        name: String,
+        /// Where its events go; made unless it is there.
+        #[arg(long)]
+        topic: String,
+        /// Partitions of the topic, if it has to be made.
+        #[arg(long)]
+        partitions: Option<i32>,
+        /// Where the server is.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// All collections.
+    List {
+        /// Where the server is.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// One collection, its tokens without their secrets, and what it took.
+    Show {
+        /// The collection.
+        name: String,
+        /// Where the server is.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Take no events for now.
+    Pause {
+        /// The collection.
+        name: String,
+        /// Where the server is.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Take events again.
+    Resume {
+        /// The collection.
+        name: String,
+        /// Where the server is.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Take no events any more.
+    Archive {
+        /// The collection.
+        name: String,
+        /// Where the server is.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Hand out one more token, which is printed once, or take one back.
+    Token(TokenArgs),
+}
+
+/// `eddy collection token`.
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    /// The collection.
+    pub(crate) name: String,
+    /// From when on it opens nothing, as `2027-01-31T00:00:00Z`.
+    #[arg(long, conflicts_with = "revoke")]
+    pub(crate) expires: Option<String>,
+    /// Events per second that it may send.
+    #[arg(long, conflicts_with = "revoke")]
+    pub(crate) rate: Option<u32>,
+    /// Take the token with this id back.
+    #[arg(long, value_name = "ID")]
+    pub(crate) revoke: Option<String>,
+    /// Where the server is.
+    #[command(flatten)]
+    pub(crate) server: Server,
 }
 
 /// `eddy config`.

@@ -74,6 +74,15 @@ impl Client {
         Ok(self.post(path, body).await?.json().await?)
     }
 
+    /// Removes a resource.
+    ///
+    /// # Errors
+    /// As [`Client::post`].
+    pub(crate) async fn delete(&self, path: &str) -> Result<()> {
+        self.send(self.request(Method::DELETE, path)).await?;
+        Ok(())
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));
         match &self.token {

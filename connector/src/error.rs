@@ -14,7 +14,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorKind {
     /// The broker or the store did not answer: try the same call again.
     Unavailable,
-    /// Another writer moved a position, or another member took this one's place.
+    /// Another writer moved a position, another member took this one's place, or a name is taken.
     Fenced,
     /// The caller's input or configuration is wrong; a retry does not help.
     Invalid,
@@ -59,6 +59,14 @@ impl Error {
     /// A retry of the same call may succeed.
     pub fn is_unavailable(&self) -> bool {
         self.kind == ErrorKind::Unavailable
+    }
+
+    /// Whether a broker refused a record because of its size.
+    pub(crate) fn says_too_large(&self) -> bool {
+        let kafka = self.source.as_ref();
+        let kafka = kafka.and_then(|source| source.downcast_ref::<KafkaError>());
+        let code = kafka.and_then(KafkaError::rdkafka_error_code);
+        code == Some(RDKafkaErrorCode::MessageSizeTooLarge)
     }
 
     /// Shorthand for [`ErrorKind::Invalid`].

@@ -14,8 +14,10 @@
 //! lake says may stop a partition, with a state that names what and what to do.
 //!
 //! Start reading at `sink/task`. `kafka/native` is the only file of the project with `unsafe`.
+//! `collect` is the other direction: events over HTTP that are written to Kafka.
 //! What is durable and what it means is the engine's; this crate writes no object by itself.
 
+pub mod collect;
 pub mod connect;
 pub mod convert;
 pub mod data;
@@ -27,6 +29,7 @@ pub mod sink;
 mod transform;
 pub mod verify;
 
+pub use collect::Collector;
 pub use connect::{
     ConnectorConfig, Connectors, Providers, Settled, Unknown, Worker, WorkerOptions,
 };

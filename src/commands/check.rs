@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::config::Config;
 use crate::output;
-use crate::server::{connectors, encryption_keys};
+use crate::server::{collections, connectors, encryption_keys};
 
 /// Reads the file, resolves every reference and checks every connector, without starting anything.
 pub(crate) fn run(file: &Path) -> Result<ExitCode> {
@@ -18,6 +18,8 @@ pub(crate) fn run(file: &Path) -> Result<ExitCode> {
     config.resolve(&config.lake_options)?;
     connectors(&config)?;
     encryption_keys(&config)?;
+    collections(&config)?;
+    config.settings.collector.options()?;
     for destination in config.destinations.values() {
         config.resolve(&destination.options)?;
     }

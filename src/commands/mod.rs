@@ -1,6 +1,7 @@
 //! One file per subcommand; this one starts the runtime and picks.
 
 mod check;
+mod collection;
 mod connect;
 mod dev;
 mod inspect;
@@ -38,6 +39,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
             Command::Replay(command) => replay::run(command).await,
             Command::Verify(args) => verify::run(args).await,
             Command::Inspect(args) => inspect::run(args).await,
+            Command::Collection(command) => collection::run(command).await,
             Command::Config(ConfigCommand::Check { file }) => check::run(&file),
         }
     })

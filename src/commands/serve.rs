@@ -12,7 +12,7 @@ use crate::{server, shutdown};
 pub(crate) async fn run(args: ServeArgs) -> Result<ExitCode> {
     let config = Config::load(&args.config)?;
     let roles = if args.roles.is_empty() {
-        vec![Role::Worker, Role::Query, Role::Replay]
+        vec![Role::Worker, Role::Query, Role::Replay, Role::Collector]
     } else {
         args.roles
     };

@@ -5,6 +5,7 @@
 //! `config` would take `a.b` for a path and lose `a`.
 
 mod cache;
+mod collector;
 mod connect;
 mod flight;
 mod listeners;
@@ -21,6 +22,7 @@ use eddy_connector::{Providers, Unknown};
 use eddy_query::http::Token;
 use serde::Deserialize;
 
+pub(crate) use collector::CollectorSettings;
 pub(crate) use connect::ConnectSettings;
 pub(crate) use flight::FlightSettings;
 pub(crate) use listeners::HttpSettings;
@@ -50,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) connectors: BTreeMap<String, BTreeMap<String, String>>,
     /// `[destinations.NAME]`: `type`, and the options of `[destinations.NAME.options]`.
     pub(crate) destinations: BTreeMap<String, DestinationConfig>,
+    /// `[collections.NAME]`: a collection's topic and tokens, by reference.
+    pub(crate) collections: BTreeMap<String, BTreeMap<String, String>>,
     /// What `${...}` refers to; `[providers]` has Connect's keys `config.providers...`.
     pub(crate) providers: Providers,
     /// Where relative paths of the file start.
@@ -84,34 +88,21 @@ pub(crate) struct Settings {
     pub(crate) worker: WorkerSettings,
     /// `[connect]`.
     pub(crate) connect: ConnectSettings,
-    /// `[collector]`: listeners that this version doesn't serve.
+    /// `[collector]`.
     pub(crate) collector: CollectorSettings,
 }
 
 impl Settings {
     /// A listener that someone asks for and nobody serves must not pass in silence.
     fn refuse_what_is_not_served(&self) -> Result<()> {
-        let listeners = [
-            ("collector.http_listen", &self.collector.http_listen),
-            ("collector.grpc_listen", &self.collector.grpc_listen),
-        ];
-        match listeners.iter().find(|(_, listen)| !listen.is_empty()) {
-            Some((key, _)) => {
-                bail!("`{key}` asks for a listener that this version doesn't have; leave it empty")
-            }
-            None => Ok(()),
+        if !self.collector.grpc_listen.is_empty() {
+            bail!(
+                "`collector.grpc_listen` asks for a listener that this version doesn't have; \
+                 leave it empty"
+            );
         }
+        Ok(())
     }
-}
-
-/// `[collector]`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct CollectorSettings {
-    /// Must be empty.
-    http_listen: String,
-    /// Must be empty.
-    grpc_listen: String,
 }
 
 /// `[lake]`.
@@ -164,6 +155,7 @@ impl Config {
         let mut tables: toml::Table = text.parse().context("it is not TOML")?;
         let kafka = flat(tables.remove("kafka"), "kafka")?;
         let connectors = flat_tables(tables.remove("connectors"), "connectors")?;
+        let collections = flat_tables(tables.remove("collections"), "collections")?;
         let providers = flat(tables.remove("providers"), "providers")?;
         let providers = Providers::read(&providers).context("in [providers]")?;
         let destinations = destinations(tables.remove("destinations"))?;
@@ -197,6 +189,7 @@ impl Config {
             encryption_keys,
             connectors,
             destinations,
+            collections,
             providers,
             folder,
         })
@@ -219,6 +212,7 @@ impl Config {
             encryption_keys: BTreeMap::new(),
             connectors: BTreeMap::new(),
             destinations: BTreeMap::new(),
+            collections: BTreeMap::new(),
             folder,
         }
     }

@@ -15,6 +15,11 @@ impl ByteSize {
         Self(count << 30)
     }
 
+    /// Whole mebibytes.
+    pub(crate) const fn mebibytes(count: u64) -> Self {
+        Self(count << 20)
+    }
+
     /// The number of bytes, as large as this machine can address.
     pub(crate) fn bytes(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use eddy_connector::{Connectors, Worker};
+use eddy_connector::{Collector, Connectors, Worker};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::{TcpListener, lookup_host};
 use tokio::sync::watch;
@@ -62,6 +62,13 @@ impl Listener {
         let mut found = lookup_host(listen).await.with_context(none)?;
         let address = found.next().with_context(none)?;
         let section = key.split('.').next().unwrap_or_default();
+        if section == "collector" && !address.ip().is_loopback() && !open {
+            bail!(
+                "`{key}`: `{address}` can be reached from other machines, and tokens and events \
+                 aren't encrypted on their way; listen on 127.0.0.1, or set \
+                 {section}.allow_remote_without_tls = true"
+            );
+        }
         let password = match section {
             "http" | "flight" | "postgres" => "http.token",
             _ => "a file of users",
@@ -97,6 +104,11 @@ impl Listener {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it is reached.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// The bound socket, for what isn't HTTP/1.
@@ -142,11 +154,16 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What `/metrics` tells beside what is counted as it happens: made for each scrape, in Prometheus'
 /// text format.
 #[derive(Clone, Default)]
-pub(crate) struct Told(Arc<OnceLock<Tell>>);
+pub(crate) struct Told(Arc<OnceLock<Tell>>, Arc<OnceLock<Collector>>);
 
 type Tell = Box<dyn Fn() -> String + Send + Sync>;
 
 impl Told {
+    /// Tells beside it what a collector took, from now on.
+    pub(crate) fn of_collector(&self, collector: &Collector) {
+        let _ = self.1.set(collector.clone());
+    }
+
     /// Sets, once, who tells of the connectors: whoever knows most of them.
     pub(crate) fn by_those_who_know(
         &self,
@@ -194,6 +211,9 @@ async fn exposition(State((metrics, told)): State<(PrometheusHandle, Told)>) -> 
     let mut text = metrics.render();
     if let Some(tell) = told.0.get() {
         text.push_str(&tell());
+    }
+    if let Some(collector) = told.1.get() {
+        text.push_str(&collector.metrics());
     }
     text
 }

@@ -1,5 +1,6 @@
 //! One process: opens the lake, starts the roles, merges the crates' routes and system tables.
 
+mod collect;
 mod connect;
 mod flight;
 mod http;
@@ -26,6 +27,8 @@ use eddy_query::http::{HostGuard, Token, protect};
 use eddy_replay::{Definition, Destinations, Jobs};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+pub(crate) use collect::declared as collections;
 
 use crate::cli::Role;
 use crate::config::Config;
@@ -62,6 +65,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     let wire = postgres::bind(config, roles, token.is_some()).await?;
     let served = config.served_connect(roles.contains(&Role::Worker));
     let doors = connect::Doors::bind(config, served).await?;
+    let mut collects = collect::Door::bind(config, roles).await?;
     let (told, mut routes) = http::health(ready.clone())?;
     let lake = open_lake(config).await?;
     let query = Query::new(lake.clone(), config.settings.query.options(&config.folder)?)?;
@@ -71,42 +75,41 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     for one in &settled {
         query.add_lake(one.lake.clone(), &one.config.topics_dir);
     }
-    let jobs = if roles.contains(&Role::Replay) {
-        let jobs = start_jobs(config, &lake, &query).await?;
-        query.set_into_handler(Arc::new(into::Replays(jobs.clone())));
-        system::register_replays(&query, &jobs);
-        routes = routes.merge(eddy_replay::router(jobs.clone()));
-        Some(jobs)
-    } else {
-        None
+    let jobs = match roles.contains(&Role::Replay) {
+        true => Some(start_jobs(config, &lake, &query).await?),
+        false => None,
     };
+    if let Some(jobs) = &jobs {
+        routes = routes.merge(eddy_replay::router(jobs.clone()));
+    }
     let works = roles.contains(&Role::Worker) && (!config.connectors.is_empty() || doors.is_open());
     // Before the first record is accepted.
     let announced = match &flight {
         Some(flight) if works => Some(flight.announce(config, &lake, &query).await?),
         _ => None,
     };
-    let connectors = if works {
-        Some(start_connectors(config, &lake, settled, &query)?)
-    } else {
-        None
+    let connectors = match works {
+        true => Some(start_connectors(config, &lake, settled, &query)?),
+        false => None,
     };
     let rest = match &connectors {
         Some(connectors) if doors.is_open() => Some(connect::start(config, connectors, &doors)?),
         _ => None,
     };
+    if let Some(door) = &mut collects {
+        routes = routes.merge(door.open(config, &lake, &query, &told)?);
+    }
     if roles.contains(&Role::Query) {
         routes = routes.merge(query.router());
     }
     let (stop, stopped) = watch::channel(false);
-    let url = listener
-        .as_ref()
-        .map(|listener| format!("http://{}", listener.address()));
+    let url = listener.as_ref().map(http::Listener::url);
     let (worker, rest) = rest.unzip();
     told.by_those_who_know(connectors.as_ref(), worker.as_ref());
     let mut serving = rest.map_or_else(Vec::new, |rest| doors.serve(&rest, &stopped));
     serving.extend(flight.map(|door| door.serve(&query, &token, roles, &stopped)));
     serving.extend(wire.map(|wire| postgres::serve(&query, wire, token.clone(), &stopped)));
+    serving.extend(collects.and_then(|door| door.serve(stopped.clone())));
     let routes = protect(routes, HostGuard::default(), token);
     serving.extend(listener.map(|listener| listener.serve(routes, stopped)));
     ready.set(true);
@@ -304,6 +307,7 @@ fn start_connectors(
     Ok(connectors)
 }
 
+/// Starts the replays, which queries know of from then on.
 async fn start_jobs(config: &Config, lake: &Lake, query: &Query) -> Result<Jobs> {
     let declared = config
         .destinations
@@ -317,7 +321,10 @@ async fn start_jobs(config: &Config, lake: &Lake, query: &Query) -> Result<Jobs>
     let reach = config.settings.replay.reach()?;
     let destinations = Destinations::open(lake, declared, &reach).context("in [destinations]")?;
     let source = Arc::new(source::Rows::new(query.clone()));
-    Ok(Jobs::open(lake.clone(), source, destinations).await?)
+    let jobs = Jobs::open(lake.clone(), source, destinations).await?;
+    query.set_into_handler(Arc::new(into::Replays(jobs.clone())));
+    system::register_replays(query, &jobs);
+    Ok(jobs)
 }
 
 impl Service {

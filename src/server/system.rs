@@ -1,11 +1,11 @@
-//! The system tables that query can't know: replays, destinations, connectors, offsets.
+//! The system tables that query can't know: replays, destinations, connectors, collections.
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
-use eddy_connector::Connectors;
+use eddy_connector::{Collector, Connectors};
 use eddy_query::{Error, Query, SystemTable};
 use eddy_replay::{Jobs, report};
 
@@ -18,6 +18,11 @@ pub(crate) fn register_replays(query: &Query, jobs: &Jobs) {
 /// Registers `system.connectors`.
 pub(crate) fn register_connectors(query: &Query, connectors: &Arc<Connectors>) {
     query.add_system_table(Arc::new(ConnectorRows(Arc::clone(connectors))));
+}
+
+/// Registers `system.collections`.
+pub(crate) fn register_collections(query: &Query, collector: &Collector) {
+    query.add_system_table(Arc::new(Collections(collector.clone())));
 }
 
 struct Replays(Jobs);
@@ -87,6 +92,28 @@ impl SystemTable for ConnectorRows {
         let batch = self
             .0
             .connectors_table()
+            .map_err(|error| Error::internal(error.to_string()))?;
+        Ok(vec![batch])
+    }
+}
+
+struct Collections(Collector);
+
+#[async_trait]
+impl SystemTable for Collections {
+    fn name(&self) -> &str {
+        "collections"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Collector::table_schema()
+    }
+
+    async fn batches(&self) -> Result<Vec<RecordBatch>, Error> {
+        let batch = self
+            .0
+            .table()
+            .await
             .map_err(|error| Error::internal(error.to_string()))?;
         Ok(vec![batch])
     }

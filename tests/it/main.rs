@@ -15,6 +15,7 @@
 mod answers;
 mod architecture;
 mod blocks;
+mod collect;
 mod compaction;
 mod connect_doors;
 mod connect_rest;

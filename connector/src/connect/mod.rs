@@ -9,7 +9,7 @@ mod connectors;
 mod lakes;
 mod listeners;
 mod memory;
-mod metrics;
+pub(crate) mod metrics;
 pub mod rest;
 mod running;
 mod settled;

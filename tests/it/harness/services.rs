@@ -98,6 +98,46 @@ impl Drop for PrivateS3 {
     }
 }
 
+/// A broker of one test, which may kill it and start it again. Stopped on drop.
+pub struct PrivateKafka {
+    directory: TempDir,
+    /// `host:port`
+    pub bootstrap_servers: String,
+}
+
+impl PrivateKafka {
+    pub fn start() -> Self {
+        let directory = TempDir::new().expect("a temporary directory");
+        let path = directory.path().to_string_lossy().into_owned();
+        let exported = exports(&control(&["start", &path, "kafka"]));
+        let bootstrap_servers = exported["EDDY_TEST_KAFKA"].clone();
+        Self {
+            directory,
+            bootstrap_servers,
+        }
+    }
+
+    /// Ends it at once, as a crash would. Its topics stay.
+    pub fn kill(&self) {
+        control(&["kill", &self.path(), "kafka"]);
+    }
+
+    /// Starts it again, on its port, with its topics.
+    pub fn restart(&self) {
+        control(&["start", &self.path(), "kafka"]);
+    }
+
+    fn path(&self) -> String {
+        self.directory.path().to_string_lossy().into_owned()
+    }
+}
+
+impl Drop for PrivateKafka {
+    fn drop(&mut self) {
+        let _ = control_command(&["kill", &self.path(), "kafka"]).output();
+    }
+}
+
 /// A schema registry of one test, which may kill it and start it again. Stopped on drop.
 pub struct PrivateRegistry {
     directory: TempDir,

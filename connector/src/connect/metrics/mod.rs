@@ -8,7 +8,7 @@
 //! (`text`). `families` are the metrics. Of a group each worker tells of what it runs.
 
 mod families;
-mod text;
+pub(crate) mod text;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// What a family's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// It only grows, until the process starts anew.
     Counter,
     Gauge,
@@ -12,11 +12,11 @@ pub(super) enum Kind {
 
 /// Text that is being made.
 #[derive(Debug, Default)]
-pub(super) struct Text(String);
+pub(crate) struct Text(String);
 
 impl Text {
     /// A family with its samples, each of labels and a value; nothing without samples.
-    pub(super) fn family<'a>(
+    pub(crate) fn family<'a>(
         &mut self,
         name: &str,
         kind: Kind,
@@ -45,7 +45,7 @@ impl Text {
     }
 
     /// All of it.
-    pub(super) fn done(self) -> String {
+    pub(crate) fn done(self) -> String {
         self.0
     }
 }

@@ -35,7 +35,9 @@ impl Start {
             let listen = quoted(&listen.unwrap_or_default());
             text.push_str(&format!("[flight]\nlisten = {listen}\n"));
         }
-        text.push_str("[collector]\nhttp_listen = \"\"\ngrpc_listen = \"\"\n");
+        if !self.more.contains("[collector]") {
+            text.push_str("[collector]\nhttp_listen = \"\"\n");
+        }
         table(&mut text, "kafka", &self.kafka);
         for (name, settings) in &self.connectors {
             table(&mut text, &format!("connectors.{}", quoted(name)), settings);

@@ -1,0 +1,317 @@
+//! `POST /v1/collection`: one event, or many, over HTTP.
+//!
+//! ```text
+//! token -> 401    body -> 408, 413, 415    events -> 400, 413    rate -> 429    Kafka -> 200, 503
+//! ```
+//!
+//! The token is asked for before the body is read. Bodies wait for room, which is bounded in bytes
+//! and requests. `shape` says of how many events a body is, `split` cuts them out byte for byte,
+//! `key` finds their keys, `body` reads and inflates, `kept` says what of a request stays with its
+//! events, `answer` is what clients are told.
+
+mod answer;
+mod body;
+mod kept;
+mod key;
+mod shape;
+mod split;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State as Shared};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use bytes::Bytes;
+use ring::digest::{SHA256, digest};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::collection::State;
+use super::door::Opened;
+use super::once::Window;
+use super::produce::{self, Batch, Event};
+use super::tokens::{Digest, Token};
+use super::{Collector, CollectorOptions, within};
+use crate::error::{Error, ErrorKind};
+use answer::Refusal;
+use body::Encoding;
+use shape::Shape;
+
+/// A longer key is a mistake, and would be kept for a while.
+const IDEMPOTENCY_KEY_MOST: usize = 255;
+/// How long the body of a refused request is read on.
+const REFUSED: Duration = Duration::from_secs(1);
+
+/// The route of events.
+pub(super) fn router(collector: Collector) -> Router {
+    Router::new()
+        .route("/v1/collection", post(collect))
+        .fallback(|| async { Refusal::not_found() })
+        .method_not_allowed_fallback(|| async { Refusal::not_allowed() })
+        .with_state(collector)
+}
+
+/// What the bodies of requests may take together.
+pub(super) struct Room {
+    requests: Arc<Semaphore>,
+    kibibytes: Arc<Semaphore>,
+    kibibytes_max: usize,
+}
+
+impl Room {
+    pub(super) fn new(options: &CollectorOptions) -> Self {
+        let kibibytes_max = (options.memory_bytes >> 10).clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            requests: Arc::new(Semaphore::new(
+                options.requests_max.clamp(1, Semaphore::MAX_PERMITS),
+            )),
+            kibibytes: Arc::new(Semaphore::new(kibibytes_max)),
+            kibibytes_max,
+        }
+    }
+
+    /// Waits until a body of so many bytes has room.
+    async fn enter(&self, bytes: usize) -> Result<[OwnedSemaphorePermit; 2], Refusal> {
+        let closed = |_| Refusal::unavailable("the collector is closed");
+        let kibibytes = (bytes >> 10).saturating_add(1).min(self.kibibytes_max);
+        let kibibytes = u32::try_from(kibibytes).unwrap_or(u32::MAX);
+        let request = Arc::clone(&self.requests).acquire_owned().await;
+        let bytes = Arc::clone(&self.kibibytes).acquire_many_owned(kibibytes);
+        Ok([request.map_err(closed)?, bytes.await.map_err(closed)?])
+    }
+}
+
+async fn collect(Shared(collector): Shared<Collector>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let opened = match open(&collector, &parts.headers).await {
+        Ok(opened) => opened,
+        Err(refusal) => return refuse(&collector, refusal, body).await,
+    };
+    let announced = match Announced::read(&parts, &collector.0.options) {
+        Ok(announced) => announced,
+        Err(refusal) => {
+            collector
+                .0
+                .statistics
+                .of(&opened.collection)
+                .count_rejected();
+            return refuse(&collector, refusal, body).await;
+        }
+    };
+    match take(&collector, &opened, &parts, announced, body).await {
+        Ok(()) => answer::collected(),
+        Err(refusal) => {
+            collector
+                .0
+                .statistics
+                .of(&opened.collection)
+                .count_rejected();
+            refusal.into_response()
+        }
+    }
+}
+
+/// Answers before the body was read, for a client that may only see it once all was.
+async fn refuse(collector: &Collector, refusal: Refusal, body: Body) -> Response {
+    within(&collector.0.clock, REFUSED, body::discard(body)).await;
+    refusal.into_response()
+}
+
+/// What a request says of its body ahead of it.
+struct Announced {
+    shape: Shape,
+    encoding: Encoding,
+    idempotency_key: Option<Bytes>,
+    /// The most bytes that it will take.
+    expected: usize,
+}
+
+impl Announced {
+    fn read(parts: &Parts, options: &CollectorOptions) -> Result<Self, Refusal> {
+        let encoding = body::encoding(&parts.headers)?;
+        Ok(Self {
+            shape: shape::of(&parts.headers, parts.uri.query())?,
+            encoding,
+            idempotency_key: idempotency_key(&parts.headers)?,
+            expected: body::expected(&parts.headers, encoding, options.body_bytes_max)?,
+        })
+    }
+}
+
+/// The collection that the request's token opens.
+async fn open(collector: &Collector, headers: &HeaderMap) -> Result<Opened, Refusal> {
+    let opened = match token(headers) {
+        Some(token) => collector.0.door.open(token).await.map_err(|error| {
+            tracing::warn!(%error, "tokens can't be looked up");
+            Refusal::unavailable("tokens can't be looked up just now")
+        })?,
+        None => None,
+    };
+    let Some(opened) = opened else {
+        collector.0.statistics.count_unauthorized();
+        return Err(Refusal::unauthorized());
+    };
+    match opened.state {
+        State::Active => Ok(opened),
+        state => {
+            collector
+                .0
+                .statistics
+                .of(&opened.collection)
+                .count_rejected();
+            Err(Refusal::closed(state))
+        }
+    }
+}
+
+/// `Batch-Token`, or what `Authorization: Bearer` carries.
+fn token(headers: &HeaderMap) -> Option<Token> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    if let Some(token) = text("batch-token") {
+        return Some(Token::given(token.trim()));
+    }
+    let (scheme, token) = text(header::AUTHORIZATION.as_str())?.split_once(' ')?;
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+    is_bearer.then(|| Token::given(token.trim()))
+}
+
+/// Takes a request's events.
+async fn take(
+    collector: &Collector,
+    opened: &Opened,
+    parts: &Parts,
+    announced: Announced,
+    body: Body,
+) -> Result<(), Refusal> {
+    let options = &collector.0.options;
+    let clock = &collector.0.clock;
+    let Announced {
+        shape,
+        encoding,
+        idempotency_key,
+        expected,
+    } = announced;
+    let room = within(clock, options.hold, collector.0.bodies.enter(expected)).await;
+    let room = room.unwrap_or_else(|| Err(Refusal::unavailable("there is no room just now")))?;
+    let read = body::read(body, options.body_bytes_max);
+    let read = within(clock, options.body_timeout, read).await;
+    let body = read.unwrap_or_else(|| Err(Refusal::slow()))?;
+    let body = body::inflate(body, encoding, options.body_bytes_max).await?;
+    let events = split::events(&body, shape, options.events_max)?;
+    let events = key::with_keys(events, &parts.headers, parts.uri.query())?;
+    let headers = kept::headers(parts, shape, &options.headers);
+    let batch = Batch {
+        topic: opened.topic.clone(),
+        headers,
+        events,
+    };
+    if !collector.0.producer.fits(&batch) {
+        return Err(Refusal::too_large(
+            "the events and their headers are too much at once",
+        ));
+    }
+    if let Some(rate) = opened.rate {
+        let now = clock.monotonic();
+        let taken = collector
+            .0
+            .rates
+            .take(&opened.token, rate, batch.events.len(), now);
+        taken.map_err(|wait| Refusal::too_many(rate, wait))?;
+    }
+    let first = match idempotency_key {
+        Some(key) => Some(enter(collector, opened, &key, &body)?),
+        None => None,
+    };
+    drop(body);
+    // A task of its own: whoever hangs up doesn't stop what has begun, or a request that comes
+    // again would find it half done. It keeps its room until it ends.
+    let (collector, collection) = (collector.clone(), opened.collection.clone());
+    let sent = tokio::spawn(async move {
+        let _room = room;
+        send(&collector, &collection, batch, first).await
+    });
+    sent.await
+        .unwrap_or_else(|_| Err(Refusal::unavailable("sending the events broke off")))
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<Bytes>, Refusal> {
+    match headers.get("idempotency-key") {
+        Some(key) if key.is_empty() || key.len() > IDEMPOTENCY_KEY_MOST => Err(Refusal::invalid(
+            "`Idempotency-Key` must have between 1 and 255 letters",
+        )),
+        key => Ok(key.map(|key| Bytes::copy_from_slice(key.as_bytes()))),
+    }
+}
+
+fn enter(
+    collector: &Collector,
+    opened: &Opened,
+    key: &[u8],
+    body: &[u8],
+) -> Result<Arc<super::once::Request>, Refusal> {
+    let mut bytes: Digest = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, body).as_ref());
+    let window: &Window = &collector.0.window;
+    let now = collector.0.clock.monotonic();
+    let first = window.enter(now, &opened.collection, key, bytes);
+    first.ok_or_else(Refusal::another_body)
+}
+
+/// Sends the events, unless they were sent already under their key.
+async fn send(
+    collector: &Collector,
+    collection: &str,
+    batch: Batch,
+    first: Option<Arc<super::once::Request>>,
+) -> Result<(), Refusal> {
+    let hold = collector.0.options.hold;
+    let sending = async {
+        let mut acknowledged = match &first {
+            Some(first) => Some(first.acknowledged.lock().await),
+            None => None,
+        };
+        if acknowledged.as_deref() == Some(&true) {
+            return Ok(());
+        }
+        let partitions = collector.0.collections.partitions(collection);
+        collector.0.topics.make(&batch.topic, partitions).await?;
+        collector.0.producer.send(&batch).await?;
+        if let Some(acknowledged) = &mut acknowledged {
+            **acknowledged = true;
+        }
+        let counts = collector.0.statistics.of(collection);
+        let now_ms = collector.0.clock.now_us() / 1_000;
+        counts.count(batch.events.len(), bytes(&batch.events), now_ms);
+        Ok(())
+    };
+    let sent = within(&collector.0.clock, hold, sending).await;
+    let sent = sent.unwrap_or_else(|| {
+        Err(Error::unavailable(format!(
+            "Kafka did not acknowledge the events within {} s",
+            hold.as_secs()
+        )))
+    });
+    sent.map_err(|error| refused(collector, &batch.topic, &error))
+}
+
+fn bytes(events: &[Event]) -> usize {
+    let bytes = |event: &Event| event.key.as_ref().map_or(0, Bytes::len) + event.value.len();
+    events.iter().map(bytes).sum()
+}
+
+/// What a client is told of what Kafka said. The details are for the log: they name what isn't the
+/// client's.
+fn refused(collector: &Collector, topic: &str, error: &Error) -> Refusal {
+    if produce::is_too_large(error) {
+        return Refusal::too_large("Kafka takes no event as large as one of these");
+    }
+    tracing::warn!(topic, %error, "events were not taken");
+    if error.kind() == ErrorKind::NotFound {
+        collector.0.topics.forget(topic);
+    }
+    Refusal::unavailable("Kafka doesn't take the events just now; some of them may be there")
+}

@@ -1,0 +1,110 @@
+//! Sees to it that a collection's topic is there, and makes it where the broker allows that.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use eddy_engine::Clock;
+
+use super::CollectorOptions;
+use crate::error::{Error, ErrorKind, Result};
+use crate::kafka::{Admin, KafkaConfig, ensure_topic};
+
+/// How long a broker may take to say whether a topic is there.
+const ASKED: Duration = Duration::from_secs(5);
+/// How often it is asked after the topic was made: brokers learn of it one by one.
+const LOOKS: u32 = 50;
+const BETWEEN: Duration = Duration::from_millis(100);
+
+/// Topics that are known to be there.
+pub(super) struct Topics {
+    admin: Arc<Admin>,
+    kafka: KafkaConfig,
+    clock: Clock,
+    partitions: i32,
+    replication: i32,
+    there: Mutex<BTreeSet<String>>,
+    making: tokio::sync::Mutex<()>,
+}
+
+impl Topics {
+    pub(super) fn new(
+        kafka: &KafkaConfig,
+        options: &CollectorOptions,
+        clock: Clock,
+    ) -> Result<Self> {
+        Ok(Self {
+            admin: Arc::new(Admin::new(kafka, clock.clone())?),
+            kafka: kafka.clone(),
+            clock,
+            partitions: options.partitions,
+            replication: options.replication,
+            there: Mutex::default(),
+            making: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Makes the topic unless it is there, with as many partitions as this or the setting says.
+    ///
+    /// # Errors
+    /// `Invalid` when it isn't there and the broker doesn't let it be made; `Unavailable` when no
+    /// broker answers.
+    pub(super) async fn make(&self, topic: &str, partitions: Option<i32>) -> Result<()> {
+        if self.is_known(topic) {
+            return Ok(());
+        }
+        let _one = self.making.lock().await;
+        if self.is_known(topic) {
+            return Ok(());
+        }
+        if !self.is_there(topic).await? {
+            let partitions = partitions.unwrap_or(self.partitions);
+            let clock = self.clock.clone();
+            ensure_topic(&self.kafka, topic, partitions, self.replication, clock).await?;
+            self.wait_for(topic).await?;
+            tracing::info!(topic, "a topic for a collection was made");
+        }
+        self.known().insert(topic.to_owned());
+        Ok(())
+    }
+
+    /// Looks again next time, since the topic isn't where it was.
+    pub(super) fn forget(&self, topic: &str) {
+        self.known().remove(topic);
+    }
+
+    async fn wait_for(&self, topic: &str) -> Result<()> {
+        for _ in 0..LOOKS {
+            if self.is_there(topic).await? {
+                return Ok(());
+            }
+            self.clock.sleep(BETWEEN).await;
+        }
+        Err(Error::invalid(format!(
+            "there is no topic `{topic}`, and the broker doesn't let this client make it; make it \
+             by hand, or allow CREATE on it"
+        )))
+    }
+
+    async fn is_there(&self, topic: &str) -> Result<bool> {
+        let (admin, asked) = (Arc::clone(&self.admin), topic.to_owned());
+        let described =
+            tokio::task::spawn_blocking(move || admin.describe_within(&[&asked], ASKED)).await;
+        let described = described.map_err(|error| {
+            Error::new(ErrorKind::Internal, "asking for a topic broke off").with_source(error)
+        })?;
+        match described {
+            Ok(found) => Ok(!found.is_empty()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_known(&self, topic: &str) -> bool {
+        self.known().contains(topic)
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.there.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
