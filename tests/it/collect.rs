@@ -38,6 +38,9 @@ fn header<'a>(record: &'a Stored, name: &str) -> Option<&'a [u8]> {
     found.1.as_deref()
 }
 
+/// Who sends, which headers, and the body.
+type Request<'a> = (&'a Sender, &'a [(&'a str, &'a str)], &'a [u8]);
+
 /// Sends one request of each kind, of which [`expected`] must be in Kafka.
 fn send_every_kind(sender: &Sender) {
     const GZIP: [u8; 36] = [
@@ -47,7 +50,7 @@ fn send_every_kind(sender: &Sender) {
     let binary = binary();
     let kind = "Content-Type";
     let batch = sender.to("?batch=true&key=/user/id");
-    let all: [(&Sender, &[(&str, &str)], &[u8]); 11] = [
+    let all: [Request<'_>; 11] = [
         (
             sender,
             &[(kind, "application/octet-stream"), ("Eddy-Key", "k-1")],

@@ -1,7 +1,6 @@
 //! Kafka is away: requests are held and then answered, or told to come again.
 
 use super::collector;
-use crate::harness::block_on;
 use crate::harness::lake::TestLake;
 use crate::harness::services::PrivateKafka;
 use crate::harness::unique;
@@ -23,15 +22,15 @@ fn while_kafka_is_away_requests_are_held_and_then_answered() {
     let held: Vec<_> = (0..50)
         .map(|number| {
             let sender = sender.clone();
-            tokio_spawn(async move {
-                let body = format!("{{\"n\":{number}}}").into_bytes();
-                sender.sending(&[], body.into()).await.status
+            std::thread::spawn(move || {
+                let body = format!("{{\"n\":{number}}}");
+                sender.send(&[], body.as_bytes()).status
             })
         })
         .collect();
     kafka.restart();
     for answer in held {
-        assert_eq!(block_on(answer).expect("an answer"), 200);
+        assert_eq!(answer.join().expect("an answer"), 200);
     }
     let sql = format!("SELECT count(DISTINCT n) AS n FROM \"{topic}\"");
     wait_equal(PATIENCE, "the events in SQL", Some(51), || {
@@ -60,12 +59,4 @@ fn when_kafka_is_away_for_longer_than_the_hold_clients_are_told_to_come_again() 
     );
     kafka.restart();
     wait_equal(PATIENCE, "events are taken again", 200, || sent().status);
-}
-
-fn tokio_spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
-where
-    F: Future + Send + 'static,
-    F::Output: Send,
-{
-    block_on(async { tokio::spawn(future) })
 }
