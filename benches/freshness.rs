@@ -196,7 +196,8 @@ async fn count(client: &reqwest::Client, url: &str, topic: &str) -> Option<u64> 
 fn configuration(topic: &str, port: u16) -> String {
     format!(
         "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
-         [connect]\nlisten = \"\"\n[postgres]\nlisten = \"\"\n[flight]\nlisten = \"127.0.0.1:0\"\n\
+         [connect]\nlisten = \"\"\n[postgres]\nlisten = \"\"\n\
+         [collector]\nhttp_listen = \"\"\n[flight]\nlisten = \"127.0.0.1:0\"\n\
          [connectors.\"{topic}\"]\n\"topics\" = \"{topic}\"\n",
         lake(topic),
         setting("EDDY_TEST_KAFKA"),

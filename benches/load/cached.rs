@@ -114,7 +114,8 @@ impl Cached {
     fn toml(&self) -> String {
         let lake = self.folder.display();
         format!(
-            "[lake]\nurl = \"file://{lake}\"\n[flight]\nlisten = \"\"\n[postgres]\nlisten = \"\"\n"
+            "[lake]\nurl = \"file://{lake}\"\n[flight]\nlisten = \"\"\n[postgres]\nlisten = \"\"\n\
+             [collector]\nhttp_listen = \"\"\n"
         )
     }
 
