@@ -1,6 +1,6 @@
 //! Where a replay sends its records.
 //!
-//! A [`Kind`] opens a *definition* (a name and options, from the configuration file or by REST) as
+//! A `Kind` opens a *definition* (a name and options, from the configuration file or by REST) as
 //! a [`Destination`], which checks itself and takes records one by one, in order, with an outcome
 //! for each. What such a destination does to a record is its own matter (one request each, batches,
 //! several at a time as far as the order allows); pacing, progress and what an outcome means to
