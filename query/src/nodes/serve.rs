@@ -4,7 +4,7 @@
 //! parts at once as `query.running_max` queries may need; more are refused and not queued, so that
 //! nodes never wait for each other in a circle. Whoever asked ends it by going away.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -45,19 +45,37 @@ pub(super) struct Desk {
 }
 
 /// A part's place at the desk, until its rows have ended or nobody wants them any more.
+///
+/// A part that arrived and whose rows nobody came for, because whoever asked has died, keeps its
+/// place until the next part arrives: only then the crate that carries the parts forgets it. So a
+/// part counts as running from its first rows on.
 #[derive(Debug)]
-pub(super) struct Place(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    runs: AtomicBool,
+}
 
 impl Place {
     fn new(permit: OwnedSemaphorePermit) -> Self {
-        metrics::gauge!("eddy_query_parts_running").increment(1.0);
-        Self(permit)
+        Self {
+            _permit: permit,
+            runs: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on rows are made.
+    pub(super) fn begin(&self) {
+        if !self.runs.swap(true, Ordering::Relaxed) {
+            metrics::gauge!("eddy_query_parts_running").increment(1.0);
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        metrics::gauge!("eddy_query_parts_running").decrement(1.0);
+        if *self.runs.get_mut() {
+            metrics::gauge!("eddy_query_parts_running").decrement(1.0);
+        }
     }
 }
 

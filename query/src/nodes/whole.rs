@@ -122,6 +122,9 @@ impl ExecutionPlan for Whole {
             let mut held = self.place.lock().unwrap_or_else(PoisonError::into_inner);
             held.take()
         };
+        if let Some(place) = &place {
+            place.begin();
+        }
         let start = Some((stream, rows, place));
         let counted = futures::stream::unfold(start, |state| async move {
             let (mut stream, rows, place) = state?;
