@@ -12,7 +12,7 @@ use datafusion::common::{Column, DFSchemaRef, Result};
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 /// The rule that DataFusion has for it; this one comes before.
@@ -147,20 +147,21 @@ fn by_value(aggregate: Aggregate, value: Expr) -> Result<LogicalPlan> {
     as_before(outer, &schema, group_expr.len(), &is_count)
 }
 
-/// The columns by their names in `before`; a sum of no counts is none.
+/// The columns by their names and types in `before`: a sum of no counts is none, and a sum of sums
+/// of decimals has more digits than the sum that was asked for.
 fn as_before(
     outer: LogicalPlan,
     before: &DFSchemaRef,
     groups: usize,
     is_count: &[bool],
 ) -> Result<LogicalPlan> {
-    let columns = outer.schema().columns();
-    let shown = columns.into_iter().zip(before.iter()).enumerate();
-    let shown = shown.map(|(at, (column, (qualifier, field)))| {
-        let column = Expr::Column(column);
+    let columns = outer.schema().iter().zip(before.iter()).enumerate();
+    let shown = columns.map(|(at, ((above, made), (qualifier, field)))| {
+        let column = Expr::Column(Column::new(above.cloned(), made.name()));
         let counted = at.checked_sub(groups).and_then(|at| is_count.get(at));
         let column = match counted {
             Some(true) => coalesce(vec![column, lit(0_i64)]),
+            _ if made.data_type() != field.data_type() => cast(column, field.data_type().clone()),
             _ => column,
         };
         column.alias_qualified(qualifier.cloned(), field.name())

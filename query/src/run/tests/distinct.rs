@@ -88,6 +88,16 @@ fn expressions_names_and_what_comes_after_stay_as_they_are() {
             json!(more),
         ),
         (
+            "SELECT CAST(sum(CAST(n AS DECIMAL(9, 2))) AS BIGINT) + 0 * count(*) \
+             + 0 * count(DISTINCT u) FROM t",
+            json!((0..500).sum::<i64>()),
+        ),
+        (
+            "SELECT arrow_typeof(x) FROM (SELECT sum(CAST(n AS DECIMAL(9, 2))) AS x, count(*), \
+             count(DISTINCT u) FROM t)",
+            json!("Decimal128(19, 2)"),
+        ),
+        (
             "SELECT count(DISTINCT u) + 0 * count(*) FROM t",
             json!(
                 rows()
