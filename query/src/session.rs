@@ -168,6 +168,10 @@ fn config(options: &QueryOptions) -> SessionConfig {
     // Each scan chooses for itself; `true` would be for all.
     settings.execution.parquet.pushdown_filters = false;
     settings.execution.parquet.reorder_filters = true;
+    // Where most rows begin a group of their own, a first round of grouping is mostly in vain.
+    settings
+        .execution
+        .skip_partial_aggregation_probe_ratio_threshold = 0.5;
     config
 }
 

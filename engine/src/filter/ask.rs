@@ -1,4 +1,4 @@
-//! Which row groups may hold what a query wants: the packs of a table, asked with few requests.
+//! Which rows may be those that a query wants: the packs of a table, asked with few requests.
 //!
 //! Footers and the sections that were read stay in memory, within a bound. What can't be read costs
 //! a warning and nothing else: its files are read as if they had no filters.
@@ -15,6 +15,7 @@ use object_store::ObjectStoreExt;
 use crate::error::Result;
 use crate::filter::known::{Known, Pack};
 use crate::filter::sections::{Key, Sections};
+use crate::filter::slices::Allowed;
 use crate::filter::wanted::{Probe, Wanted};
 use crate::filter::words::UNICODE;
 use crate::lake::Lake;
@@ -50,9 +51,9 @@ struct Held {
 /// What filters say of some files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// For each file that was asked about: which of its row groups may hold a wanted row; `None`
-    /// when nothing is known of it.
-    pub row_groups: Vec<Option<Vec<bool>>>,
+    /// For each file that was asked about: which rows of each of its row groups may be wanted;
+    /// `None` when nothing is known of it.
+    pub row_groups: Vec<Option<Vec<Allowed>>>,
     /// Requests to the store that it took.
     pub requests: u64,
     /// Bytes that these read.
@@ -77,7 +78,7 @@ impl Filters {
         }
     }
 
-    /// Which row groups of `files`, by their paths, may hold rows that are `wanted`. The files are
+    /// Which rows of `files`, by their paths, may be `wanted`. The files are
     /// those of version `version` of `table`.
     pub async fn ask(
         &self,
@@ -106,7 +107,7 @@ impl Filters {
         for (at, path) in files.iter().enumerate() {
             if let Some(place) = known.place(path) {
                 let files = by_pack.entry(place.pack).or_default();
-                files.push((at, place.first, place.row_groups));
+                files.push((at, place.first, place.file));
             }
         }
         let needed = by_pack.keys().filter_map(|pack| known.packs.get(*pack));
@@ -114,11 +115,12 @@ impl Filters {
         let sections = self.sections(table, &needed, &probes, &mut verdict).await;
         for (pack, files) in needed.iter().zip(by_pack.values()) {
             let answers = self.answers(table, pack, &probes, &sections);
-            for (at, first, row_groups) in files {
-                let groups = *first..first + row_groups;
-                let allowed = groups.map(|group| wanted.allows(&answers, group)).collect();
+            for (at, first, file) in files {
+                let file = pack.footer.files.get(*file);
+                let allowed =
+                    file.map(|file| file.allowed(|slice| wanted.allows(&answers, first + slice)));
                 if let Some(place) = verdict.row_groups.get_mut(*at) {
-                    *place = Some(allowed);
+                    *place = allowed;
                 }
             }
         }
@@ -229,7 +231,7 @@ impl Filters {
         found
     }
 
-    /// What one pack says of its row groups; probes that it can't answer for are left out.
+    /// What one pack says of its slices; probes that it can't answer for are left out.
     fn answers<'a>(
         &self,
         table: &TablePath,

@@ -28,9 +28,18 @@ const ROWS_EACH: usize = 10;
 /// The record's key.
 pub(crate) const KEY: &str = "_key";
 
-/// The columns that have a filter, each by its names from the root, in a file that begins with
-/// `rows`.
-pub(crate) fn choose(rows: &[RecordBatch]) -> Vec<Vec<String>> {
+/// A column that has a filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    /// Its names from the root.
+    pub(crate) path: Vec<String>,
+    /// Hardly a value of it comes twice, so that a dictionary is of no use: it only has to be read,
+    /// whole, by whoever wants one page.
+    pub(crate) unique: bool,
+}
+
+/// The columns that have a filter in a file that begins with `rows`.
+pub(crate) fn choose(rows: &[RecordBatch]) -> Vec<Chosen> {
     let Some(first) = rows.first() else {
         return Vec::new();
     };
@@ -42,14 +51,18 @@ pub(crate) fn choose(rows: &[RecordBatch]) -> Vec<Vec<String>> {
     }
     let counted = leaves.into_iter().filter_map(|path| {
         let columns: Vec<&ArrayRef> = rows.iter().filter_map(|rows| column(rows, &path)).collect();
-        Some((distinct_ids(&columns)?, path))
+        let (distinct, unique) = distinct_ids(&columns)?;
+        Some((distinct, Chosen { path, unique }))
     });
-    let mut found: Vec<(usize, Vec<String>)> = counted.collect();
+    let mut found: Vec<(usize, Chosen)> = counted.collect();
     // The most different values first, then in the order of the columns.
     found.sort_by_key(|(distinct, _)| std::cmp::Reverse(*distinct));
-    let key = first.column_by_name(KEY).map(|_| vec![KEY.to_owned()]);
+    let key = first.column_by_name(KEY).map(|_| Chosen {
+        path: vec![KEY.to_owned()],
+        unique: false,
+    });
     key.into_iter()
-        .chain(found.into_iter().take(COLUMNS).map(|(_, path)| path))
+        .chain(found.into_iter().take(COLUMNS).map(|(_, chosen)| chosen))
         .collect()
 }
 
@@ -63,8 +76,8 @@ fn visit(field: &Field, above: &[String], leaves: &mut Vec<Vec<String>>) {
     }
 }
 
-/// How many different values a column has that looks like one of ids.
-fn distinct_ids(columns: &[&ArrayRef]) -> Option<usize> {
+/// How many different values a column has that looks like one of ids, and whether nearly all are.
+fn distinct_ids(columns: &[&ArrayRef]) -> Option<(usize, bool)> {
     let mut seen = HashSet::new();
     let mut values = 0;
     let texts = columns
@@ -87,7 +100,7 @@ fn distinct_ids(columns: &[&ArrayRef]) -> Option<usize> {
         return None;
     }
     let many = seen.len() >= DISTINCT_LEAST && seen.len() * ROWS_EACH >= values;
-    many.then_some(seen.len())
+    many.then_some((seen.len(), seen.len() * 10 >= values * 9))
 }
 
 /// The values of the column `path` of a batch; those inside of a null struct may be any.
@@ -145,15 +158,19 @@ mod tests {
         let batches: Vec<RecordBatch> = (0..100).map(|at| batch.slice(at * 10, 10)).collect();
         let chosen = choose(&batches);
         assert_eq!(chosen, choose(&[batch]));
+        let paths: Vec<&[String]> = chosen.iter().map(|one| one.path.as_slice()).collect();
         let expected: [&[&str]; 4] = [&[KEY], &["id"], &["customer", "uuid"], &["account"]];
-        assert_eq!(chosen, expected);
+        assert_eq!(paths, expected);
+        let unique: Vec<bool> = chosen.iter().map(|one| one.unique).collect();
+        assert_eq!(unique, [false, true, true, false]);
     }
 
     #[test]
     fn of_very_many_such_columns_those_of_the_most_values_are_taken() {
         let columns = (0..50).map(|at| (format!("c{at}"), texts(200 + at)));
         let chosen = choose(&[RecordBatch::try_from_iter(columns).unwrap()]);
+        let paths: Vec<Vec<String>> = chosen.into_iter().map(|one| one.path).collect();
         let expected: Vec<Vec<String>> = (42..50).rev().map(|at| vec![format!("c{at}")]).collect();
-        assert_eq!(chosen, expected);
+        assert_eq!(paths, expected);
     }
 }

@@ -1,11 +1,12 @@
-//! The filters of one file, gathered row group by row group while its rows go by.
+//! The filters of one file, gathered slice by slice while its rows go by.
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 
 use crate::filter::bloom::Bloom;
-use crate::filter::choose::column;
+use crate::filter::choose::{Chosen, column};
 use crate::filter::hash;
+use crate::filter::slices::Slices;
 use crate::filter::words::Texts;
 
 /// What a filter tells of: the words of all text, or the values of a column.
@@ -20,38 +21,41 @@ pub enum Of {
     Column(Vec<String>),
 }
 
-/// The filters of one row group.
-pub(crate) type RowGroup = Vec<(Of, Bloom)>;
+/// The filters of one slice.
+pub(crate) type Slice = Vec<(Of, Bloom)>;
 
 /// The filters of one file.
 #[derive(Debug, Clone)]
 pub(crate) struct FileFilters {
     /// Relative to the table.
     pub(crate) path: String,
-    /// One of each row group.
-    pub(crate) row_groups: Vec<RowGroup>,
+    /// How its row groups are cut.
+    pub(crate) cut: Slices,
+    /// Those of each slice, row group by row group.
+    pub(crate) slices: Vec<Slice>,
 }
 
 impl FileFilters {
     /// What they take up.
     pub(crate) fn bytes(&self) -> usize {
-        let filters = self.row_groups.iter().flatten();
+        let filters = self.slices.iter().flatten();
         filters.map(|(_, bloom)| size_of_val(bloom.blocks())).sum()
     }
 }
 
-/// 2^n blocks of a column's filter while it is gathered: half a MiB, enough for all values of a row
-/// group to be different.
-const COLUMN_BITS: u8 = 14;
+/// 2^n blocks of a column's filter while it is gathered: 64 KiB, enough for all values of a slice
+/// to be different.
+const COLUMN_BITS: u8 = 11;
 
-/// Hashes that are held as they are before a filter is begun: small row groups need no large one.
-const FEW: usize = 8_192;
+/// The same of words: 1 MiB, enough for some 700,000 different ones.
+const WORDS_BITS: u8 = 15;
 
-/// The same of words: 4 MiB, enough for three million different ones.
-const WORDS_BITS: u8 = 17;
+/// Hashes that are held as they are before a filter is begun: small slices need no large one.
+const FEW: usize = 4_096;
 
-/// One in so many values that aren't there looks as if it were.
-const FALSE_MOST: f64 = 0.01;
+/// One in so many values that aren't there looks as if it were. A file is opened for each slice of
+/// it that may hold what is looked for, so this is small.
+const FALSE_MOST: f64 = 0.005;
 
 /// A filter that is wrong more often saves too little for its size and is not kept.
 const FALSE_USELESS: f64 = 0.2;
@@ -65,25 +69,47 @@ pub(crate) struct Gather {
     columns: Vec<(Vec<String>, Option<Growing>)>,
     words: Option<Growing>,
     recent: Vec<u64>,
-    done: Vec<RowGroup>,
+    /// Rows of the slice that is being gathered.
+    rows: usize,
+    /// The row groups that are complete, and the one that is being written.
+    cut: Slices,
+    group_rows: usize,
+    slices: Vec<Slice>,
 }
 
 impl Gather {
-    /// Filters of the columns `paths`, and of words.
-    pub(crate) fn new(paths: &[Vec<String>]) -> Self {
-        let columns = paths
+    /// Filters of the columns `chosen`, and of words, of each `slice_rows` rows, at least one.
+    pub(crate) fn new(chosen: &[Chosen], slice_rows: usize) -> Self {
+        let columns = chosen
             .iter()
-            .map(|path| (path.clone(), Some(Growing::new(COLUMN_BITS))));
+            .map(|one| (one.path.clone(), Some(Growing::new(COLUMN_BITS))));
         Self {
             columns: columns.collect(),
             words: Some(Growing::new(WORDS_BITS)),
             recent: none_recent(),
-            done: Vec::new(),
+            rows: 0,
+            cut: Slices::new(slice_rows),
+            group_rows: 0,
+            slices: Vec::new(),
         }
     }
 
     /// Takes rows of the row group that is being written.
     pub(crate) fn add(&mut self, rows: &RecordBatch) {
+        let mut at = 0;
+        while at < rows.num_rows() {
+            let room = self.cut.each().saturating_sub(self.rows).max(1);
+            let some = rows.slice(at, room.min(rows.num_rows() - at));
+            self.add_to_slice(&some);
+            at += some.num_rows();
+            self.rows += some.num_rows();
+            if self.rows >= self.cut.each() {
+                self.end_slice();
+            }
+        }
+    }
+
+    fn add_to_slice(&mut self, rows: &RecordBatch) {
         for (path, filter) in &mut self.columns {
             let known = match (column(rows, path), filter.as_mut()) {
                 (Some(values), Some(bloom)) => insert_all(values, bloom),
@@ -122,6 +148,14 @@ impl Gather {
 
     /// The row group is complete.
     pub(crate) fn end_row_group(&mut self) {
+        if self.rows > 0 {
+            self.end_slice();
+        }
+        self.cut.push(std::mem::take(&mut self.group_rows));
+    }
+
+    fn end_slice(&mut self) {
+        self.group_rows += std::mem::take(&mut self.rows);
         self.recent = none_recent();
         let columns = self.columns.iter_mut().map(|(path, filter)| {
             let bloom = filter.replace(Growing::new(COLUMN_BITS));
@@ -131,19 +165,20 @@ impl Gather {
         let filters = columns.chain([(Of::Words, words)]);
         let folded = filters.filter_map(|(of, bloom)| Some((of, bloom?.finish())));
         let useful = folded.filter(|(_, bloom)| bloom.false_share() < FALSE_USELESS);
-        self.done.push(useful.collect());
+        self.slices.push(useful.collect());
     }
 
     /// The filters of the file, whose row groups are all complete.
     pub(crate) fn finish(self, path: String) -> FileFilters {
         FileFilters {
             path,
-            row_groups: self.done,
+            cut: self.cut,
+            slices: self.slices,
         }
     }
 }
 
-/// The values of a row group, on their way into a filter.
+/// The values of a slice, on their way into a filter.
 struct Growing {
     /// 2^n blocks of the filter, once it is begun.
     bits: u8,

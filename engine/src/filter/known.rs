@@ -43,9 +43,10 @@ pub(super) struct Known {
 pub(super) struct Place {
     /// In [`Known::packs`].
     pub(super) pack: usize,
-    /// Its first row group among those of the pack.
+    /// The file, among those of the pack.
+    pub(super) file: usize,
+    /// Its first slice among those of the pack.
     pub(super) first: usize,
-    pub(super) row_groups: usize,
 }
 
 /// What looking for packs found and took.
@@ -145,14 +146,14 @@ fn places(packs: &[Arc<Pack>]) -> HashMap<String, Place> {
     let mut files = HashMap::new();
     for (pack, footer) in packs.iter().map(|pack| &pack.footer).enumerate() {
         let mut first = 0;
-        for file in &footer.files {
+        for (at, file) in footer.files.iter().enumerate() {
             let place = Place {
                 pack,
+                file: at,
                 first,
-                row_groups: file.row_groups,
             };
             files.entry(file.path.clone()).or_insert(place);
-            first += file.row_groups;
+            first += file.slices();
         }
     }
     files

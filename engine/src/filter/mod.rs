@@ -1,10 +1,10 @@
-//! Filters: what tells a query which row groups can't hold what it looks for, without opening their
-//! files.
+//! Filters: what tells a query which rows can't hold what it looks for, without opening their
+//! files. Slices of row groups have filters, some thousand rows each.
 //!
 //! ```text
-//! rows of a file --choose--> id columns --gather--> a bloom per row group and column, one of words
+//! rows of a file --choose--> id columns --gather--> a bloom per slice and column, one of words
 //!                                                      | pack: those of many files in one object
-//! WHERE id = 'x' AND search('word') --Wanted--> Filters --a small range of each pack--> row groups
+//! WHERE id = 'x' AND search('word') --Wanted--> Filters --a small range of each pack--> rows
 //! ```
 //!
 //! Only compaction and its like write filters (`crate::maintain`): on the hot path they would cost
@@ -18,6 +18,7 @@ mod words;
 mod bloom;
 mod choose;
 mod gather;
+mod slices;
 
 mod pack;
 
@@ -28,13 +29,15 @@ mod wanted;
 
 pub use ask::{Filters, Verdict};
 pub use gather::Of;
+pub use slices::Allowed;
 pub use wanted::{Probe, Wanted};
 pub use words::{Texts, each_word};
 
 pub(crate) use bloom::BLOCK_BYTES;
-pub(crate) use choose::{SAMPLE, choose};
+pub(crate) use choose::{Chosen, SAMPLE, choose};
 pub(crate) use gather::{FileFilters, Gather};
 pub(crate) use pack::{
     Footer, Listed, MAGIC, Member, PackedFile, build, list, part, put as put_pack, read_footer,
     section,
 };
+pub(crate) use slices::SLICE_ROWS;

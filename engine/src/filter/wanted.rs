@@ -102,7 +102,7 @@ impl Wanted {
         }
     }
 
-    /// Whether row group `at` may hold a wanted row, by what filters say; one that says nothing
+    /// Whether slice `at` may hold a wanted row, by what filters say; one that says nothing
     /// does not deny.
     pub(crate) fn allows(&self, answers: &BTreeMap<&Probe, Vec<bool>>, at: usize) -> bool {
         match self {

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use object_store::buffered::BufWriter;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
 use parquet::file::metadata::{KeyValue, ParquetMetaData, SortingColumn};
 use parquet::file::properties::WriterPropertiesBuilder;
 use parquet::schema::types::ColumnPath;
@@ -26,7 +26,7 @@ use crate::elide::Values;
 use crate::encode::{ROW_GROUP_ROWS, delta_stats, properties};
 use crate::error::{Error, Result};
 use crate::fault;
-use crate::filter::{FileFilters, Gather, SAMPLE, choose};
+use crate::filter::{Chosen, FileFilters, Gather, SAMPLE, SLICE_ROWS, choose};
 use crate::lake::Lake;
 use crate::path::{TablePath, sibling};
 use crate::seal::Key;
@@ -85,6 +85,8 @@ pub(super) struct FileLimits {
     pub(super) bytes: u64,
     /// Rows of a row group.
     pub(super) row_group_rows: usize,
+    /// Rows of a slice of it, which has filters of its own.
+    pub(super) slice_rows: usize,
 }
 
 impl FileLimits {
@@ -93,6 +95,7 @@ impl FileLimits {
         Self {
             bytes,
             row_group_rows: ROW_GROUP_ROWS,
+            slice_rows: SLICE_ROWS,
         }
     }
 }
@@ -170,7 +173,7 @@ impl Output {
         let Some(mut open) = self.open.take() else {
             return Err(Error::internal("a file is written before it is begun"));
         };
-        open.write(rows, self.limits.row_group_rows.max(1), &self.values)?;
+        open.write(rows, self.limits, &self.values)?;
         let written = open.writer.bytes_written() + open.writer.in_progress_size();
         let full = u64::try_from(written).unwrap_or(u64::MAX) >= self.limits.bytes;
         let open = if open.writer.inner_mut().len() >= PART_BYTES {
@@ -240,7 +243,8 @@ impl Output {
         let plain = self.key.is_none();
         // The Parquet crate seals all but bloom filters.
         let chosen = if plain { choose(&ahead) } else { Vec::new() };
-        let mut properties = compacted(&self.schema, &chosen, self.sorted)?;
+        let mut properties = compacted(&self.schema, &chosen, self.sorted)?
+            .set_data_page_row_count_limit(self.limits.slice_rows.max(1));
         if let Some(key) = &self.key {
             properties = properties.with_file_encryption_properties(key.properties()?);
         }
@@ -252,7 +256,7 @@ impl Output {
         self.open = Some(Open {
             writer: ArrowWriter::try_new_with_options(Vec::new(), schema, options)?,
             upload: BufWriter::with_capacity(store, self.table.object(&path), PART_BYTES),
-            filters: plain.then(|| Gather::new(&chosen)),
+            filters: plain.then(|| Gather::new(&chosen, self.limits.slice_rows)),
             path,
             begun_us,
         });
@@ -274,14 +278,18 @@ impl Output {
 
 impl Open {
     /// Writes rows, row groups ending where [`FileLimits`] and [`ROW_GROUP_BYTES`] say.
-    fn write(&mut self, rows: &RecordBatch, row_group_rows: usize, values: &Values) -> Result<()> {
+    fn write(&mut self, rows: &RecordBatch, limits: FileLimits, values: &Values) -> Result<()> {
+        let (group_rows, slice_rows) = (limits.row_group_rows.max(1), limits.slice_rows.max(1));
         let mut at = 0;
         while at < rows.num_rows() {
-            let room = row_group_rows.saturating_sub(self.writer.in_progress_rows());
+            let written = self.writer.in_progress_rows();
+            let room = group_rows.saturating_sub(written);
             if room == 0 || self.writer.in_progress_size() >= ROW_GROUP_BYTES {
                 self.end_row_group()?;
                 continue;
             }
+            // Pages end only where rows are handed over, so that none reaches into the next slice.
+            let room = room.min(slice_rows - written % slice_rows);
             let some = rows.slice(at, room.min(rows.num_rows() - at));
             self.writer.write(&values.settled(&some)?)?;
             // Their whole bytes are there so far.
@@ -301,11 +309,7 @@ impl Open {
 }
 
 /// What compacted files with the columns of `schema` are written with; `chosen` have bloom filters.
-fn compacted(
-    schema: &Schema,
-    chosen: &[Vec<String>],
-    sorted: bool,
-) -> Result<WriterPropertiesBuilder> {
+fn compacted(schema: &Schema, chosen: &[Chosen], sorted: bool) -> Result<WriterPropertiesBuilder> {
     let parquet_schema = ArrowSchemaConverter::new().convert(schema)?;
     let leaf = |name: &str| {
         let columns = parquet_schema.columns().iter();
@@ -334,8 +338,16 @@ fn compacted(
             sorted.then(|| vec![KeyValue::new(SORTED.to_owned(), ORDER.join(","))]),
         )
         .set_sorting_columns(order.filter(|_| sorted));
-    for path in chosen {
-        let path = ColumnPath::from(path.clone());
+    for one in chosen {
+        let path = ColumnPath::from(one.path.clone());
+        let mut columns = parquet_schema.columns().iter();
+        let column = columns.find(|column| *column.path() == path);
+        let is_text = column.is_some_and(|column| column.physical_type() == Type::BYTE_ARRAY);
+        if one.unique && is_text {
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path.clone(), Encoding::DELTA_LENGTH_BYTE_ARRAY);
+        }
         properties = properties
             .set_column_bloom_filter_fpp(path.clone(), BLOOM_FALSE)
             .set_column_bloom_filter_max_ndv(path, most);

@@ -17,7 +17,7 @@ use parquet::file::metadata::PageIndexPolicy;
 
 use crate::commit::DataFile;
 use crate::error::{Error, Result};
-use crate::filter::{FileFilters, Gather, SAMPLE, choose};
+use crate::filter::{Chosen, FileFilters, Gather, SAMPLE, SLICE_ROWS, choose};
 use crate::lake::Lake;
 use crate::maintain::packs;
 use crate::maintain::policy::Compaction;
@@ -105,7 +105,7 @@ fn of_file(lake: &Lake, table: &TablePath, file: &DataFile) -> Result<FileFilter
         metadata: metadata.map_err(unreadable)?,
     };
     let chosen = choose(&source.sample()?);
-    let mut filters = Gather::new(&chosen);
+    let mut filters = Gather::new(&chosen, SLICE_ROWS);
     for group in 0..source.metadata.metadata().num_row_groups() {
         let mut rows = source.rows(group, &chosen)?;
         while let Some(batch) = rows.next()? {
@@ -148,11 +148,11 @@ impl<'a> Source<'a> {
     }
 
     /// The rows of a row group, with the columns `chosen` and all text.
-    fn rows(&self, group: usize, chosen: &[Vec<String>]) -> Result<Rows<'a>> {
+    fn rows(&self, group: usize, chosen: &[Chosen]) -> Result<Rows<'a>> {
         let builder = self.builder();
         let roots = builder.schema().fields().iter().enumerate();
         let roots = roots.filter(|(_, field)| {
-            let is_chosen = |path: &Vec<String>| path.first() == Some(field.name());
+            let is_chosen = |one: &Chosen| one.path.first() == Some(field.name());
             TEXTS.contains(&field.name().as_str()) || chosen.iter().any(is_chosen)
         });
         let roots: Vec<usize> = roots.map(|(at, _)| at).collect();

@@ -22,6 +22,7 @@ use crate::testing::{TIME_MS, Topic, World};
 
 mod any;
 mod fields;
+mod slices;
 mod trace;
 
 impl World {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
 use eddy_engine::commit::DataFile;
-use eddy_engine::filter::Verdict;
+use eddy_engine::filter::{Allowed, Verdict};
 use eddy_engine::read::ReadCount;
 use uuid::Uuid;
 
@@ -122,8 +122,11 @@ impl ScanCount {
             .fetch_add(verdict.bytes, Ordering::Relaxed);
         // Row groups of files that are read all the same; the others count as files.
         let read = verdict.row_groups.iter().flatten();
-        let read = read.filter(|groups| groups.contains(&true));
-        let pruned = read.flatten().filter(|wanted| !**wanted).count();
+        let pruned = |groups: &Vec<Allowed>| {
+            let pruned = groups.iter().filter(|group| **group == Allowed::Nothing);
+            Some(pruned.count()).filter(|pruned| *pruned < groups.len())
+        };
+        let pruned: usize = read.filter_map(pruned).sum();
         self.row_groups_pruned
             .fetch_add(u64::try_from(pruned).unwrap_or(u64::MAX), Ordering::Relaxed);
     }

@@ -17,6 +17,7 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use eddy_engine::commit::DataFile;
+use eddy_engine::filter::Allowed;
 use object_store::ObjectMeta;
 use parquet::arrow::arrow_reader::RowSelection;
 
@@ -35,18 +36,27 @@ pub(super) type Chosen<'a> = (&'a Arc<DataFile>, Part);
 pub(super) enum Part {
     /// What DataFusion finds.
     Whole,
-    /// No other row groups than these.
-    RowGroups(Vec<bool>),
+    /// No other rows than these, by row group.
+    Slices(Vec<Allowed>),
     /// No other rows than these, in order.
     Rows(Vec<usize>),
 }
 
 impl Part {
+    /// Whether nothing of the file is left.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Whole => false,
+            Self::Slices(groups) => groups.iter().all(|group| *group == Allowed::Nothing),
+            Self::Rows(rows) => rows.is_empty(),
+        }
+    }
+
     /// Whether something of the file is left out.
     pub(super) fn is_cut(&self) -> bool {
         match self {
             Self::Whole => false,
-            Self::RowGroups(groups) => groups.contains(&false),
+            Self::Slices(groups) => groups.iter().any(|group| *group != Allowed::Whole),
             Self::Rows(_) => true,
         }
     }
@@ -199,10 +209,13 @@ impl TopicTable {
         })
         .with_partition_values(values);
         match part {
-            Part::RowGroups(groups) if groups.contains(&false) => {
-                let access = groups.into_iter().map(|wanted| match wanted {
-                    true => RowGroupAccess::Scan,
-                    false => RowGroupAccess::Skip,
+            Part::Slices(groups) => {
+                let access = groups.into_iter().map(|allowed| match allowed {
+                    Allowed::Whole => RowGroupAccess::Scan,
+                    Allowed::Nothing => RowGroupAccess::Skip,
+                    Allowed::Slices { wanted, rows } => RowGroupAccess::Selection(
+                        RowSelection::from_consecutive_ranges(wanted.into_iter(), rows),
+                    ),
                 });
                 partitioned.with_extension(ParquetAccessPlan::new(access.collect()))
             }
@@ -212,7 +225,7 @@ impl TopicTable {
                 let rows = RowSelection::from_consecutive_ranges(ranges, total);
                 partitioned.with_extension(ParquetRowSelection::new(rows))
             }
-            Part::Whole | Part::RowGroups(_) => partitioned,
+            Part::Whole => partitioned,
         }
     }
 

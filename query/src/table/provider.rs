@@ -184,8 +184,8 @@ impl TopicTable {
         let Verdict { row_groups, .. } = verdict;
         let chosen = files.into_iter().zip(row_groups);
         chosen
-            .filter(|(_, groups)| groups.as_ref().is_none_or(|groups| groups.contains(&true)))
-            .map(|(file, groups)| (file, groups.map_or(Part::Whole, Part::RowGroups)))
+            .map(|(file, groups)| (file, groups.map_or(Part::Whole, Part::Slices)))
+            .filter(|(_, part)| !part.is_empty())
             .collect()
     }
 

@@ -16,10 +16,10 @@ use crate::filter::pack::layout::{Footer, MAGIC, PackedFile, part};
 /// `Internal` when it has too many.
 pub(crate) fn build(files: &[FileFilters]) -> Result<Bytes> {
     let mut members: BTreeMap<&Of, Vec<Option<&Bloom>>> = BTreeMap::new();
-    let groups = || files.iter().flat_map(|file| &file.row_groups);
-    let count = groups().count();
-    for (at, group) in groups().enumerate() {
-        for (of, bloom) in group {
+    let slices = || files.iter().flat_map(|file| &file.slices);
+    let count = slices().count();
+    for (at, slice) in slices().enumerate() {
+        for (of, bloom) in slice {
             let filters = members.entry(of).or_insert_with(|| vec![None; count]);
             if let Some(filter) = filters.get_mut(at) {
                 *filter = Some(bloom);
@@ -28,7 +28,8 @@ pub(crate) fn build(files: &[FileFilters]) -> Result<Bytes> {
     }
     let packed = files.iter().map(|file| PackedFile {
         path: file.path.clone(),
-        row_groups: file.row_groups.len(),
+        row_groups: file.cut.row_groups(),
+        cut: Some(file.cut.clone()),
     });
     let sizes = members.iter().map(|(of, filters)| {
         let bits = filters.iter().map(|filter| filter.map(Bloom::bits));

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::filter::bloom::{BLOCK_BYTES, Block, block_may_hold, place};
 use crate::filter::gather::Of;
 use crate::filter::hash;
+use crate::filter::slices::{Allowed, Slices};
 use crate::filter::words::UNICODE;
 
 /// The first and the last bytes of a pack.
@@ -29,7 +30,7 @@ const SUM_BYTES: usize = 8;
 pub(crate) struct Footer {
     /// The edition of Unicode by which its words were told apart.
     pub(crate) unicode: (u8, u8, u8),
-    /// The files, in order; their row groups are counted through.
+    /// The files, in order; their slices are counted through.
     pub(crate) files: Vec<PackedFile>,
     /// The filters by what they tell of.
     pub(crate) members: Vec<Member>,
@@ -42,9 +43,32 @@ pub(crate) struct PackedFile {
     pub(crate) path: String,
     /// Its row groups.
     pub(crate) row_groups: usize,
+    /// How they are cut; packs from before they were have one filter for each row group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cut: Option<Slices>,
 }
 
-/// The filters of one column, or of words, of all row groups that have one.
+impl PackedFile {
+    /// How many filters of each kind it may have.
+    pub(crate) fn slices(&self) -> usize {
+        self.cut.as_ref().map_or(self.row_groups, Slices::count)
+    }
+
+    /// What is allowed of each row group, by whether each slice `allows` rows of its own.
+    pub(crate) fn allowed(&self, allows: impl Fn(usize) -> bool) -> Vec<Allowed> {
+        match &self.cut {
+            Some(cut) => cut.allowed(allows),
+            None => (0..self.row_groups)
+                .map(|group| match allows(group) {
+                    true => Allowed::Whole,
+                    false => Allowed::Nothing,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The filters of one column, or of words, of all slices that have one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Member {
     /// What they tell of.
@@ -53,7 +77,7 @@ pub(crate) struct Member {
     pub(crate) at: u64,
     /// It has two to the power of this many sections.
     pub(crate) cuts: u8,
-    /// For each row group: its filter has two to the power of this many blocks; `None` without one.
+    /// For each slice: its filter has two to the power of this many blocks; `None` without one.
     pub(crate) filters: Vec<Option<u8>>,
 }
 
@@ -114,7 +138,7 @@ impl Member {
         place(hash, self.cuts)
     }
 
-    /// Whether each row group may hold the value of `hash`, whose section this is; those without a
+    /// Whether each slice may hold the value of `hash`, whose section this is; those without a
     /// filter may.
     ///
     /// # Errors
@@ -220,15 +244,20 @@ impl Footer {
         }
         let footer: Self =
             serde_json::from_slice(text).map_err(|error| broken().with_source(error))?;
-        let row_groups: usize = footer.files.iter().map(|file| file.row_groups).sum();
+        let slices = footer.files.iter().map(PackedFile::slices);
+        let slices = slices.fold(0, usize::saturating_add);
         let fits = |member: &Member| {
             let small = |bits: &u8| *bits <= 31;
             member.cuts <= CUTS_MOST
                 && member.filters.iter().flatten().all(small)
-                && member.filters.len() == row_groups
+                && member.filters.len() == slices
                 && member.end() <= size
         };
-        if footer.members.iter().all(fits) {
+        let cut = |file: &PackedFile| {
+            let cut = file.cut.as_ref();
+            cut.is_none_or(|cut| cut.row_groups() == file.row_groups)
+        };
+        if footer.members.iter().all(fits) && footer.files.iter().all(cut) {
             Ok(footer)
         } else {
             Err(broken())

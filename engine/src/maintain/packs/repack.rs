@@ -35,7 +35,7 @@ pub(super) struct Repack {
 
 struct Input {
     pack: Pack,
-    /// For each of its row groups: whether it is kept.
+    /// For each of its slices: whether it is kept.
     kept: Vec<bool>,
 }
 
@@ -49,7 +49,7 @@ impl Repack {
             let mut kept = Vec::new();
             for file in &pack.footer.files {
                 let keeps = keep(&file.path) && seen.insert(file.path.as_str());
-                kept.extend(std::iter::repeat_n(keeps, file.row_groups));
+                kept.extend(std::iter::repeat_n(keeps, file.slices()));
                 files.extend(keeps.then(|| file.clone()));
             }
             inputs.push(Input {
@@ -134,8 +134,8 @@ fn footer(files: Vec<PackedFile>, inputs: &[Input]) -> Footer {
             let member = input.members().find(|member| member.of == **of);
             // A section of the new pack comes from one of each old one.
             *cuts = member.map_or(*cuts, |member| member.cuts.max(*cuts));
-            let groups = input.kept.iter().enumerate().filter(|(_, kept)| **kept);
-            filters.extend(groups.map(|(at, _)| *member?.filters.get(at)?));
+            let slices = input.kept.iter().enumerate().filter(|(_, kept)| **kept);
+            filters.extend(slices.map(|(at, _)| *member?.filters.get(at)?));
         }
     }
     let members = members.into_iter();

@@ -8,11 +8,15 @@ use std::collections::BTreeSet;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
+use bytes::Bytes;
 use object_store::{ObjectStoreExt, PutPayload};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::file::metadata::PageIndexPolicy;
 
 use super::{World, eager};
-use crate::filter::{Filters, Texts, Verdict, Wanted};
+use crate::filter::{Allowed, Filters, Texts, Verdict, Wanted};
 use crate::maintain::compact::{Limits, compact};
 use crate::maintain::output::FileLimits;
 use crate::maintain::packs::Packs;
@@ -23,6 +27,15 @@ use crate::testing::scale;
 use crate::write::TableWriter;
 
 const MEMORY: usize = 64 << 20;
+
+/// Whether a row may be wanted.
+fn has(allowed: &Allowed, row: usize) -> bool {
+    match allowed {
+        Allowed::Nothing => false,
+        Allowed::Whole => true,
+        Allowed::Slices { wanted, .. } => wanted.iter().any(|range| range.contains(&row)),
+    }
+}
 
 impl World {
     /// What filters say of the table's files, in order.
@@ -46,11 +59,12 @@ impl World {
         let verdict = self.ask(wanted);
         let known = verdict.row_groups.iter().flatten().flatten();
         let unknown = verdict.row_groups.iter().filter(|file| file.is_none());
-        (known.filter(|may| **may).count(), unknown.count())
+        let may = known.filter(|allowed| **allowed != Allowed::Nothing);
+        (may.count(), unknown.count())
     }
 
-    /// The rows of each row group of each file.
-    fn row_groups(&self) -> Vec<Vec<Vec<RecordBatch>>> {
+    /// The files, in order.
+    fn objects(&self) -> Vec<Bytes> {
         let snapshot = self.snapshot();
         let files = snapshot.files.iter().map(|file| {
             let (lake, object) = (self.lake.clone(), self.table().object(&file.path));
@@ -58,7 +72,14 @@ impl World {
                 let found = lake.store().get(&object).await.unwrap();
                 found.bytes().await.unwrap()
             });
-            let bytes = bytes.unwrap();
+            bytes.unwrap()
+        });
+        files.collect()
+    }
+
+    /// The rows of each row group of each file.
+    fn row_groups(&self) -> Vec<Vec<Vec<RecordBatch>>> {
+        let files = self.objects().into_iter().map(|bytes| {
             let reader = || ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).unwrap();
             let groups = 0..reader().metadata().num_row_groups();
             let rows = groups.map(|group| {
@@ -70,13 +91,14 @@ impl World {
         files.collect()
     }
 
-    /// Compacts everything, with so few rows in a row group.
-    fn compact_into_groups_of(&self, row_group_rows: usize) {
+    /// Compacts everything, with so few rows in a row group and a slice of it.
+    fn compact_into_groups_of(&self, row_group_rows: usize, slice_rows: usize) {
         let (snapshot, policy) = (self.snapshot(), eager().compaction.unwrap());
         let limits = Limits {
             files: FileLimits {
                 bytes: policy.target_bytes,
                 row_group_rows,
+                slice_rows,
             },
             memory_bytes: 1 << 20,
         };
@@ -242,7 +264,7 @@ fn what_a_row_holds_is_never_denied_whatever_the_row_and_the_row_group() {
             }
             world.commit(&mut writer);
         }
-        world.compact_into_groups_of(23);
+        world.compact_into_groups_of(23, 5);
         assert_eq!(world.check().rows(), 161);
         let (snapshot, filters) = (world.snapshot(), Filters::new(&world.lake, MEMORY));
         let (mut asked, mut denied) = (0, 0);
@@ -252,12 +274,22 @@ fn what_a_row_holds_is_never_denied_whatever_the_row_and_the_row_group() {
                 let rows = batches
                     .iter()
                     .flat_map(|b| (0..b.num_rows()).map(move |row| (b, row)));
-                for wanted in rows.flat_map(|(batch, row)| held(batch, row)) {
+                let rows = rows.enumerate();
+                let held = rows.flat_map(|(at, (batch, row))| {
+                    held(batch, row).into_iter().map(move |wanted| (at, wanted))
+                });
+                for (at, wanted) in held {
                     let verdict = world.ask_of(&snapshot, &filters, &wanted);
-                    let may_hold = verdict.row_groups[file].as_ref().unwrap();
-                    assert!(may_hold[group], "{wanted:?} of row group {group} is denied");
-                    asked += may_hold.len();
-                    denied += may_hold.iter().filter(|may_hold| !**may_hold).count();
+                    let allowed = verdict.row_groups[file].as_ref().unwrap();
+                    assert!(
+                        has(&allowed[group], at),
+                        "{wanted:?} in row {at} of row group {group} is denied"
+                    );
+                    asked += 23 * allowed.len();
+                    let rows = allowed
+                        .iter()
+                        .flat_map(|one| (0..23).map(move |row| has(one, row)));
+                    denied += rows.filter(|may_hold| !may_hold).count();
                 }
             }
         }
@@ -266,4 +298,31 @@ fn what_a_row_holds_is_never_denied_whatever_the_row_and_the_row_group() {
             "{denied} of {asked}: filters that deny nothing are none"
         );
     }
+}
+
+#[test]
+fn pages_of_compacted_files_end_with_the_slices_that_filters_tell_of() {
+    let world = World::in_memory();
+    let mut writer = world.writer(&[0]);
+    world.commits(&mut writer, 0..100, 7);
+    world.compact_into_groups_of(50, 20);
+    let file = world.objects().remove(0);
+    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
+    let metadata = ArrowReaderMetadata::load(&file, options).unwrap();
+    let metadata = metadata.metadata();
+    let pages = metadata.offset_index().unwrap();
+    assert_eq!(pages.len(), 2);
+    for (column, pages) in metadata.row_group(0).columns().iter().zip(&pages[0]) {
+        let rows = pages.page_locations.iter().map(|page| page.first_row_index);
+        assert_eq!(
+            rows.collect::<Vec<_>>(),
+            [0, 20, 40],
+            "{}",
+            column.column_path()
+        );
+    }
+    // Of ids a dictionary would have to be read for each page.
+    let columns = metadata.row_group(0).columns().iter();
+    let mut ids = columns.filter(|column| column.column_path().string() == "name");
+    assert_eq!(ids.next().unwrap().dictionary_page_offset(), None);
 }

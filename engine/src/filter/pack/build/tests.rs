@@ -1,7 +1,9 @@
-//! Packs answer for every row group, never wrongly with a no, and are read as they ever were.
+//! Packs answer for every slice, never wrongly with a no, and are read as they ever were.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 use super::*;
+use crate::filter::gather::Slice;
 use crate::filter::hash::of_long;
+use crate::filter::slices::{Allowed, Slices};
 
 fn bloom(values: std::ops::Range<i64>) -> Bloom {
     let mut bloom = Bloom::new(13);
@@ -9,21 +11,25 @@ fn bloom(values: std::ops::Range<i64>) -> Bloom {
     bloom.folded(0.01)
 }
 
-/// Row groups of many different sizes, some without a filter.
+/// The filters of a file of which each row group is one slice.
+fn file(path: String, slices: Vec<Slice>) -> FileFilters {
+    let mut cut = Slices::new(1);
+    slices.iter().for_each(|_| cut.push(1));
+    FileFilters { path, cut, slices }
+}
+
+/// Slices of many different sizes, some without a filter.
 fn files() -> Vec<FileFilters> {
     let sizes: [&[i64]; 4] = [&[10, 50_000], &[0], &[], &[3_000, 1, 40_000]];
     let mut from = 0;
-    let files = sizes.iter().enumerate().map(|(at, sizes)| FileFilters {
-        path: format!("dt=2026-11-23/{at}.parquet"),
-        row_groups: sizes
-            .iter()
-            .map(|size| {
-                let values = from..from + size;
-                from = values.end;
-                let column = Of::Column(vec![format!("id{}", at % 2)]);
-                vec![(column, bloom(values.clone())), (Of::Words, bloom(values))]
-            })
-            .collect(),
+    let files = sizes.iter().enumerate().map(|(at, sizes)| {
+        let slices = sizes.iter().map(|size| {
+            let values = from..from + size;
+            from = values.end;
+            let column = Of::Column(vec![format!("id{}", at % 2)]);
+            vec![(column, bloom(values.clone())), (Of::Words, bloom(values))]
+        });
+        file(format!("dt=2026-11-23/{at}.parquet"), slices.collect())
     });
     files.collect()
 }
@@ -43,7 +49,7 @@ fn section_of(bytes: &[u8], member: &super::super::layout::Member, hash: u64) ->
 }
 
 #[test]
-fn one_section_answers_for_every_row_group_of_the_pack() {
+fn one_section_answers_for_every_slice_of_the_pack() {
     let files = files();
     let bytes = build(&files).unwrap();
     let footer = read(&bytes);
@@ -75,7 +81,7 @@ fn one_section_answers_for_every_row_group_of_the_pack() {
 }
 
 #[test]
-fn a_row_group_without_a_filter_may_hold_anything() {
+fn a_slice_without_a_filter_may_hold_anything() {
     let bytes = build(&files()).unwrap();
     let footer = read(&bytes);
     let column = Of::Column(vec!["id1".to_owned()]);
@@ -90,10 +96,10 @@ fn a_row_group_without_a_filter_may_hold_anything() {
 
 #[test]
 fn a_flipped_bit_anywhere_is_an_error_and_never_a_no() {
-    let file = FileFilters {
-        path: "a.parquet".to_owned(),
-        row_groups: vec![vec![(Of::Words, bloom(0..60))]],
-    };
+    let file = file(
+        "a.parquet".to_owned(),
+        vec![vec![(Of::Words, bloom(0..60))]],
+    );
     let bytes = build(&[file]).unwrap().to_vec();
     let read_and_ask = |bytes: &[u8], value| {
         let size = u64::try_from(bytes.len()).unwrap();
@@ -113,24 +119,24 @@ fn a_flipped_bit_anywhere_is_an_error_and_never_a_no() {
         }
     }
 }
-/// The pack of `files` with fewer values, as it was first stored.
+
+/// The pack of `files` with fewer values, as it was first stored: without a word of slices.
 const STORED: &[u8] = include_bytes!("../../../../../tests/fixtures/one-pack.filters");
 
 fn stored_files() -> Vec<FileFilters> {
-    let group = |values: std::ops::Range<i64>| {
+    let slice = |values: std::ops::Range<i64>| {
         let column = Of::Column(vec!["customer".to_owned(), "id".to_owned()]);
         vec![(column, bloom(values.clone())), (Of::Words, bloom(values))]
     };
-    let file = |path: &str, row_groups| FileFilters {
-        path: path.to_owned(),
-        row_groups,
-    };
     vec![
         file(
-            "dt=2026-11-23/a.parquet",
-            vec![group(0..300), group(300..400)],
+            "dt=2026-11-23/a.parquet".to_owned(),
+            vec![slice(0..300), slice(300..400)],
         ),
-        file("dt=2026-11-24/b.parquet", vec![group(400..401), Vec::new()]),
+        file(
+            "dt=2026-11-24/b.parquet".to_owned(),
+            vec![slice(400..401), Vec::new()],
+        ),
     ]
 }
 
@@ -138,14 +144,17 @@ fn stored_files() -> Vec<FileFilters> {
 fn packs_are_written_and_read_as_those_that_are_stored() {
     let footer = read(STORED);
     let bytes = build(&stored_files()).unwrap();
-    let unicode = footer.unicode;
-    assert_eq!(
-        Footer {
-            unicode,
-            ..read(&bytes)
-        },
-        footer
-    );
+    let mut written = read(&bytes);
+    let cut = serde_json::json!({"each": 1, "rows": [1, 1]});
+    for file in &mut written.files {
+        let text = serde_json::to_value(&*file).unwrap();
+        assert_eq!((&text["row_groups"], &text["cut"]), (&2.into(), &cut));
+        file.cut = None;
+    }
+    written.unicode = footer.unicode;
+    assert_eq!(written, footer);
+    let allowed = footer.files[0].allowed(|slice| slice == 1);
+    assert_eq!(allowed, [Allowed::Nothing, Allowed::Whole]);
     for member in &footer.members {
         for value in 0..500 {
             let hash = of_long(value);

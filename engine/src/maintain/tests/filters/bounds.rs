@@ -100,6 +100,7 @@ fn small_filters_are_not_cut_as_finely_as_those_of_large_files() {
         let file = PackedFile {
             path: format!("{number}.parquet"),
             row_groups,
+            cut: None,
         };
         let filters = vec![Some(bits); row_groups];
         let footer = Footer::new(vec![file], vec![(Of::Words, 0, filters)]);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::{MEMORY, column};
-use crate::filter::{Filters, Wanted};
+use crate::filter::{Allowed, Filters, Wanted};
 use crate::maintain::compact::{Limits, compact};
 use crate::maintain::output::FileLimits;
 use crate::maintain::packs::Packs;
@@ -180,9 +180,13 @@ fn a_query_sees_the_filters_of_each_version_that_it_asks_of() {
         world.ask_through(&filters, &wanted).row_groups,
         [None, None, None, None]
     );
-    world.compact_into_groups_of(10);
+    world.compact_into_groups_of(10, 5);
     let verdict = world.ask_through(&filters, &wanted);
-    assert_eq!(verdict.row_groups, [Some(vec![false, true])]);
+    let last = Allowed::Slices {
+        wanted: std::iter::once(5..10).collect(),
+        rows: 10,
+    };
+    assert_eq!(verdict.row_groups, [Some(vec![Allowed::Nothing, last])]);
     assert!(verdict.requests > 0 && verdict.bytes > 0);
     let again = world.ask_through(&filters, &wanted);
     assert_eq!((again.requests, again.bytes), (0, 0), "from memory");
@@ -317,7 +321,12 @@ fn a_pack_that_is_missing_or_broken_is_as_none_and_is_made_anew() {
             let may: Vec<bool> = verdict
                 .row_groups
                 .iter()
-                .map(|file| file.as_ref().is_none_or(|groups| groups.contains(&true)))
+                .map(|file| {
+                    let nothing = |groups: &Vec<Allowed>| {
+                        groups.iter().all(|group| *group == Allowed::Nothing)
+                    };
+                    !file.as_ref().is_some_and(nothing)
+                })
                 .collect();
             let denied = may.iter().filter(|may| !**may).count();
             assert!(denied >= 1, "{broken}: the other pack still helps");
