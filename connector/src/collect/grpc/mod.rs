@@ -207,9 +207,7 @@ impl Grpc {
     async fn open(&self, headers: &HeaderMap) -> Result<Opened, Status> {
         let collector = &self.0.collector;
         let looking = async {
-            let Some(token) = token(headers) else {
-                return None;
-            };
+            let token = token(headers)?;
             loop {
                 match collector.0.door.open(token.clone()).await {
                     Ok(opened) => return opened,
