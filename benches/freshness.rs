@@ -197,7 +197,7 @@ fn configuration(topic: &str, port: u16) -> String {
     format!(
         "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
          [connect]\nlisten = \"\"\n[postgres]\nlisten = \"\"\n\
-         [collector]\nhttp_listen = \"\"\n[flight]\nlisten = \"127.0.0.1:0\"\n\
+         [collector]\nhttp_listen = \"\"\ngrpc_listen = \"\"\n[flight]\nlisten = \"127.0.0.1:0\"\n\
          [connectors.\"{topic}\"]\n\"topics\" = \"{topic}\"\n",
         lake(topic),
         setting("EDDY_TEST_KAFKA"),

@@ -132,7 +132,7 @@ fn configuration(topic: &str, port: u16) -> String {
     format!(
         "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
          [connect]\nlisten = \"\"\n[postgres]\nlisten = \"\"\n[flight]\nlisten = \"\"\n\
-         [collector]\nhttp_listen = \"\"\n\
+         [collector]\nhttp_listen = \"\"\ngrpc_listen = \"\"\n\
          [connectors.\"{topic}\"]\n\"topics\" = \"{topic}\"\n\"tasks.max\" = \"1\"\n",
         lake(topic),
         setting("EDDY_TEST_KAFKA"),

@@ -287,7 +287,7 @@ fn configuration(topic: &str, port: Option<u16>, keys: &str) -> String {
         "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n\"session.timeout.ms\" = \"6000\"\n\
          [http]\nlisten = \"{listen}\"\n[connect]\nlisten = \"\"\n\
          [postgres]\nlisten = \"\"\n[flight]\nlisten = \"\"\n\
-         [collector]\nhttp_listen = \"\"\n\
+         [collector]\nhttp_listen = \"\"\ngrpc_listen = \"\"\n\
          [connectors.\"{topic}\"]\n\"topics\" = \"{topic}\"\n{keys}",
         lake(topic),
         setting("EDDY_TEST_KAFKA"),

@@ -128,7 +128,7 @@ fn configuration(topic: &str, keys: &str) -> String {
     format!(
         "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"\"\n\
          [connect]\nlisten = \"\"\n[postgres]\nlisten = \"\"\n[flight]\nlisten = \"\"\n\
-         [collector]\nhttp_listen = \"\"\n\
+         [collector]\nhttp_listen = \"\"\ngrpc_listen = \"\"\n\
          [connectors.\"{topic}\"]\n\"topics\" = \"{topic}\"\n{keys}",
         s3::lake(topic),
         setting("EDDY_TEST_KAFKA"),

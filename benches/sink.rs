@@ -95,7 +95,7 @@ fn configuration(topic: &str) -> String {
     format!(
         "{}\n[kafka]\n\"bootstrap.servers\" = \"{}\"\n[http]\nlisten = \"\"\n\
          [connect]\nlisten = \"\"\n[postgres]\nlisten = \"\"\n[flight]\nlisten = \"\"\n\
-         [collector]\nhttp_listen = \"\"\n\
+         [collector]\nhttp_listen = \"\"\ngrpc_listen = \"\"\n\
          [connectors.\"{topic}\"]\n\"topics\" = \"{topic}\"\n\"tasks.max\" = \"{tasks}\"\n",
         lake(topic),
         setting("EDDY_TEST_KAFKA"),

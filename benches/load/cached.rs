@@ -115,7 +115,7 @@ impl Cached {
         let lake = self.folder.display();
         format!(
             "[lake]\nurl = \"file://{lake}\"\n[flight]\nlisten = \"\"\n[postgres]\nlisten = \"\"\n\
-             [collector]\nhttp_listen = \"\"\n"
+             [collector]\nhttp_listen = \"\"\ngrpc_listen = \"\"\n"
         )
     }
 

@@ -1,4 +1,4 @@
-//! `[collector]`: where events are taken over HTTP, and how many at once.
+//! `[collector]`: where events are taken over HTTP and gRPC, and how many at once.
 
 use std::time::Duration;
 
@@ -12,11 +12,13 @@ use super::ByteSize;
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct CollectorSettings {
-    /// Where events are taken; empty is off.
+    /// Where events are taken over HTTP; empty is off.
     pub(crate) http_listen: String,
+    /// Where they are over gRPC; empty is off.
+    pub(crate) grpc_listen: String,
     /// Serve beyond loopback although tokens and events aren't encrypted on their way.
     pub(crate) allow_remote_without_tls: bool,
-    /// Connections at once; others wait to be accepted.
+    /// Connections of each listener at once; others wait to be accepted.
     pub(crate) connections_max: u32,
     /// Of one request's body, inflated too.
     body_max: ByteSize,
@@ -28,24 +30,27 @@ pub(crate) struct CollectorSettings {
     body_timeout_seconds: u32,
     /// How long a request waits for room and for Kafka before it is told to come again.
     hold_seconds: u32,
+    /// The same over gRPC, whose clients wait for an answer but drop what is refused.
+    grpc_hold_seconds: u32,
     /// Partitions of topics that are made; -1 is the broker's default.
     partitions: i32,
     /// Copies of topics that are made; -1 is the broker's default.
     replication: i32,
     /// Request headers that become headers of the records, with commas between.
     headers: String,
-    /// How long an `Idempotency-Key` is remembered.
+    /// How long an `Idempotency-Key`, and a record that came over gRPC, is remembered.
     keys_seconds: u32,
-    /// How many are remembered at most.
+    /// How many keys are remembered at most.
     keys_max: u32,
-    /// Must be empty.
-    pub(super) grpc_listen: String,
+    /// How many such records are.
+    records_max: u32,
 }
 
 impl Default for CollectorSettings {
     fn default() -> Self {
         Self {
             http_listen: "127.0.0.1:8481".to_owned(),
+            grpc_listen: "127.0.0.1:8482".to_owned(),
             allow_remote_without_tls: false,
             connections_max: 1_024,
             body_max: ByteSize::mebibytes(16),
@@ -53,12 +58,13 @@ impl Default for CollectorSettings {
             memory: ByteSize::mebibytes(128),
             body_timeout_seconds: 30,
             hold_seconds: 30,
+            grpc_hold_seconds: 600,
             partitions: -1,
             replication: -1,
             headers: String::new(),
             keys_seconds: 600,
             keys_max: 100_000,
-            grpc_listen: String::new(),
+            records_max: 500_000,
         }
     }
 }
@@ -86,11 +92,13 @@ impl CollectorSettings {
             memory_bytes: self.memory.bytes().max(self.body_max.bytes()),
             body_timeout: Duration::from_secs(self.body_timeout_seconds.into()),
             hold: Duration::from_secs(self.hold_seconds.max(1).into()),
+            grpc_hold: Duration::from_secs(self.grpc_hold_seconds.max(1).into()),
             partitions: self.partitions,
             replication: self.replication,
             headers,
             keys_for: Duration::from_secs(self.keys_seconds.into()),
             keys_max: usize::try_from(self.keys_max).unwrap_or(defaults.keys_max),
+            records_max: usize::try_from(self.records_max).unwrap_or(defaults.records_max),
             ..defaults
         })
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use eddy_connector::connect::ServerTls;
 use eddy_connector::{Providers, Unknown};
 use serde::Deserialize;
@@ -71,7 +71,6 @@ impl Default for ConnectSettings {
 /// # Errors
 /// Names the key, or the reference that has no value.
 pub(super) fn tls(keys: &BTreeMap<String, String>, providers: &Providers) -> Result<ServerTls> {
-    let resolved = providers.resolve(keys, Unknown::Refuse);
-    let tls = resolved.and_then(|keys| ServerTls::read(&keys, ""));
-    tls.context("in [connect.tls]")
+    let resolved = providers.resolve(keys, Unknown::Refuse)?;
+    Ok(ServerTls::read(&resolved, "")?)
 }

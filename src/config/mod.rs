@@ -41,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) connect_tls: ServerTls,
     /// The same of those for `/admin`.
     pub(crate) admin_tls: ServerTls,
+    /// `[collector.tls]`: the certificate of the collector's listeners, by the same names.
+    pub(crate) collector_tls: Option<ServerTls>,
     /// `[http] token`: what a request has to carry, by reference. With one the listener may be
     /// reached from other machines.
     pub(crate) http_token: Option<String>,
@@ -90,19 +92,6 @@ pub(crate) struct Settings {
     pub(crate) connect: ConnectSettings,
     /// `[collector]`.
     pub(crate) collector: CollectorSettings,
-}
-
-impl Settings {
-    /// A listener that someone asks for and nobody serves must not pass in silence.
-    fn refuse_what_is_not_served(&self) -> Result<()> {
-        if !self.collector.grpc_listen.is_empty() {
-            bail!(
-                "`collector.grpc_listen` asks for a listener that this version doesn't have; \
-                 leave it empty"
-            );
-        }
-        Ok(())
-    }
 }
 
 /// `[lake]`.
@@ -162,7 +151,13 @@ impl Config {
         let encryption_keys = encryption_keys(tables.remove("encryption"))?;
         let lake_options = inner(&mut tables, "lake", "options")?;
         let http_token = http_token(&mut tables)?;
-        let connect_tls = connect::tls(&inner(&mut tables, "connect", "tls")?, &providers)?;
+        let tls = inner(&mut tables, "connect", "tls")?;
+        let connect_tls = connect::tls(&tls, &providers).context("in [connect.tls]")?;
+        let tls = inner(&mut tables, "collector", "tls")?;
+        let collector_tls = match tls.is_empty() {
+            true => None,
+            false => Some(connect::tls(&tls, &providers).context("in [collector.tls]")?),
+        };
         let settings: Settings = config::Config::builder()
             .add_source(config::File::from_str(
                 &toml::to_string(&tables)?,
@@ -175,7 +170,6 @@ impl Config {
             )
             .build()?
             .try_deserialize()?;
-        settings.refuse_what_is_not_served()?;
         if settings.lake.url.is_empty() {
             bail!("`lake.url` is missing; set it to `s3://bucket/prefix` or `file:///dir`");
         }
@@ -184,6 +178,7 @@ impl Config {
             kafka,
             admin_tls: connect_tls.clone(),
             connect_tls,
+            collector_tls,
             http_token,
             lake_options,
             encryption_keys,
@@ -207,6 +202,7 @@ impl Config {
             kafka: BTreeMap::new(),
             connect_tls: ServerTls::default(),
             admin_tls: ServerTls::default(),
+            collector_tls: None,
             http_token: None,
             lake_options: BTreeMap::new(),
             encryption_keys: BTreeMap::new(),

@@ -48,7 +48,9 @@ impl Doors {
         for (key, list, part, tls) in lists {
             for address in ListenAddress::parse(key, list)? {
                 let acceptor = match address.tls {
-                    true => Some(tls::acceptor(tls).with_context(|| format!("`{key}`"))?),
+                    true => {
+                        Some(tls::acceptor(tls, "http/1.1").with_context(|| format!("`{key}`"))?)
+                    }
                     false => None,
                 };
                 let open = settings.allow_remote_without_token || settings.users_file.is_some();

@@ -65,7 +65,7 @@ impl Listener {
         if section == "collector" && !address.ip().is_loopback() && !open {
             bail!(
                 "`{key}`: `{address}` can be reached from other machines, and tokens and events \
-                 aren't encrypted on their way; listen on 127.0.0.1, or set \
+                 aren't encrypted on their way; listen on 127.0.0.1, set [collector.tls], or \
                  {section}.allow_remote_without_tls = true"
             );
         }
@@ -109,6 +109,11 @@ impl Listener {
     /// Where it is reached.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The bound socket, and what makes TLS of it, for who accepts connections itself.
+    pub(crate) fn into_parts(self) -> (TcpListener, Option<TlsAcceptor>) {
+        (self.socket, self.tls)
     }
 
     /// The bound socket, for what isn't HTTP/1.

@@ -109,7 +109,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     let mut serving = rest.map_or_else(Vec::new, |rest| doors.serve(&rest, &stopped));
     serving.extend(flight.map(|door| door.serve(&query, &token, roles, &stopped)));
     serving.extend(wire.map(|wire| postgres::serve(&query, wire, token.clone(), &stopped)));
-    serving.extend(collects.and_then(|door| door.serve(stopped.clone())));
+    serving.extend(collects.map_or_else(Vec::new, |door| door.serve(&stopped)));
     let routes = protect(routes, HostGuard::default(), token);
     serving.extend(listener.map(|listener| listener.serve(routes, stopped)));
     ready.set(true);

@@ -23,14 +23,14 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Handshakes that go on at once; whoever comes then waits to be accepted.
 const HANDSHAKES: usize = 256;
 
-/// Makes the acceptor of what Java's keys `ssl.*` say. Blocks.
+/// Makes the acceptor of what Java's keys `ssl.*` say, for `http/1.1` or `h2`. Blocks.
 ///
 /// # Errors
 /// Names what is missing in which store.
-pub(super) fn acceptor(tls: &ServerTls) -> Result<TlsAcceptor> {
+pub(super) fn acceptor(tls: &ServerTls, protocol: &str) -> Result<TlsAcceptor> {
     let identity = tls.identity.as_ref().context(
-        "an `https://` listener needs a certificate and its key; `ssl.keystore.location` names \
-         the file",
+        "a listener with TLS needs a certificate and its key; `ssl.keystore.location` names the \
+         file",
     )?;
     let pem = identity.identity()?;
     let chain = certificates(&pem).with_context(|| format!("the certificate in {identity:?}"))?;
@@ -66,7 +66,7 @@ pub(super) fn acceptor(tls: &ServerTls) -> Result<TlsAcceptor> {
     let mut config = asked
         .with_single_cert(chain, key)
         .with_context(|| format!("certificate and key in {identity:?}"))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![protocol.into()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
@@ -101,6 +101,10 @@ impl TlsListener {
     }
 
     fn shake_hands(&mut self, stream: TcpStream, address: SocketAddr) {
+        // What is written in parts wouldn't wait for the client to have seen the first.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%address, %error, "answers of a connection may be late");
+        }
         let (accepted, clock) = (self.tls.accept(stream), self.clock.clone());
         self.handshakes.spawn(async move {
             let shaken = tokio::select! {

@@ -1,7 +1,8 @@
-//! Events come in over HTTP: byte for byte in Kafka and in the lake, acknowledged only when Kafka
-//! has them, refused with a reason, and held while Kafka is away.
+//! Events come in over HTTP, and over gRPC (`grpc`): byte for byte in Kafka and in the lake,
+//! acknowledged only when Kafka has them, refused with a reason, and held while Kafka is away.
 
 mod away;
+mod grpc;
 mod kills;
 mod refused;
 mod sender;
@@ -23,14 +24,18 @@ const TOKEN: &str = "a-token-of-the-file-0123456789";
 /// A process with a collection for this topic, and whoever sends to it.
 fn collector(lake: &TestLake, topic: &str, settings: &str) -> (Start, Sender) {
     let (settings, sender) = Sender::configured(settings);
+    (start(lake, topic, &settings), sender.with_token(TOKEN))
+}
+
+/// A process with these settings and a collection for this topic.
+fn start(lake: &TestLake, topic: &str, settings: &str) -> Start {
     let collection = format!(
         "[collections.events]\ntopic = \"{topic}\"\ntoken = \"${{env:EDDY_COLLECTION_TOKEN}}\"\n"
     );
-    let start = Start::on(lake)
-        .toml(&settings)
+    Start::on(lake)
+        .toml(settings)
         .toml(&collection)
-        .variable("EDDY_COLLECTION_TOKEN", TOKEN);
-    (start, sender.with_token(TOKEN))
+        .variable("EDDY_COLLECTION_TOKEN", TOKEN)
 }
 
 fn header<'a>(record: &'a Stored, name: &str) -> Option<&'a [u8]> {

@@ -1,29 +1,33 @@
-//! Collectors: events come in over HTTP and go to Kafka, which acknowledges them.
+//! Collectors: events come in over HTTP and gRPC and go to Kafka, which acknowledges them.
 //!
 //! ```text
-//! request -> token -> collection -> body (bounded) -> events -> Kafka (acks=all) -> 200
+//! request -> token -> collection -> body (bounded) -> events -> Kafka (acks=all) -> 200, or OK
 //! ```
 //!
 //! A collection is a name, a topic and the tokens that open it. `collection` says what one is,
 //! `tokens` how tokens are made, stored and recognised; `registry` keeps them in the lake,
 //! `declared` are those of the configuration file, `snapshot` is both at one moment. `door` finds
-//! a token's collection, `rate` what a token may send. `topics` makes topics, `produce` writes to
-//! them, `once` keeps a resent request from counting twice, `statistics` counts. `rest` manages
-//! collections, `http` takes events.
+//! a token's collection, `rate` what a token may send, `room` bounds what is held. `topics` makes
+//! topics, `produce` writes to them, `once` keeps a resent request from counting twice and `seen` a
+//! record of another bus, `statistics` counts. `rest` manages collections, `http` and `grpc` take
+//! events.
 //!
 //! Whoever got 200 has every event of the request in Kafka. After 503, or no answer, some of them
-//! may be there; after any other answer none is. What the lake does with a topic is the
-//! connectors' matter: a collector only writes to Kafka.
+//! may be there; after any other answer none is (over gRPC: as `grpc` says). What the lake does
+//! with a topic is the connectors' matter: a collector only writes to Kafka.
 
 mod collection;
 mod declared;
 mod door;
+mod grpc;
 mod http;
 mod once;
 mod produce;
 mod rate;
 mod registry;
 mod rest;
+mod room;
+mod seen;
 mod snapshot;
 mod statistics;
 mod tokens;
@@ -39,6 +43,7 @@ use crate::error::Result;
 use crate::kafka::KafkaConfig;
 pub use collection::{Collection, Issued, State};
 pub use declared::Declared;
+pub use grpc::{Connection, Grpc};
 pub use registry::Collections;
 
 /// What a collector takes at most, and how long it waits.
@@ -56,16 +61,20 @@ pub struct CollectorOptions {
     pub body_timeout: Duration,
     /// How long a request waits for room and for Kafka before it is told to come again.
     pub hold: Duration,
+    /// The same over gRPC, whose clients drop what they are told to send again a few times.
+    pub grpc_hold: Duration,
     /// Partitions of the topics that are made; -1 is the broker's default.
     pub partitions: i32,
     /// Copies of the topics that are made; -1 is the broker's default.
     pub replication: i32,
     /// Names of request headers that become headers of the records, in lower case.
     pub headers: Vec<String>,
-    /// How long an `Idempotency-Key` is remembered.
+    /// How long an `Idempotency-Key`, and a record that came over gRPC, is remembered.
     pub keys_for: Duration,
-    /// How many of them are remembered at most.
+    /// How many keys are remembered at most.
     pub keys_max: usize,
+    /// How many such records are, in 16 bytes each.
+    pub records_max: usize,
 }
 
 impl Default for CollectorOptions {
@@ -77,11 +86,13 @@ impl Default for CollectorOptions {
             requests_max: 1_024,
             body_timeout: Duration::from_secs(30),
             hold: Duration::from_secs(30),
+            grpc_hold: Duration::from_secs(600),
             partitions: -1,
             replication: -1,
             headers: Vec::new(),
             keys_for: Duration::from_secs(600),
             keys_max: 100_000,
+            records_max: 500_000,
         }
     }
 }
@@ -93,6 +104,7 @@ pub struct Collector(Arc<Inner>);
 struct Inner {
     clock: Clock,
     options: CollectorOptions,
+    kafka: KafkaConfig,
     collections: Collections,
     door: door::Door,
     rates: rate::Rates,
@@ -100,7 +112,7 @@ struct Inner {
     producer: produce::Sender,
     window: once::Window,
     statistics: statistics::Statistics,
-    bodies: http::Room,
+    room: room::Room,
 }
 
 impl Collector {
@@ -121,10 +133,16 @@ impl Collector {
             door: door::Door::new(collections.clone(), clock.clone()),
             rates: rate::Rates::default(),
             topics: topics::Topics::new(kafka, &options, clock.clone())?,
-            producer: produce::Sender::new(kafka, &options, clock.clone())?,
+            producer: produce::Sender::new(
+                kafka,
+                options.memory_bytes,
+                options.hold,
+                clock.clone(),
+            )?,
             window: once::Window::new(options.keys_for, options.keys_max),
             statistics: statistics::Statistics::default(),
-            bodies: http::Room::new(&options),
+            room: room::Room::new(&options),
+            kafka: kafka.clone(),
             collections,
             clock,
             options,
@@ -134,6 +152,14 @@ impl Collector {
     /// Where producers send events: `POST /v1/collection`.
     pub fn router(&self) -> axum::Router {
         http::router(self.clone())
+    }
+
+    /// Where clients send records over gRPC: `services.GRPCCollector`.
+    ///
+    /// # Errors
+    /// As [`Collector::open`].
+    pub fn grpc(&self) -> Result<Grpc> {
+        Grpc::new(self.clone())
     }
 
     /// `/api/v1/collections`, for those who manage collections.

@@ -60,7 +60,7 @@ fn configuration(data: &Path, bootstrap: &str, args: &DevArgs) -> Result<String>
          [connect]\nlisten = \"{connect}\"\nstate_file = \"eddy-state/connectors\"\n\n\
          [flight]\nlisten = \"{flight}\"\n\n\
          [postgres]\nlisten = \"{postgres}\"\n\n\
-         [collector]\nhttp_listen = \"\"\n\n\
+         [collector]\nhttp_listen = \"\"\ngrpc_listen = \"\"\n\n\
          [kafka]\n\"bootstrap.servers\" = \"{bootstrap}\"\n\
          # The embedded broker knows no static members, and takes all but a second of the session\n\
          # timeout to take a new topic into a group.\n\

@@ -35,7 +35,8 @@ impl Sender {
     /// The `[collector]` of a configuration file with these settings, and who sends to it.
     pub fn configured(settings: &str) -> (String, Self) {
         let address = format!("127.0.0.1:{}", free_port());
-        let toml = format!("[collector]\nhttp_listen = \"{address}\"\n{settings}\n");
+        let toml =
+            format!("[collector]\nhttp_listen = \"{address}\"\ngrpc_listen = \"\"\n{settings}\n");
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(120))
             .build()

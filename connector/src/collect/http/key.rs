@@ -23,16 +23,14 @@ pub(super) fn with_keys(
 ) -> Result<Vec<Event>, Refusal> {
     let of_all = headers.get("eddy-key");
     if let Some(key) = of_all.map(|key| Bytes::copy_from_slice(key.as_bytes())) {
-        let keyed = events.into_iter().map(|value| Event {
-            key: Some(key.clone()),
-            value,
-        });
+        let keyed = events.into_iter();
+        let keyed = keyed.map(|value| Event::new(Some(key.clone()), value));
         return Ok(keyed.collect());
     }
     let pointer = match parameter(query, "key") {
         Some(pointer) => steps(&pointer)?,
         None => {
-            let keyless = events.into_iter().map(|value| Event { key: None, value });
+            let keyless = events.into_iter().map(|value| Event::new(None, value));
             return Ok(keyless.collect());
         }
     };
@@ -44,10 +42,7 @@ pub(super) fn with_keys(
                 "event {number} (counted from 0) has no key: {why}; nothing of the request was sent"
             ))
         })?;
-        Ok(Event {
-            key: key.map(Bytes::from),
-            value,
-        })
+        Ok(Event::new(key.map(Bytes::from), value))
     });
     keyed.collect()
 }

@@ -28,7 +28,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::collection::State;
 use super::door::Opened;
@@ -53,36 +52,6 @@ pub(super) fn router(collector: Collector) -> Router {
         .fallback(|| async { Refusal::not_found() })
         .method_not_allowed_fallback(|| async { Refusal::not_allowed() })
         .with_state(collector)
-}
-
-/// What the bodies of requests may take together.
-pub(super) struct Room {
-    requests: Arc<Semaphore>,
-    kibibytes: Arc<Semaphore>,
-    kibibytes_max: usize,
-}
-
-impl Room {
-    pub(super) fn new(options: &CollectorOptions) -> Self {
-        let kibibytes_max = (options.memory_bytes >> 10).clamp(1, Semaphore::MAX_PERMITS);
-        Self {
-            requests: Arc::new(Semaphore::new(
-                options.requests_max.clamp(1, Semaphore::MAX_PERMITS),
-            )),
-            kibibytes: Arc::new(Semaphore::new(kibibytes_max)),
-            kibibytes_max,
-        }
-    }
-
-    /// Waits until a body of so many bytes has room.
-    async fn enter(&self, bytes: usize) -> Result<[OwnedSemaphorePermit; 2], Refusal> {
-        let closed = |_| Refusal::unavailable("the collector is closed");
-        let kibibytes = (bytes >> 10).saturating_add(1).min(self.kibibytes_max);
-        let kibibytes = u32::try_from(kibibytes).unwrap_or(u32::MAX);
-        let request = Arc::clone(&self.requests).acquire_owned().await;
-        let bytes = Arc::clone(&self.kibibytes).acquire_many_owned(kibibytes);
-        Ok([request.map_err(closed)?, bytes.await.map_err(closed)?])
-    }
 }
 
 async fn collect(Shared(collector): Shared<Collector>, request: Request) -> Response {
@@ -195,8 +164,9 @@ async fn take(
         idempotency_key,
         expected,
     } = announced;
-    let room = within(clock, options.hold, collector.0.bodies.enter(expected)).await;
-    let room = room.unwrap_or_else(|| Err(Refusal::unavailable("there is no room just now")))?;
+    let room = within(clock, options.hold, collector.0.room.enter(expected)).await;
+    let room = room.and_then(Result::ok);
+    let room = room.ok_or_else(|| Refusal::unavailable("there is no room just now"))?;
     let read = body::read(body, options.body_bytes_max);
     let read = within(clock, options.body_timeout, read).await;
     let body = read.unwrap_or_else(|| Err(Refusal::slow()))?;
@@ -285,7 +255,8 @@ async fn send(
         }
         let counts = collector.0.statistics.of(collection);
         let now_ms = collector.0.clock.now_us() / 1_000;
-        counts.count(batch.events.len(), bytes(&batch.events), now_ms);
+        let bytes = batch.events.iter().map(Event::payload).sum();
+        counts.count(batch.events.len(), bytes, now_ms);
         Ok(())
     };
     let sent = within(&collector.0.clock, hold, sending).await;
@@ -296,11 +267,6 @@ async fn send(
         )))
     });
     sent.map_err(|error| refused(collector, &batch.topic, &error))
-}
-
-fn bytes(events: &[Event]) -> usize {
-    let bytes = |event: &Event| event.key.as_ref().map_or(0, Bytes::len) + event.value.len();
-    events.iter().map(bytes).sum()
 }
 
 /// What a client is told of what Kafka said. The details are for the log: they name what isn't the

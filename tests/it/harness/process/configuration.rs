@@ -36,7 +36,7 @@ impl Start {
             text.push_str(&format!("[flight]\nlisten = {listen}\n"));
         }
         if !self.more.contains("[collector]") {
-            text.push_str("[collector]\nhttp_listen = \"\"\n");
+            text.push_str("[collector]\nhttp_listen = \"\"\ngrpc_listen = \"\"\n");
         }
         table(&mut text, "kafka", &self.kafka);
         for (name, settings) in &self.connectors {
