@@ -2,7 +2,7 @@
 //! the target. Pure.
 //!
 //! A run without gaps says it exactly for each of its records. Where the source has gaps, as behind
-//! a filter, a run says it to within [`STEP`] records.
+//! a filter, a run says it to within a thousand records.
 
 use std::collections::BTreeMap;
 

@@ -140,6 +140,8 @@ struct Recorded {
     speed: Speed,
     /// When what time went out; `None` before the first record.
     anchor: Option<(Duration, i64)>,
+    /// The latest time that went out: one that is earlier is due with it.
+    latest_ms: i64,
 }
 
 #[derive(Debug)]
@@ -164,6 +166,7 @@ impl Pacing {
             recorded: speed.map(|speed| Recorded {
                 speed,
                 anchor: None,
+                latest_ms: i64::MIN,
             }),
         }
     }
@@ -194,7 +197,8 @@ impl Recorded {
     /// When a record of this time is to go out; at once if none went out before.
     fn due(&self, timestamp_ms: i64) -> Option<Duration> {
         let (at, of_ms) = self.anchor?;
-        let gap = u64::try_from(timestamp_ms.saturating_sub(of_ms)).unwrap_or(0);
+        let time_ms = timestamp_ms.max(self.latest_ms);
+        let gap = u64::try_from(time_ms.saturating_sub(of_ms)).unwrap_or(0);
         let gap = self.speed.time_for(Duration::from_millis(gap));
         Some(at.saturating_add(gap))
     }
@@ -205,11 +209,11 @@ impl Recorded {
             None => self.anchor = Some((now, timestamp_ms)),
             // Who fell further behind goes on from here with the same gaps.
             Some(due) if due < earliest => {
-                let of_ms = self.anchor.map_or(timestamp_ms, |(_, of_ms)| of_ms);
-                self.anchor = Some((earliest, timestamp_ms.max(of_ms)));
+                self.anchor = Some((earliest, timestamp_ms.max(self.latest_ms)));
             }
             Some(_) => {}
         }
+        self.latest_ms = timestamp_ms.max(self.latest_ms);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Runs say where each record is, exactly or a little early, and never too late.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use proptest::prelude::*;
 

@@ -39,7 +39,7 @@ async fn partitions_go_out_beside_each_other_however_long_each_is() {
         barrier.wait();
         Reply::Done
     });
-    let room = Room::new(2, 100, &web.url("/in"), &[("concurrency", "2")]).await;
+    let room = Room::new(2, 100, &web.url("/in"), &[("concurrency", "8")]).await;
     let job = room.ends(&[]).await;
     assert_eq!((job.state, job.counts.acknowledged), (State::Done, 200));
     assert!(room.all_done(&web).values().all(|times| *times == 1));
