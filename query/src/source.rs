@@ -127,7 +127,7 @@ impl Query {
                 after: &after,
                 sequence,
             };
-            let (text, layout) = reading.statement(&query.0).await?;
+            let (text, layout) = Box::pin(reading.statement(&query.0)).await?;
             let answer = execute(&query.0, Request::new(text), Pace::Unlimited).await?;
             let records = move |batch: RecordBatch| match &layout {
                 Some(layout) => layout.records(&batch),
@@ -275,7 +275,8 @@ async fn plan_source(
             after: &BTreeMap::new(),
             sequence: Sequence::default(),
         };
-        reading.check(inner).await.map_err(not_committed_yet)?;
+        let checked = Box::pin(reading.check(inner)).await;
+        checked.map_err(not_committed_yet)?;
     }
     let pinned = format!("{table}@{version}");
     pin(&mut query, &table, version);

@@ -278,7 +278,7 @@ fn into_reaches_the_handler_with_frozen_text() {
         ("SELECT * INTO d FROM orders WITH (rat = 1)", "`rat`"),
         ("SELECT * INTO d FROM orders LIMIT 1", "`LIMIT`"),
         ("SELECT DISTINCT * INTO d FROM orders", "`DISTINCT`"),
-        ("SELECT id INTO d FROM orders", "projection"),
+        ("SELECT count(*) AS n INTO d FROM orders", "aggregates"),
         (
             "SELECT * INTO d FROM orders a JOIN orders b ON a.id = b.id",
             "joins",

@@ -122,6 +122,13 @@ pub(super) fn asked(query: &QueryTree, payload: Option<Payload>) -> Result<Optio
             return Err(Error::invalid(format!("`{}` is set twice", part.name())));
         }
     }
+    for (at, item) in items.iter().enumerate() {
+        if let Item::Member(name, _) = item
+            && items.iter().take(at).any(|other| other.is_member(name))
+        {
+            return Err(twice(name));
+        }
+    }
     if members && parts.contains(&Part::Value) {
         return Err(refused("`_value` beside other columns").with_hint(
             "`_value` is the whole value; without it the columns become a JSON object",
@@ -140,6 +147,10 @@ pub(super) fn asked(query: &QueryTree, payload: Option<Payload>) -> Result<Optio
 }
 
 impl Item {
+    fn is_member(&self, name: &str) -> bool {
+        matches!(self, Self::Member(other, _) if other == name)
+    }
+
     fn part(&self) -> Option<Part> {
         match self {
             Self::Part(part, _) => Some(*part),
@@ -261,13 +272,15 @@ impl Projection {
         let mut seen = HashSet::new();
         let twice = layout.members.iter().find(|one| !seen.insert(&one.key));
         if let Some(member) = twice {
-            return Err(
-                Error::invalid(format!("the value would have `{}` twice", member.key))
-                    .with_hint("name one of them otherwise, or write `* EXCLUDE (...)`"),
-            );
+            return Err(twice(&member.key));
         }
         Ok((items, layout))
     }
+}
+
+fn twice(key: &str) -> Error {
+    Error::invalid(format!("the value would have `{key}` twice"))
+        .with_hint("name one of them otherwise, or write `* EXCLUDE (...)`")
 }
 
 /// The payload's columns with the keys that they came under.

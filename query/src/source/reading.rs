@@ -91,7 +91,7 @@ impl Reading<'_> {
     /// # Errors
     /// As [`Reading::statement`].
     pub(super) async fn check(&self, inner: &Arc<Inner>) -> Result<()> {
-        let (text, layout) = self.statement(inner).await?;
+        let (text, layout) = Box::pin(self.statement(inner)).await?;
         let mut query = parse_select(&text)?;
         let bound = bind(inner, &mut query, &Seen::default()).await?;
         let plan = plan(&bound.state, query).await?;
