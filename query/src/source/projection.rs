@@ -270,8 +270,8 @@ impl Projection {
             }
         }
         let mut seen = HashSet::new();
-        let twice = layout.members.iter().find(|one| !seen.insert(&one.key));
-        if let Some(member) = twice {
+        let again = layout.members.iter().find(|one| !seen.insert(&one.key));
+        if let Some(member) = again {
             return Err(twice(&member.key));
         }
         Ok((items, layout))
