@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::replay::ReplayCommand;
 use crate::telemetry::LogFormat;
+
+mod replay;
 
 /// Records Kafka topics into a lake of plain Parquet, answers SQL, plays any result back.
 #[derive(Debug, Parser)]
@@ -183,68 +186,6 @@ pub(crate) enum Format {
     Arrow,
     /// A Parquet file; with `--output`.
     Parquet,
-}
-
-/// `eddy replay`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ReplayCommand {
-    /// What a `SELECT * INTO destination FROM ...` would do, without doing it.
-    Plan {
-        /// The statement.
-        statement: String,
-        /// Where the server is.
-        #[command(flatten)]
-        server: Server,
-    },
-    /// Start a `SELECT * INTO destination FROM ...`; prints the plan and asks first.
-    Start {
-        /// The statement.
-        statement: String,
-        /// Don't ask.
-        #[arg(long)]
-        yes: bool,
-        /// Where the server is.
-        #[command(flatten)]
-        server: Server,
-    },
-    /// All replays.
-    List {
-        /// Where the server is.
-        #[command(flatten)]
-        server: Server,
-    },
-    /// One replay's state and progress.
-    Show {
-        /// The replay's id or name.
-        id: String,
-        /// Where the server is.
-        #[command(flatten)]
-        server: Server,
-    },
-    /// Pause a running replay.
-    Pause {
-        /// The replay's id or name.
-        id: String,
-        /// Where the server is.
-        #[command(flatten)]
-        server: Server,
-    },
-    /// Let a paused replay go on.
-    Resume {
-        /// The replay's id or name.
-        id: String,
-        /// Where the server is.
-        #[command(flatten)]
-        server: Server,
-    },
-    /// Stop a replay for good.
-    Cancel {
-        /// The replay's id or name.
-        id: String,
-        /// Where the server is.
-        #[command(flatten)]
-        server: Server,
-    },
 }
 
 /// `eddy verify`.

@@ -55,8 +55,11 @@ pub struct CreateDestination {
 /// The options that [`IntoHandler::option_names`] knows by default.
 pub const INTO_OPTIONS: &[&str] = &[
     "attempts",
+    "canary",
     "continuous",
+    "dead_letter",
     "exactly_once",
+    "expect",
     "headers",
     "name",
     "on_error",
@@ -68,6 +71,7 @@ pub const INTO_OPTIONS: &[&str] = &[
     "timestamp",
     "tombstones",
     "topic",
+    "within",
 ];
 
 /// Who runs what `INTO` asks for.

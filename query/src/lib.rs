@@ -22,6 +22,7 @@ pub mod hooks;
 pub mod http;
 pub mod views;
 
+mod ask;
 mod bounded;
 mod cache;
 mod catalog;
@@ -56,5 +57,5 @@ pub use hooks::{
 };
 pub use nodes::NodeOptions;
 pub use query::{Answer, Description, Front, Query, QueryOptions, Request, Stale};
-pub use source::{PartitionRecords, SourcePlan};
+pub use source::{PartitionRecords, Payload, Sequence, SourcePlan};
 pub use statement::{Literal, Params};

@@ -1,15 +1,19 @@
 //! What a replay reads: the original records of one table that a predicate picks, in an order
 //! that a resume can continue.
 //!
-//! One source record per row must be provable: `SELECT * FROM one_table WHERE ...`, where the
+//! One source record per row must be provable: `SELECT ... FROM one_table WHERE ...`, where the
 //! predicate may hold semi-joins. The text is frozen when the statement arrives (P23): `now()` is
-//! a literal, and other tables in it are pinned to a version (`"customers@12"`).
+//! a literal, and other tables in it are pinned to a version (`"customers@12"`). What the select
+//! list makes of a record is said in `projection`.
 //!
 //! `system.dead_letters WHERE _topic = 'orders'` is such a table too: that topic's rows with
 //! `_error` (`dead`).
 
 mod dead;
 mod pin;
+mod projection;
+mod reading;
+mod record;
 mod shape;
 
 use std::collections::BTreeMap;
@@ -18,13 +22,17 @@ use std::sync::atomic::Ordering;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
-use datafusion::sql::sqlparser::ast::{Query as QueryTree, SetExpr, VisitMut};
+use datafusion::sql::sqlparser::ast::{Query as QueryTree, VisitMut};
 use eddy_engine::{Lake, TablePath, TopicId};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
 use self::pin::{Pin, pin, table_of};
-use self::shape::check_shape;
+pub use self::projection::Payload;
+use self::projection::asked;
+pub use self::reading::Sequence;
+use self::reading::{Reading, project};
+use self::shape::{check_plan, check_shape};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::IntoRequest;
 use crate::names::{DEAD, TableName};
@@ -53,6 +61,10 @@ pub struct SourcePlan {
     pub last_timestamp_us: Option<i64>,
     /// The records of each partition.
     pub partitions: Vec<PartitionRecords>,
+    /// What the value that goes out is made of.
+    pub payload: Payload,
+    /// The parts of the record that the select list sets, as `_key`.
+    pub sets: Vec<&'static str>,
 }
 
 /// How many records of one partition a replay would send.
@@ -71,32 +83,58 @@ const COLUMNS: &str = "_topic, _topic_id, _partition, _offset, _timestamp, _time
                        _key, _value, _headers";
 
 impl Query {
-    /// Plans a replay of `select` on a version, the newest unless given.
+    /// Plans a replay of `select` on a version, the newest unless given. Without `payload` the
+    /// select list says what the value is made of.
     ///
     /// # Errors
     /// `NotSupported` where one source record per row isn't provable; otherwise as a query.
-    pub async fn plan_source(&self, select: &str, version: Option<u64>) -> Result<SourcePlan> {
+    pub async fn plan_source(
+        &self,
+        select: &str,
+        payload: Option<Payload>,
+        version: Option<u64>,
+    ) -> Result<SourcePlan> {
         let inner = Arc::clone(&self.0);
         let select = select.to_owned();
-        let work = Box::pin(async move { Box::pin(plan_source(&inner, &select, version)).await });
+        let work = async move { Box::pin(plan_source(&inner, &select, payload, version)).await };
+        let work = Box::pin(work);
         self.on_pool(work).await
     }
 
-    /// The records that `select` picks from `version`, ordered by (`_topic_id`, `_partition`,
-    /// `_offset`), those at or below `after` left out. Committed rows alone; those with `_error`
-    /// where dead letters are asked for, and only there.
+    /// The records that `select` picks from `version`, in the order of `sequence`, those at or
+    /// below `after` left out. Committed rows alone; those with `_error` where dead letters are
+    /// asked for, and only there.
+    ///
+    /// The columns are `_topic`, `_topic_id`, `_partition`, `_offset`, `_timestamp`,
+    /// `_timestamp_type`, `_key`, `_value` and `_headers` as they are stored, and for each part of
+    /// what goes out that the select list sets one more: `_set_key` (bytes), `_set_value` (bytes),
+    /// `_set_headers`, `_set_partition` (32 bits) and `_set_timestamp` (microseconds).
     pub fn source_rows(
         &self,
         select: &str,
+        payload: Option<Payload>,
         version: u64,
         after: BTreeMap<(TopicId, i32), i64>,
+        sequence: Sequence,
     ) -> BoxStream<'static, Result<RecordBatch>> {
         let query = self.clone();
         let select = select.to_owned();
         let start = async move {
-            let text = rows_text(&query.0, &select, version, &after).await?;
+            let reading = Reading {
+                select: &select,
+                payload,
+                version,
+                after: &after,
+                sequence,
+            };
+            let (text, layout) = Box::pin(reading.statement(&query.0)).await?;
             let answer = execute(&query.0, Request::new(text), Pace::Unlimited).await?;
-            Ok::<_, Error>(answer.batches)
+            let records = move |batch: RecordBatch| match &layout {
+                Some(layout) => layout.records(&batch),
+                None => Ok(batch),
+            };
+            let batches = answer.batches.map(move |batch| batch.and_then(&records));
+            Ok::<_, Error>(batches)
         };
         futures::stream::once(start).try_flatten().boxed()
     }
@@ -129,6 +167,18 @@ impl Query {
         Ok(read)
     }
 
+    /// The newest version of the table that `select`, a frozen query, reads.
+    ///
+    /// # Errors
+    /// `UnknownTable` when it is gone; otherwise as a query.
+    pub async fn source_version(&self, select: &str) -> Result<u64> {
+        let mut query = parse_select(select)?;
+        resolve(&self.0, &mut query).await?;
+        let table = table_of(&query)?;
+        let name = table.strip_suffix(DEAD).unwrap_or(&table);
+        Ok(self.0.catalog.view(name, None).await?.version)
+    }
+
     /// Takes `SELECT ... INTO destination ... WITH (...)` apart without running it. The query in
     /// it isn't frozen yet; [`Query::plan_source`] does that.
     ///
@@ -138,6 +188,7 @@ impl Query {
         match parse(sql, &Params::None)? {
             Statement::Into(into) => {
                 check_shape(&into.query)?;
+                asked(&into.query, Payload::asked(&into.options)?)?;
                 Ok(IntoRequest {
                     select: render(&into.query)?,
                     destination: into.destination,
@@ -166,17 +217,10 @@ impl Query {
 pub(crate) async fn freeze(
     inner: &Arc<Inner>,
     mut query: QueryTree,
-    options: &BTreeMap<String, String>,
+    payload: Option<Payload>,
 ) -> Result<String> {
-    if options
-        .get("payload")
-        .is_some_and(|payload| payload != "original")
-    {
-        return Err(Error::not_supported(
-            "not supported: `payload` other than `original`",
-        ));
-    }
     check_shape(&query)?;
+    asked(&query, payload)?;
     dead::name_topic(&mut query)?;
     freeze_time(&mut query, inner.clock.now_us())?;
     let mut bound_tree = query.clone();
@@ -189,7 +233,7 @@ pub(crate) async fn freeze(
         .map(|(name, view)| (name.clone(), view.version))
         .collect();
     // Planning finds what names alone can't: unknown columns and functions, wrong types.
-    plan(&bound.state, bound_tree.clone()).await?;
+    check_plan(&plan(&bound.state, bound_tree.clone()).await?)?;
     let mut pinned = query;
     crate::names::resolve_tables(
         &mut pinned,
@@ -212,22 +256,28 @@ fn not_committed_yet(error: Error) -> Error {
     }
 }
 
-async fn plan_source(inner: &Arc<Inner>, select: &str, version: Option<u64>) -> Result<SourcePlan> {
-    let frozen = freeze(inner, parse_select(select)?, &BTreeMap::new()).await?;
+async fn plan_source(
+    inner: &Arc<Inner>,
+    select: &str,
+    payload: Option<Payload>,
+    version: Option<u64>,
+) -> Result<SourcePlan> {
+    let frozen = freeze(inner, parse_select(select)?, payload).await?;
     let mut query = parse_select(&frozen)?;
-    let mut resolved = query.clone();
-    let bound = bind(inner, &mut resolved, &Seen::default()).await?;
-    let table = table_of(&resolved)?;
-    let version = match version {
-        Some(version) => version,
-        None => bound
-            .views
-            .iter()
-            .find(|(name, _)| *name == table)
-            .map(|(_, view)| view.version)
-            .ok_or_else(|| Error::internal("the source's table has no view"))?,
-    };
-    drop(bound);
+    let (table, newest) = newest(inner, query.clone()).await?;
+    let version = version.unwrap_or(newest);
+    let projection = asked(&query, payload)?;
+    if projection.is_some() {
+        let reading = Reading {
+            select: &frozen,
+            payload,
+            version,
+            after: &BTreeMap::new(),
+            sequence: Sequence::default(),
+        };
+        let checked = Box::pin(reading.check(inner)).await;
+        checked.map_err(not_committed_yet)?;
+    }
     let pinned = format!("{table}@{version}");
     pin(&mut query, &table, version);
     project(
@@ -235,6 +285,7 @@ async fn plan_source(inner: &Arc<Inner>, select: &str, version: Option<u64>) -> 
         "_topic_id, _partition, count(*), min(_timestamp), max(_timestamp), \
          sum(coalesce(byte_length(_key), 0) + coalesce(byte_length(_value), 0))",
         Some("_topic_id, _partition"),
+        Vec::new(),
     )?;
     // The same text was planned with live rows a moment ago, so a column that is unknown now is
     // only in those.
@@ -261,6 +312,11 @@ async fn plan_source(inner: &Arc<Inner>, select: &str, version: Option<u64>) -> 
         first_timestamp_us: None,
         last_timestamp_us: None,
         partitions: Vec::new(),
+        payload: match &projection {
+            Some(projection) if projection.has_members() => Payload::Columns,
+            _ => Payload::Original,
+        },
+        sets: projection.map_or_else(Vec::new, |projection| projection.sets()),
     };
     for batch in &batches {
         add(&mut found, batch)?;
@@ -269,6 +325,15 @@ async fn plan_source(inner: &Arc<Inner>, select: &str, version: Option<u64>) -> 
         (&one.topic_id, one.partition).cmp(&(&other.topic_id, other.partition))
     });
     Ok(found)
+}
+
+/// The table that a query reads, and its newest version.
+async fn newest(inner: &Arc<Inner>, mut query: QueryTree) -> Result<(String, u64)> {
+    let bound = bind(inner, &mut query, &Seen::default()).await?;
+    let table = table_of(&query)?;
+    let view = bound.views.iter().find(|(name, _)| *name == table);
+    let (_, view) = view.ok_or_else(|| Error::internal("the source's table has no view"))?;
+    Ok((table, view.version))
 }
 
 fn add(plan: &mut SourcePlan, batch: &RecordBatch) -> Result<()> {
@@ -296,51 +361,6 @@ fn add(plan: &mut SourcePlan, batch: &RecordBatch) -> Result<()> {
     let last = lasts.iter().flatten().max();
     plan.first_timestamp_us = [plan.first_timestamp_us, first].into_iter().flatten().min();
     plan.last_timestamp_us = [plan.last_timestamp_us, last].into_iter().flatten().max();
-    Ok(())
-}
-
-async fn rows_text(
-    inner: &Arc<Inner>,
-    select: &str,
-    version: u64,
-    after: &BTreeMap<(TopicId, i32), i64>,
-) -> Result<String> {
-    let mut query = parse_select(select)?;
-    check_shape(&query)?;
-    let known = crate::catalog::Known {
-        topics: inner.catalog.list(false).await?,
-        system: crate::system::names(inner),
-    };
-    crate::names::resolve_tables(&mut query, &known)?;
-    let table = table_of(&query)?;
-    pin(&mut query, &table, version);
-    project(&mut query, COLUMNS, None)?;
-    let mut text = render(&query)?;
-    if !after.is_empty() {
-        let done: Vec<String> = after
-            .iter()
-            .map(|((topic_id, partition), offset)| {
-                let id = topic_id.as_str().replace('\'', "''");
-                format!("(_topic_id = '{id}' AND _partition = {partition} AND _offset <= {offset})")
-            })
-            .collect();
-        text = format!("SELECT * FROM ({text}) WHERE NOT ({})", done.join(" OR "));
-    }
-    Ok(format!("{text} ORDER BY _topic_id, _partition, _offset"))
-}
-
-/// Replaces `*` by `columns`, grouped if asked.
-fn project(query: &mut QueryTree, columns: &str, group_by: Option<&str>) -> Result<()> {
-    let group = group_by.map_or_else(String::new, |group| format!(" GROUP BY {group}"));
-    let mut model = parse_select(&format!("SELECT {columns} FROM t{group}"))?;
-    let SetExpr::Select(model) = model.body.as_mut() else {
-        return Err(Error::internal("the columns of a replay don't parse"));
-    };
-    let SetExpr::Select(select) = query.body.as_mut() else {
-        return Err(Error::internal("a replay's source is no `SELECT`"));
-    };
-    select.projection = std::mem::take(&mut model.projection);
-    select.group_by = model.group_by.clone();
     Ok(())
 }
 

@@ -4,25 +4,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use eddy_engine::{Header, TopicId};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, FuturesUnordered, StreamExt};
 
 use crate::destination::{Checked, Destination, Landed};
-use crate::error::{Error, ErrorKind, Result};
-use crate::mark::{self, Marks};
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::jobs::rate_of;
+use crate::ledger::{Failure, Ledger};
 use crate::pacing::Pacing;
-use crate::progress::{Counts, Progress, Settled, Ticket, after};
-use crate::request::{Headers, OnError, Options, Tombstones};
+use crate::plan::edits;
+use crate::progress::{Counts, Progress, Ticket, after};
+use crate::request::{Options, Ordering};
 use crate::rows::Rows;
 use crate::run::Worker;
-use crate::sending::{header_bytes, outgoing};
+use crate::source::Sequence;
+
+mod save;
+mod send;
 
 /// How an attempt ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// Every row is settled.
     Exhausted,
+    /// The first records are settled, and what they came to has to be looked at.
+    Canary,
     /// It was told to stop.
     Stopped,
 }
@@ -34,25 +41,27 @@ struct Answer {
     bytes: u64,
     /// Bytes that it holds in memory.
     held: u64,
+    /// What a refusal is told with, where it isn't the end.
+    refused: Option<Box<send::Kept>>,
+    /// Why the destination refused it, once another one has been given it.
+    dead: Option<Failure>,
     result: Result<Landed>,
 }
-
-/// What a record holds in memory besides its bytes, about.
-const RECORD_BYTES: u64 = 64;
-
-/// A destination that refuses this many records in a row, and takes none, refuses for a reason
-/// that is not in the records (a missing right, say): passing over all of them helps nobody.
-const REFUSED_MAX: u32 = 100;
 
 pub(crate) struct Attempt<'w> {
     worker: &'w Worker,
     id: String,
     options: Options,
+    /// Whether what goes out differs from what was recorded, or never ends.
+    differs: bool,
     destination: Arc<dyn Destination>,
+    dead_letter: Option<Arc<dyn Destination>>,
     target: Checked,
     source: BoxStream<'static, Result<RecordBatch>>,
     rows: Option<(Rows, usize)>,
     exhausted: bool,
+    /// Records that may still be begun before a canary's query is asked.
+    canary: Option<u64>,
     pacing: Pacing,
     progress: Progress,
     under_way: FuturesUnordered<BoxFuture<'static, Answer>>,
@@ -60,6 +69,8 @@ pub(crate) struct Attempt<'w> {
     /// Records that still go one by one.
     careful: usize,
     refused_in_row: u32,
+    failures: Vec<Failure>,
+    ledger: Ledger,
     unsaved: u64,
     saved_at: Duration,
     counted: Counts,
@@ -84,15 +95,26 @@ impl<'w> Attempt<'w> {
             .with_hint("set it back, or start a new replay under another name"));
         }
         let target = destination.check().await?;
-        let source = worker.source.rows(&job.source, after(&job.progress));
+        let dead_letter = match &options.dead_letter {
+            Some(name) => Some(worker.destinations.connect(name, &options).await?),
+            None => None,
+        };
+        let sequence = sequence(&job, &options, destination.as_ref());
+        let source = worker
+            .source
+            .rows(&job.source, after(&job.progress), sequence);
         let now = worker.clock.monotonic();
         Ok(Self {
             worker,
-            pacing: Pacing::new(options.rate, now),
+            pacing: Pacing::new(rate_of(&job, &options)?, options.speed, now),
             progress: Progress::resume(&job.progress, job.counts),
+            differs: options.continuous || edits(&job.plan.sets),
+            canary: to_canary(&job, &options),
+            ledger: Ledger::new(worker.store.clone(), &job.id),
             id: job.id,
             options,
             destination,
+            dead_letter,
             target,
             source,
             rows: None,
@@ -101,6 +123,7 @@ impl<'w> Attempt<'w> {
             bytes_under_way: 0,
             careful,
             refused_in_row: 0,
+            failures: Vec::new(),
             unsaved: 0,
             saved_at: now,
             counted: job.counts,
@@ -114,9 +137,14 @@ impl<'w> Attempt<'w> {
                 return Ok(End::Stopped);
             }
             self.save_if_due().await?;
-            if !self.has_row() && self.exhausted && self.under_way.is_empty() {
+            let exhausted = !self.has_row() && self.exhausted;
+            let looks = match self.canary {
+                Some(left) => left == 0 || exhausted && !self.options.continuous,
+                None => false,
+            };
+            if (exhausted || looks) && self.under_way.is_empty() {
                 if self.unsaved == 0 {
-                    return Ok(End::Exhausted);
+                    return Ok(if looks { End::Canary } else { End::Exhausted });
                 }
                 self.save_last().await?;
                 continue;
@@ -138,6 +166,9 @@ impl<'w> Attempt<'w> {
     /// attempt sends again.
     pub(crate) async fn leave(mut self) -> usize {
         self.destination.halt();
+        if let Some(dead_letter) = &self.dead_letter {
+            dead_letter.halt();
+        }
         let deadline = self.worker.clock.sleep(self.worker.tuning.drain);
         tokio::pin!(deadline);
         while !self.under_way.is_empty() {
@@ -191,7 +222,7 @@ impl<'w> Attempt<'w> {
 
     /// When the next row may go out; `None`: there is none, or too much is under way.
     fn may_send(&mut self) -> Option<Duration> {
-        if !self.has_row() {
+        if !self.has_row() || self.canary == Some(0) {
             return None;
         }
         let tuning = &self.worker.tuning;
@@ -202,169 +233,25 @@ impl<'w> Attempt<'w> {
         };
         let room = self.under_way.is_empty()
             || (self.under_way.len() < window && self.bytes_under_way < tuning.window_bytes);
-        room.then(|| self.pacing.wait(self.worker.clock.monotonic()))
-    }
-
-    async fn send_row(&mut self) -> Result<()> {
-        let Some((rows, at)) = &mut self.rows else {
-            return Ok(());
-        };
-        let Some(row) = rows.get(*at) else {
-            return Ok(());
-        };
-        let index = *at;
-        *at += 1;
-        let topic_id = TopicId::new(row.topic_id);
-        let ticket = self.progress.begin(&topic_id, row.partition, row.offset)?;
-        if row.value.is_none() && self.options.tombstones == Tombstones::Skip {
-            self.unsaved += self.progress.settle(ticket, Settled::Skipped);
-            return Ok(());
-        }
-        let bytes = row.bytes();
-        self.pacing.sent(self.worker.clock.monotonic(), bytes);
-        let held;
-        let sent = {
-            let mut headers: Vec<Header<'_>> = Vec::new();
-            let choice = mark::choose(
-                self.options.headers,
-                row.topic,
-                self.target.topic.as_deref(),
-            );
-            if choice != Headers::Strip {
-                rows.headers(index, &mut headers);
-            }
-            let marks = (choice == Headers::Mark && !self.destination.tells_origin())
-                .then(|| Marks::new(&row));
-            if let Some(marks) = &marks {
-                marks.add(&self.id, &mut headers);
-            }
-            held = RECORD_BYTES + bytes + header_bytes(&headers);
-            let now_us = self.worker.clock.now_us();
-            let record = outgoing(&row, &self.id, &self.options, &headers, now_us);
-            self.destination.send(&record).await
-        };
-        match sent {
-            Ok(delivery) => {
-                self.bytes_under_way += held;
-                self.under_way.push(
-                    delivery
-                        .map(move |result| Answer {
-                            ticket,
-                            bytes,
-                            held,
-                            result,
-                        })
-                        .boxed(),
-                );
-                Ok(())
-            }
-            Err(error) => self.refused(ticket, error),
-        }
-    }
-
-    fn settle(&mut self, answer: Answer) -> Result<()> {
-        self.bytes_under_way = self.bytes_under_way.saturating_sub(answer.held);
-        match answer.result {
-            Ok(_) => {
-                let how = Settled::Acknowledged(answer.bytes);
-                self.unsaved += self.progress.settle(answer.ticket, how);
-                self.careful = self.careful.saturating_sub(1);
-                self.refused_in_row = 0;
-                Ok(())
-            }
-            Err(error) => self.refused(answer.ticket, error),
-        }
-    }
-
-    fn refused(&mut self, ticket: Ticket, error: Error) -> Result<()> {
-        if error.kind() != ErrorKind::Rejected || self.options.on_error == OnError::Stop {
-            return Err(error);
-        }
-        self.refused_in_row += 1;
-        if self.refused_in_row >= REFUSED_MAX {
-            return Err(error.with_hint(format!(
-                "the destination refused {REFUSED_MAX} records in a row and took none"
-            )));
-        }
-        tracing::warn!(replay = self.id, %error, "the destination refused a record");
-        self.unsaved += self.progress.settle(ticket, Settled::Failed);
-        self.careful = self.careful.saturating_sub(1);
-        Ok(())
-    }
-
-    /// When the progress is to be stored, if there is any.
-    fn save_in(&self, now: Duration) -> Option<Duration> {
-        if self.unsaved == 0 {
-            return None;
-        }
-        let tuning = &self.worker.tuning;
-        let after = if self.unsaved >= tuning.save_records {
-            tuning.save_min
-        } else {
-            tuning.save_max
-        };
-        Some((self.saved_at + after).saturating_sub(now))
-    }
-
-    async fn save_if_due(&mut self) -> Result<()> {
-        let due = self.save_in(self.worker.clock.monotonic());
-        if !due.is_some_and(|due| due.is_zero()) {
-            return Ok(());
-        }
-        match self.save().await {
-            Err(error) if error.kind() == ErrorKind::Unavailable => {
-                // The records flow on; only a crash now would send more of them twice.
-                tracing::warn!(replay = self.id, %error, "the replay's progress is not stored");
-                Ok(())
-            }
-            result => result,
-        }
-    }
-
-    /// Stores the last progress, so that a replay that is done has it whole.
-    async fn save_last(&mut self) -> Result<()> {
-        match self.save().await {
-            Err(error) if error.kind() == ErrorKind::Unavailable => {
-                tracing::warn!(replay = self.id, %error, "the replay's progress is not stored");
-                let worker = self.worker;
-                tokio::select! {
-                    () = worker.stop.cancelled() => {}
-                    () = worker.clock.sleep(worker.tuning.save_min) => {}
-                }
-                Ok(())
-            }
-            result => result,
-        }
-    }
-
-    async fn save(&mut self) -> Result<()> {
-        self.saved_at = self.worker.clock.monotonic();
-        let (marks, counts) = (self.progress.marks(), self.progress.counts());
-        self.worker
-            .cell
-            .update(|job| {
-                job.progress = marks;
-                job.counts = counts;
-                Ok(())
-            })
-            .await?;
-        self.unsaved = 0;
-        count(self.counted, counts);
-        self.counted = counts;
-        Ok(())
+        let recorded = self.rows.as_ref();
+        let recorded = recorded.and_then(|(rows, at)| rows.get(*at)?.timestamp_ms);
+        room.then(|| self.pacing.wait(self.worker.clock.monotonic(), recorded))
     }
 }
 
-/// Adds what was settled since to the metrics.
-fn count(before: Counts, now: Counts) {
-    let results = [
-        ("acknowledged", before.acknowledged, now.acknowledged),
-        ("skipped", before.skipped, now.skipped),
-        ("failed", before.failed, now.failed),
-    ];
-    for (result, before, now) in results {
-        metrics::counter!("eddy_replay_records_total", "result" => result)
-            .increment(now.saturating_sub(before));
+/// In which order the rows of several partitions come.
+fn sequence(job: &Job, options: &Options, destination: &dyn Destination) -> Sequence {
+    let several = options.continuous || job.plan.partitions.len() > 1;
+    match options.ordering {
+        Ordering::Time => Sequence::Time,
+        Ordering::Partition if several && destination.takes_turns() => Sequence::Turns,
+        _ => Sequence::Partitions,
     }
-    metrics::counter!("eddy_replay_bytes_total").increment(now.bytes.saturating_sub(before.bytes));
+}
+
+/// How many records go out before a canary's query is asked; `None`: it has been, or there is none.
+fn to_canary(job: &Job, options: &Options) -> Option<u64> {
+    let canary = options.canary.as_ref()?;
+    let left = canary.records.saturating_sub(job.counts.settled());
+    (!job.canary_passed).then_some(left)
 }

@@ -133,6 +133,12 @@ pub struct Job {
     pub progress: Vec<Mark>,
     /// What lies behind the marks.
     pub counts: Counts,
+    /// Whether what its canary expects has come true.
+    #[serde(default)]
+    pub canary_passed: bool,
+    /// The rate that holds instead of the one that was asked for at first; `max` is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<String>,
     /// The worker that wrote this object last: the fence (P23).
     pub worker: String,
     /// When it was asked for, microseconds since the Unix epoch.

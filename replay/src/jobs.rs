@@ -8,6 +8,9 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use self::entry::{Entry, Prepared};
+pub use self::groups::{GroupOffsets, GroupRequest};
+pub(crate) use self::pins::Pins;
+pub(crate) use self::rate::rate_of;
 use crate::cell::{Cell, FOLDER};
 use crate::destination::Destinations;
 use crate::error::{Error, ErrorKind, Result};
@@ -19,17 +22,20 @@ use crate::source::RowSource;
 use crate::store::Store;
 
 mod entry;
+mod groups;
 mod pins;
+mod rate;
+mod told;
 
 /// All replays of a lake. Cheap to clone.
 #[derive(Clone)]
 pub struct Jobs(Arc<Inner>);
 
 struct Inner {
-    lake: Lake,
     store: Store,
     clock: Clock,
     source: Arc<dyn RowSource>,
+    pins: Pins,
     destinations: Destinations,
     tuning: Tuning,
     /// Names this process among all that may run replays (P23).
@@ -68,8 +74,11 @@ impl Jobs {
     ) -> Result<Self> {
         let clock = lake.clock().clone();
         let jobs = Self(Arc::new(Inner {
-            lake: lake.clone(),
             store: Store::new(&lake),
+            pins: Pins {
+                source: Arc::clone(&source),
+                lake,
+            },
             worker: clock.new_id().to_string(),
             clock,
             source,
@@ -139,7 +148,7 @@ impl Jobs {
         let job = self.0.job(id.clone(), request, prepared);
         let (store, clock) = (self.0.store.clone(), self.0.clock.clone());
         // The pin comes first (P16): a replay that is stored has what it reads.
-        self.0.pin(&job).await?;
+        self.0.pins.pin(&job).await?;
         match Cell::create(store, clock, self.0.worker.clone(), job.clone()).await {
             Ok(cell) => {
                 let mut entries = self.0.entries.lock().await;
@@ -148,7 +157,7 @@ impl Jobs {
                 Ok(Started { job, is_new: true })
             }
             Err(error) if error.kind() == ErrorKind::Fenced => {
-                self.0.unpin(&job).await;
+                self.0.pins.unpin(&job).await;
                 let job = self.same(&id, request).await?.ok_or(error)?;
                 Ok(Started { job, is_new: false })
             }
@@ -225,7 +234,7 @@ impl Jobs {
         let jobs = self.list().await?;
         let user = jobs
             .iter()
-            .find(|job| job.destination == name && !job.state.is_final());
+            .find(|job| needs(job, name) && !job.state.is_final());
         if let Some(job) = user {
             return Err(Error::conflict(format!(
                 "replay `{}` is {} and needs destination `{name}`",
@@ -288,12 +297,14 @@ impl Jobs {
             .connect(&request.destination, &options)
             .await?;
         let (source, checked) = tokio::join!(
-            self.0.source.plan(&request.select, None),
+            self.0.source.plan(&request.select, options.payload, None),
             destination.check()
         );
         let source = source?;
+        self.0.check_others(request, &options).await?;
         Ok(Prepared {
             select: source.select.clone(),
+            payload: options.payload,
             target: destination.target(),
             plan: Plan::new(source, checked, &options),
         })
@@ -301,18 +312,7 @@ impl Jobs {
 
     async fn command(&self, id: &str, event: Event, text: Option<&str>) -> Result<Job> {
         let mut entries = self.0.entries.lock().await;
-        let lost = match entries.get(id) {
-            Some(entry) => entry.cell.is_lost().await,
-            None => true,
-        };
-        if lost {
-            // Another process may have it: the command's number takes it over (P23).
-            let (number, job) = self.0.load(id).await?;
-            entries.insert(id.to_owned(), self.0.found(number, job));
-        }
-        let Some(entry) = entries.get_mut(id) else {
-            return Err(no_replay(id));
-        };
+        let (entry, lost) = self.0.entry(&mut entries, id).await?;
         if let Some(text) = text {
             let job = entry.cell.job().await;
             if text.trim() != job.text.trim() && text.trim() != job.source.select.trim() {
@@ -323,7 +323,7 @@ impl Jobs {
         }
         let before = entry.cell.job().await;
         if event == Event::Resume && transition(before.state, event).is_ok() {
-            self.0.pin(&before).await?;
+            self.0.pins.pin(&before).await?;
         }
         let job = entry.cell.apply(event, None).await?;
         match event {
@@ -331,7 +331,7 @@ impl Jobs {
             Event::Pause => entry.stop.cancel(),
             Event::Cancel => {
                 entry.stop.cancel();
-                self.0.unpin(&job).await;
+                self.0.pins.unpin(&job).await;
             }
             _ => {}
         }
@@ -353,6 +353,13 @@ async fn renewing(jobs: Weak<Inner>) {
             () = clock.sleep(pins::LOOK) => {}
         }
     }
+}
+
+/// Whether a replay sends anything to this destination.
+fn needs(job: &Job, destination: &str) -> bool {
+    let options = Options::parse(&job.options);
+    let dead_letter = options.ok().and_then(|options| options.dead_letter);
+    job.destination == destination || dead_letter.as_deref() == Some(destination)
 }
 
 fn no_replay(id: &str) -> Error {

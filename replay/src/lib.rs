@@ -17,13 +17,15 @@
 //!   restart sends nothing less than what is missing, and twice only what was not yet marked.
 //! - The records of one source partition leave in their order.
 //! - Every change of a job is the next number of its register: two workers can't both advance it.
-//! - A replay reads one version of its table (E4), whose pin is the job itself (P16).
+//! - A replay reads one version of its table at a time (E4), whose pin is the job itself (P16).
 //! - Secrets stay where they are: the register, the answers and `Debug` hold references only.
 
 pub mod destination;
 pub mod error;
 pub mod job;
 pub mod jobs;
+pub mod ledger;
+pub mod mapping;
 pub mod mark;
 pub mod pacing;
 pub mod plan;
@@ -45,8 +47,11 @@ mod testing;
 pub use destination::{Definition, Destination, Destinations, Reach};
 pub use error::{Error, ErrorKind, Result};
 pub use job::{Job, State};
-pub use jobs::{Jobs, Started};
+pub use jobs::{GroupOffsets, GroupRequest, Jobs, Started};
 pub use plan::Plan;
-pub use request::{OPTION_NAMES, Options, Request};
+pub use request::{OPTION_NAMES, Options, Payload, Request};
 pub use rest::router;
-pub use source::{After, PartitionCount, Pinned, PinnedTable, RowSource, SourcePlan, Statement};
+pub use source::{
+    After, Answered, PartitionCount, Pinned, PinnedTable, RowSource, Sequence, SourcePlan,
+    Statement,
+};

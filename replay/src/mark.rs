@@ -16,13 +16,24 @@ pub const SOURCE: &str = "eddy-source";
 pub const SOURCE_TIMESTAMP: &str = "eddy-source-timestamp";
 
 /// Whether a record is marked: as asked for, else when it goes back to the topic it came from,
-/// where its consumers would take it for a new one.
-pub(crate) fn choose(asked: Option<Headers>, source: &str, target: Option<&str>) -> Headers {
-    asked.unwrap_or(if target == Some(source) {
+/// where its consumers would take it for a new one, and when it `differs`: its value is another
+/// one, or its replay never ends.
+pub(crate) fn choose(
+    asked: Option<Headers>,
+    source: &str,
+    target: Option<&str>,
+    differs: bool,
+) -> Headers {
+    asked.unwrap_or(if differs || target == Some(source) {
         Headers::Mark
     } else {
         Headers::Keep
     })
+}
+
+/// Whether a replay sent this record to where it was recorded.
+pub(crate) fn is_marked(headers: &[Header<'_>]) -> bool {
+    headers.iter().any(|header| header.name == REPLAY_ID)
 }
 
 /// The texts of a record's marks.
@@ -61,10 +72,12 @@ mod tests {
 
     #[test]
     fn a_record_that_goes_home_is_marked_unless_told_otherwise() {
-        assert_eq!(choose(None, "a", Some("a")), Headers::Mark);
-        assert_eq!(choose(None, "a", Some("b")), Headers::Keep);
-        assert_eq!(choose(Some(Headers::Keep), "a", Some("a")), Headers::Keep);
-        assert_eq!(choose(Some(Headers::Mark), "a", None), Headers::Mark);
+        let choose = |asked, target, differs| choose(asked, "a", target, differs);
+        assert_eq!(choose(None, Some("a"), false), Headers::Mark);
+        assert_eq!(choose(None, Some("b"), false), Headers::Keep);
+        assert_eq!(choose(None, Some("b"), true), Headers::Mark);
+        assert_eq!(choose(Some(Headers::Keep), Some("a"), true), Headers::Keep);
+        assert_eq!(choose(Some(Headers::Mark), None, false), Headers::Mark);
     }
 
     #[test]
@@ -75,6 +88,8 @@ mod tests {
             partition: 3,
             offset: 42,
             timestamp_ms: Some(0),
+            set_partition: None,
+            set_timestamp_ms: None,
             key: None,
             value: None,
         };

@@ -1,12 +1,13 @@
 //! What a replay would do: pure, from what the source counted and what the destination answered.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::destination::Checked;
 use crate::error::{Error, ErrorKind, Result};
-use crate::request::{Headers, Options, Partition};
+use crate::request::{Headers, Options, Partition, Payload};
 use crate::source::{PartitionCount, SourcePlan};
 
 /// A dry run.
@@ -32,7 +33,13 @@ pub struct Plan {
     pub destination: Option<Checked>,
     /// What happens to headers: `keep`, `mark` or `strip`.
     pub headers: String,
-    /// The least time it takes at the rate asked for; `None` without a rate.
+    /// What the value that goes out is made of.
+    #[serde(default)]
+    pub payload: Payload,
+    /// The parts of the record that the select list sets, as `_key`.
+    #[serde(default)]
+    pub sets: Vec<String>,
+    /// The least time it takes at the rate and speed asked for; `None` without either.
     pub seconds_min: Option<f64>,
     /// Why it can't start; empty: it can.
     pub problems: Vec<Problem>,
@@ -66,11 +73,10 @@ impl Plan {
         let headers = match (options.headers, same) {
             (Some(Headers::Strip), _) => "strip",
             (Some(Headers::Mark), _) | (None, true) => "mark",
+            (None, _) if options.continuous || edits(&source.sets) => "mark",
             _ => "keep",
         };
-        let seconds_min = options
-            .rate
-            .map(|rate| rate.time_for(source.records, source.bytes).as_secs_f64());
+        let seconds_min = least_time(&source, options);
         Self {
             table: source.table,
             version: source.version,
@@ -82,6 +88,8 @@ impl Plan {
             partitions: source.partitions,
             destination: checked,
             headers: headers.to_owned(),
+            payload: source.payload,
+            sets: source.sets,
             seconds_min,
             problems,
         }
@@ -123,12 +131,32 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Whether the select list sets the value, so that it is another one than the original.
+pub(crate) fn edits(sets: &[String]) -> bool {
+    sets.iter().any(|part| part == "_value")
+}
+
+/// The least seconds that a replay takes, where its options hold it back.
+fn least_time(source: &SourcePlan, options: &Options) -> Option<f64> {
+    let by_rate = options
+        .rate
+        .map(|rate| rate.time_for(source.records, source.bytes));
+    let span_us = source
+        .last_timestamp_us
+        .zip(source.first_timestamp_us)
+        .and_then(|(last, first)| u64::try_from(last.saturating_sub(first)).ok());
+    let by_speed = options.speed.zip(span_us);
+    let by_speed = by_speed.map(|(speed, us)| speed.time_for(Duration::from_micros(us)));
+    by_rate.max(by_speed).map(|time| time.as_secs_f64())
+}
+
 fn too_few_partitions(
     source: &SourcePlan,
     checked: &Checked,
     options: &Options,
 ) -> Option<Problem> {
-    if options.partition != Partition::Same {
+    let set = source.sets.iter().any(|part| part == "_partition");
+    if set || options.partition != Partition::Same {
         return None;
     }
     let there = checked.partitions?;
@@ -177,6 +205,8 @@ mod tests {
                 partition: 3,
                 records: 1_000,
             }],
+            payload: Payload::Original,
+            sets: Vec::new(),
         }
     }
 
@@ -221,6 +251,23 @@ mod tests {
         assert_eq!(plan.seconds_min, Some(2.0));
         let plan = Plan::new(source(), target("retry", 4), &Options::default());
         assert_eq!(plan.seconds_min, None);
+    }
+
+    #[test]
+    fn the_speed_gives_the_least_time_too() {
+        let mut hour = source();
+        hour.last_timestamp_us = Some(3_600_000_000);
+        let plan = Plan::new(hour, target("retry", 4), &options("speed", "10x"));
+        assert_eq!(plan.seconds_min, Some(360.0));
+    }
+
+    #[test]
+    fn an_edited_value_is_marked_and_a_set_partition_needs_no_other() {
+        let mut edited = source();
+        edited.sets = vec!["_value".to_owned(), "_partition".to_owned()];
+        let plan = Plan::new(edited, target("retry", 1), &Options::default());
+        assert_eq!(plan.headers, "mark");
+        assert!(plan.accept().is_ok());
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, VecDeque};
 use eddy_engine::TopicId;
 use serde::{Deserialize, Serialize};
 
+use crate::destination::Landed;
 use crate::error::{Error, Result};
+use crate::mapping::{Run, Runs};
 use crate::source::After;
 
 /// Everything of one source partition up to and including `offset` is settled.
@@ -43,8 +45,9 @@ impl Counts {
 /// How a record was settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
-    /// The destination acknowledged it; its key and value have this many bytes.
-    Acknowledged(u64),
+    /// The destination acknowledged it; its key and value have this many bytes, and it came to rest
+    /// there.
+    Acknowledged(u64, Landed),
     /// The options leave it out.
     Skipped,
     /// The destination refused it, and the options say to go on.
@@ -64,6 +67,7 @@ pub struct Progress {
     tracks: Vec<Track>,
     index: BTreeMap<(TopicId, i32), usize>,
     counts: Counts,
+    runs: Runs,
 }
 
 #[derive(Debug)]
@@ -135,9 +139,11 @@ impl Progress {
             track.done = Some(offset);
             moved += 1;
             match how {
-                Settled::Acknowledged(bytes) => {
+                Settled::Acknowledged(bytes, landed) => {
                     self.counts.acknowledged += 1;
                     self.counts.bytes += bytes;
+                    let topic_id = track.topic_id.as_str();
+                    self.runs.add(topic_id, track.partition, offset, landed);
                 }
                 Settled::Skipped => self.counts.skipped += 1,
                 Settled::Failed => self.counts.failed += 1,
@@ -156,6 +162,16 @@ impl Progress {
         self.counts
     }
 
+    /// How many runs of records came to rest behind the marks since they were last taken.
+    pub(crate) fn runs_waiting(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Where the records came to rest that the marks passed since this was last asked.
+    pub(crate) fn take_runs(&mut self) -> Vec<Run> {
+        self.runs.take()
+    }
+
     /// The marks, to be stored.
     pub fn marks(&self) -> Vec<Mark> {
         self.index
@@ -172,7 +188,7 @@ impl Progress {
     }
 
     fn track(&mut self, topic_id: &TopicId, partition: i32) -> usize {
-        // Rows come partition by partition, so the newest track is nearly always the one.
+        // Rows mostly come partition by partition, so the newest track is often the one.
         if let Some(track) = self.tracks.last()
             && track.partition == partition
             && track.topic_id == *topic_id

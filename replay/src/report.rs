@@ -1,9 +1,11 @@
-//! Replays and destinations as rows (`system.replays`, `system.destinations`) and as JSON.
+//! Replays and destinations as rows (`system.replays`, `system.destinations`) and as JSON, and what
+//! replays tell of single records (`system.replay_failures`, `system.replay_offsets`).
 
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::{DateTime, SecondsFormat};
@@ -12,6 +14,8 @@ use serde_json::{Value, json};
 use crate::destination::Listed;
 use crate::error::{Error, Result};
 use crate::job::Job;
+use crate::ledger::Failure;
+use crate::mapping::Run;
 use crate::plan::Plan;
 
 /// The columns of `system.replays`.
@@ -72,6 +76,87 @@ pub fn replays_batch(jobs: &[Job]) -> Result<RecordBatch> {
     batch(replays_schema(), columns)
 }
 
+/// The columns of `system.replay_failures`. `_topic_id`, `_partition` and `_offset` are those of
+/// the source's row, so that a replay can pick the rows again.
+pub fn failures_schema() -> SchemaRef {
+    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    Arc::new(Schema::new(vec![
+        Field::new("replay_id", DataType::Utf8, true),
+        Field::new("_topic", DataType::Utf8, true),
+        Field::new("_topic_id", DataType::Utf8, true),
+        Field::new("_partition", DataType::Int32, true),
+        Field::new("_offset", DataType::Int64, true),
+        Field::new("_timestamp", time.clone(), true),
+        Field::new("error", DataType::Utf8, true),
+        Field::new("dead_letter", DataType::Utf8, true),
+        Field::new("failed_at", time, true),
+    ]))
+}
+
+/// The failures of a replay as rows of [`failures_schema`].
+///
+/// # Errors
+/// `Internal` when the rows don't fit their own schema.
+pub fn failures_batch(replay: &str, failures: &[Failure]) -> Result<RecordBatch> {
+    let partitions: Int32Array = failures.iter().map(|one| Some(one.partition)).collect();
+    let offsets: Int64Array = failures.iter().map(|one| Some(one.offset)).collect();
+    let columns = vec![
+        text(failures, |_| Some(replay.to_owned())),
+        text(failures, |one| Some(one.topic.clone())),
+        text(failures, |one| Some(one.topic_id.clone())),
+        Arc::new(partitions) as ArrayRef,
+        Arc::new(offsets) as ArrayRef,
+        time(failures, |one| one.timestamp_ms?.checked_mul(1_000)),
+        text(failures, |one| Some(one.error.clone())),
+        text(failures, |one| one.dead_letter.clone()),
+        time(failures, |one| Some(one.failed_us)),
+    ];
+    batch(failures_schema(), columns)
+}
+
+/// The columns of `system.replay_offsets`: runs of records that lie one behind the other in the
+/// target. Between the first and the last source offset of a run there may be others, where
+/// `records` is less than their distance says.
+pub fn offsets_schema() -> SchemaRef {
+    let number = |name| Field::new(name, DataType::Int64, true);
+    Arc::new(Schema::new(vec![
+        Field::new("replay_id", DataType::Utf8, true),
+        Field::new("_topic_id", DataType::Utf8, true),
+        Field::new("_partition", DataType::Int32, true),
+        number("first_offset"),
+        number("last_offset"),
+        number("records"),
+        Field::new("target_partition", DataType::Int32, true),
+        number("target_first_offset"),
+        number("target_last_offset"),
+    ]))
+}
+
+/// Where the records of a replay came to rest, as rows of [`offsets_schema`].
+///
+/// # Errors
+/// `Internal` when the rows don't fit their own schema.
+pub fn offsets_batch(replay: &str, runs: &[Run]) -> Result<RecordBatch> {
+    let partitions = |of: fn(&Run) -> i32| -> ArrayRef {
+        Arc::new(runs.iter().map(|run| Some(of(run))).collect::<Int32Array>())
+    };
+    let offsets = |of: fn(&Run) -> i64| -> ArrayRef {
+        Arc::new(runs.iter().map(|run| Some(of(run))).collect::<Int64Array>())
+    };
+    let columns = vec![
+        text(runs, |_| Some(replay.to_owned())),
+        text(runs, |run| Some(run.topic_id.clone())),
+        partitions(|run| run.partition),
+        offsets(|run| run.first),
+        offsets(|run| run.last),
+        number(runs, |run| run.records),
+        partitions(|run| run.target_partition),
+        offsets(|run| run.target_first),
+        offsets(Run::target_last),
+    ];
+    batch(offsets_schema(), columns)
+}
+
 /// The columns of `system.destinations`.
 pub fn destinations_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
@@ -121,6 +206,8 @@ pub fn replay_json(job: &Job) -> Value {
         "skipped": job.counts.skipped,
         "failed": job.counts.failed,
         "progress": job.progress,
+        "canary_passed": job.canary_passed,
+        "rate": job.rate.as_ref().or_else(|| job.options.get("rate")),
         "plan": plan_json(&job.plan),
         "created_at": time_text(Some(job.created_us)),
         "updated_at": time_text(Some(job.updated_us)),
@@ -141,6 +228,8 @@ pub fn plan_json(plan: &Plan) -> Value {
         "partitions": plan.partitions,
         "destination": plan.destination,
         "headers": plan.headers,
+        "payload": plan.payload,
+        "sets": plan.sets,
         "seconds_min": plan.seconds_min,
         "problems": plan.problems,
     })

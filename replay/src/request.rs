@@ -5,9 +5,12 @@
 //! replay.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::pacing::Rate;
+use crate::pacing::{Rate, Speed};
 
 /// A replay, asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub struct Options {
     pub name: Option<String>,
     /// The most that is sent; `None` is as fast as the destination takes it.
     pub rate: Option<Rate>,
+    /// How the gaps between the records' times are kept; `None`: not at all.
+    pub speed: Option<Speed>,
     /// What is kept in order.
     pub ordering: Ordering,
     /// The partition a record goes to.
@@ -44,8 +49,25 @@ pub struct Options {
     pub attempts: u32,
     /// What happens when the destination refuses a record for good.
     pub on_error: OnError,
-    /// What is sent.
-    pub payload: Payload,
+    /// The destination that takes what the other one refuses, for [`OnError::DeadLetter`].
+    pub dead_letter: Option<String>,
+    /// What is sent; `None`: as the select list says.
+    pub payload: Option<Payload>,
+    /// Whether it goes on with what is committed later, without end.
+    pub continuous: bool,
+    /// What has to come true before all but the first records are sent.
+    pub canary: Option<Canary>,
+}
+
+/// A replay that checks its own effect after the first records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canary {
+    /// So many records are sent before.
+    pub records: u64,
+    /// The query that has to answer true.
+    pub expect: String,
+    /// In so much time.
+    pub within: Duration,
 }
 
 /// What is kept in order.
@@ -57,6 +79,8 @@ pub enum Ordering {
     Key,
     /// The records of one source partition.
     Partition,
+    /// All records by their time, and those of one source partition as they are.
+    Time,
 }
 
 /// The partition a record goes to.
@@ -104,14 +128,23 @@ pub enum OnError {
     Stop,
     /// The record is counted as failed, and the replay goes on.
     Skip,
+    /// The same, once another destination has taken the record.
+    DeadLetter,
 }
 
-/// What is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the value of a record that goes out is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Payload {
-    /// The original record.
+    /// The value as it was received, or as the select list sets it.
+    #[default]
     Original,
+    /// A JSON object of the selected columns.
+    Columns,
 }
+
+/// How long a canary waits where nothing else is said.
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// Enough for a broker's restart or a new leader, with the back-off of `run`.
 const ATTEMPTS: u32 = 10;
@@ -119,6 +152,10 @@ const ATTEMPTS: u32 = 10;
 /// Every option that is known.
 pub const OPTION_NAMES: &[&str] = &[
     "attempts",
+    "canary",
+    "continuous",
+    "dead_letter",
+    "expect",
     "headers",
     "name",
     "on_error",
@@ -126,71 +163,139 @@ pub const OPTION_NAMES: &[&str] = &[
     "partition",
     "payload",
     "rate",
+    "speed",
     "timestamp",
     "tombstones",
+    "within",
 ];
 
 impl Options {
     /// Parses `given`; names are matched without regard to case, as SQL's are.
     ///
     /// # Errors
-    /// `Invalid` for an option or a value that isn't known, naming those that are.
+    /// `Invalid` for an option or a value that isn't known, naming those that are, and for options
+    /// that need another one or contradict it.
     pub fn parse(given: &BTreeMap<String, String>) -> Result<Self> {
         let mut options = Self::default();
+        let mut canary = Asked::default();
+        let mut ordering = None;
         for (key, value) in given {
             let value = value.trim();
             match key.trim().to_ascii_lowercase().as_str() {
                 "name" => options.name = Some(name(value)?),
                 "rate" => options.rate = Some(Rate::parse(value)?),
-                "ordering" => {
-                    options.ordering = choice(
-                        "ordering",
-                        value,
-                        &[
-                            ("partition", Ordering::Partition),
-                            ("key", Ordering::Key),
-                            ("none", Ordering::None),
-                        ],
-                        &["time"],
-                    )?;
-                }
-                "partition" => {
-                    options.partition = choice(
-                        "partition",
-                        value,
-                        &[("same", Partition::Same), ("key", Partition::Key)],
-                        &["map"],
-                    )?;
-                }
-                "timestamp" => {
-                    let known = [("original", Timestamp::Original), ("now", Timestamp::Now)];
-                    options.timestamp = choice("timestamp", value, &known, &[])?;
-                }
-                "headers" => {
-                    let known = [
-                        ("keep", Headers::Keep),
-                        ("mark", Headers::Mark),
-                        ("strip", Headers::Strip),
-                    ];
-                    options.headers = Some(choice("headers", value, &known, &[])?);
-                }
-                "tombstones" => {
-                    let known = [("keep", Tombstones::Keep), ("skip", Tombstones::Skip)];
-                    options.tombstones = choice("tombstones", value, &known, &[])?;
-                }
-                "on_error" => {
-                    let known = [("stop", OnError::Stop), ("skip", OnError::Skip)];
-                    options.on_error = choice("on_error", value, &known, &["dead_letter"])?;
-                }
-                "payload" => {
-                    let known = [("original", Payload::Original)];
-                    options.payload = choice("payload", value, &known, &["columns"])?;
-                }
-                "attempts" => options.attempts = attempts(value)?,
-                _ => return Err(unknown(key)),
+                "speed" => options.speed = Speed::parse(value)?,
+                "ordering" => ordering = Some(choice("ordering", value, ORDERINGS, &[])?),
+                "continuous" => options.continuous = choice("continuous", value, TRUTHS, &[])?,
+                "canary" => canary.records = Some(count("canary", value)?),
+                "expect" => canary.expect = Some(value.to_owned()),
+                "within" => canary.within = Some(within(value)?),
+                "dead_letter" => options.dead_letter = Some(value.to_owned()),
+                "attempts" => options.attempts = count("attempts", value)?,
+                key => options.choose(key, value)?,
             }
         }
-        Ok(options)
+        options.canary = canary.whole()?;
+        options.ordering = match (ordering, options.speed) {
+            (Some(ordering), Some(_)) if ordering != Ordering::Time => {
+                return Err(
+                    Error::invalid("`speed` keeps the gaps between the records' times")
+                        .with_hint("it goes with ordering = 'time'"),
+                );
+            }
+            (None, Some(_)) => Ordering::Time,
+            (ordering, _) => ordering.unwrap_or(options.ordering),
+        };
+        match (
+            options.on_error == OnError::DeadLetter,
+            &options.dead_letter,
+        ) {
+            (true, None) => Err(
+                Error::invalid("on_error = 'dead_letter' needs a destination")
+                    .with_hint("name it: dead_letter = 'refused'"),
+            ),
+            (false, Some(_)) => Err(Error::invalid("`dead_letter` has no use")
+                .with_hint("it goes with on_error = 'dead_letter'")),
+            _ => Ok(options),
+        }
+    }
+
+    /// The options that are one of a few words.
+    fn choose(&mut self, key: &str, value: &str) -> Result<()> {
+        match key {
+            "partition" => {
+                let known = &[("same", Partition::Same), ("key", Partition::Key)];
+                self.partition = choice(key, value, known, &["map"])?;
+            }
+            "timestamp" => {
+                let known = &[("original", Timestamp::Original), ("now", Timestamp::Now)];
+                self.timestamp = choice(key, value, known, &[])?;
+            }
+            "headers" => {
+                let known = &[
+                    ("keep", Headers::Keep),
+                    ("mark", Headers::Mark),
+                    ("strip", Headers::Strip),
+                ];
+                self.headers = Some(choice(key, value, known, &[])?);
+            }
+            "tombstones" => {
+                let known = &[("keep", Tombstones::Keep), ("skip", Tombstones::Skip)];
+                self.tombstones = choice(key, value, known, &[])?;
+            }
+            "on_error" => {
+                let known = &[
+                    ("stop", OnError::Stop),
+                    ("skip", OnError::Skip),
+                    ("dead_letter", OnError::DeadLetter),
+                ];
+                self.on_error = choice(key, value, known, &[])?;
+            }
+            "payload" => {
+                let known = &[
+                    ("original", Payload::Original),
+                    ("columns", Payload::Columns),
+                ];
+                self.payload = Some(choice(key, value, known, &[])?);
+            }
+            _ => return Err(unknown(key)),
+        }
+        Ok(())
+    }
+}
+
+const ORDERINGS: &[(&str, Ordering)] = &[
+    ("partition", Ordering::Partition),
+    ("key", Ordering::Key),
+    ("time", Ordering::Time),
+    ("none", Ordering::None),
+];
+
+const TRUTHS: &[(&str, bool)] = &[("true", true), ("false", false)];
+
+/// What was asked of a canary so far.
+#[derive(Default)]
+struct Asked {
+    records: Option<u32>,
+    expect: Option<String>,
+    within: Option<Duration>,
+}
+
+impl Asked {
+    fn whole(self) -> Result<Option<Canary>> {
+        match (self.records, self.expect) {
+            (Some(records), Some(expect)) => Ok(Some(Canary {
+                records: records.into(),
+                expect,
+                within: self.within.unwrap_or(WITHIN),
+            })),
+            (None, None) if self.within.is_none() => Ok(None),
+            _ => Err(
+                Error::invalid("`canary`, `expect` and `within` go together").with_hint(
+                    "canary = 100, expect = 'SELECT count(*) >= 100 FROM results', within = '60s'",
+                ),
+            ),
+        }
     }
 }
 
@@ -199,6 +304,7 @@ impl Default for Options {
         Self {
             name: None,
             rate: None,
+            speed: None,
             ordering: Ordering::Partition,
             partition: Partition::Same,
             timestamp: Timestamp::Original,
@@ -206,7 +312,10 @@ impl Default for Options {
             tombstones: Tombstones::Keep,
             attempts: ATTEMPTS,
             on_error: OnError::Stop,
-            payload: Payload::Original,
+            dead_letter: None,
+            payload: None,
+            continuous: false,
+            canary: None,
         }
     }
 }
@@ -244,13 +353,37 @@ fn name(value: &str) -> Result<String> {
     )
 }
 
-fn attempts(value: &str) -> Result<u32> {
+fn count(option: &str, value: &str) -> Result<u32> {
     match value.parse() {
-        Ok(attempts) if attempts > 0 => Ok(attempts),
+        Ok(count) if count > 0 => Ok(count),
         _ => Err(Error::invalid(format!(
-            "attempts = `{value}` is not a number of at least 1"
+            "{option} = `{value}` is not a number of at least 1"
         ))),
     }
+}
+
+/// The longest that a canary may wait.
+const WITHIN_MAX: Duration = Duration::from_hours(24);
+
+fn within(value: &str) -> Result<Duration> {
+    let digits = value.find(|c: char| !c.is_ascii_digit());
+    let (number, unit) = value.split_at(digits.unwrap_or(value.len()));
+    let ms = match unit.trim() {
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "min" => Some(60_000),
+        "h" => Some(3_600_000),
+        _ => None,
+    };
+    let ms = ms.zip(number.parse::<u64>().ok());
+    let within = ms.and_then(|(unit, number)| number.checked_mul(unit));
+    let within = within.map(Duration::from_millis);
+    within
+        .filter(|within| !within.is_zero() && *within <= WITHIN_MAX)
+        .ok_or_else(|| {
+            Error::invalid(format!("within = `{value}` is not a time"))
+                .with_hint("a time is `500ms`, `60s`, `5min`, `2h`; a day at most")
+        })
 }
 
 #[cfg(test)]
@@ -260,24 +393,27 @@ mod tests {
     use super::*;
 
     fn parse(key: &str, value: &str) -> Result<Options> {
-        Options::parse(&BTreeMap::from([(key.to_owned(), value.to_owned())]))
+        parse_all(&[(key, value)])
+    }
+
+    fn parse_all(given: &[(&str, &str)]) -> Result<Options> {
+        let given = given.iter();
+        let given = given.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        Options::parse(&given.collect())
     }
 
     #[test]
     fn an_unknown_option_is_refused_with_the_known_ones() {
         let error = parse("rates", "500/s").unwrap_err();
         assert_eq!(error.to_string(), "unknown option `rates`");
-        assert!(error.hint().unwrap().contains("rate, timestamp"));
+        assert!(error.hint().unwrap().contains("rate, speed"));
     }
 
     #[test]
     fn what_comes_later_is_not_called_unknown() {
-        let error = parse("ordering", "time").unwrap_err();
-        assert_eq!(error.to_string(), "ordering = `time` is not supported yet");
-        assert_eq!(
-            error.hint().unwrap(),
-            "ordering may be `partition`, `key`, `none`"
-        );
+        let error = parse("partition", "map").unwrap_err();
+        assert_eq!(error.to_string(), "partition = `map` is not supported yet");
+        assert_eq!(error.hint().unwrap(), "partition may be `same`, `key`");
         let error = parse("ordering", "tmie").unwrap_err();
         assert_eq!(error.to_string(), "ordering = `tmie` is not known");
     }
@@ -293,20 +429,61 @@ mod tests {
 
     #[test]
     fn every_known_option_is_parsed() {
-        let value = |key: &str| match key {
-            "attempts" => "3",
-            "headers" => "strip",
-            "name" => "n",
-            "on_error" => "skip",
-            "ordering" => "partition",
-            "partition" => "key",
-            "payload" => "original",
-            "rate" => "500/s",
-            "timestamp" => "now",
-            _ => "skip",
-        };
-        for key in OPTION_NAMES {
-            assert!(parse(key, value(key)).is_ok(), "{key}");
+        let given = [
+            ("attempts", "3"),
+            ("canary", "100"),
+            ("continuous", "true"),
+            ("dead_letter", "refused"),
+            ("expect", "SELECT true"),
+            ("headers", "strip"),
+            ("name", "n"),
+            ("on_error", "dead_letter"),
+            ("ordering", "time"),
+            ("partition", "key"),
+            ("payload", "columns"),
+            ("rate", "500/s"),
+            ("speed", "2"),
+            ("timestamp", "now"),
+            ("tombstones", "skip"),
+            ("within", "5min"),
+        ];
+        assert_eq!(given.map(|(name, _)| name), OPTION_NAMES);
+        let options = parse_all(&given).unwrap();
+        let canary = options.canary.unwrap();
+        assert_eq!(canary.within, Duration::from_secs(300));
+        assert_eq!(
+            (canary.records, canary.expect.as_str()),
+            (100, "SELECT true")
+        );
+        assert!(options.continuous);
+        assert_eq!(options.payload, Some(Payload::Columns));
+    }
+
+    #[test]
+    fn options_that_need_or_contradict_another_are_refused() {
+        for given in [
+            &[("canary", "100")][..],
+            &[("expect", "SELECT true")],
+            &[("within", "60s")],
+            &[("on_error", "dead_letter")],
+            &[("dead_letter", "refused")],
+            &[("dead_letter", "refused"), ("on_error", "skip")],
+            &[("speed", "1"), ("ordering", "partition")],
+            &[("canary", "1"), ("expect", "SELECT true"), ("within", "2d")],
+            &[
+                ("canary", "1"),
+                ("expect", "SELECT true"),
+                ("within", "25h"),
+            ],
+        ] {
+            assert!(parse_all(given).is_err(), "{given:?}");
         }
+        let recorded = parse("speed", "0.5").unwrap();
+        assert_eq!(
+            recorded.ordering,
+            Ordering::Time,
+            "gaps are those of all records"
+        );
+        assert_eq!(parse("speed", "max").unwrap().ordering, Ordering::Partition);
     }
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::destination::Definition;
 use crate::error::{Error, ErrorKind, Result};
-use crate::jobs::Jobs;
+use crate::jobs::{GroupRequest, Jobs};
 use crate::report::{destination_json, plan_json, replay_json};
 use crate::request::Request;
 
@@ -38,6 +38,8 @@ pub fn router(jobs: Jobs) -> Router {
         .route("/api/v1/replays/{id}/pause", post(pause_replay))
         .route("/api/v1/replays/{id}/resume", post(resume_replay))
         .route("/api/v1/replays/{id}/cancel", post(cancel_replay))
+        .route("/api/v1/replays/{id}/rate", post(change_rate))
+        .route("/api/v1/replays/{id}/offsets", post(group_offsets))
         .with_state(jobs)
 }
 
@@ -121,6 +123,40 @@ async fn resume_replay(State(jobs): State<Jobs>, Path(id): Path<String>, body: B
 async fn cancel_replay(State(jobs): State<Jobs>, Path(id): Path<String>) -> Answer {
     let job = jobs.cancel(&id).await?;
     Ok((StatusCode::OK, Json(replay_json(&job))))
+}
+
+async fn change_rate(State(jobs): State<Jobs>, Path(id): Path<String>, body: Bytes) -> Answer {
+    let given: GivenRate = parse(&body)?;
+    let job = jobs.change_rate(&id, &given.rate).await?;
+    Ok((StatusCode::OK, Json(replay_json(&job))))
+}
+
+async fn group_offsets(State(jobs): State<Jobs>, Path(id): Path<String>, body: Bytes) -> Answer {
+    let given: GivenGroup = parse(&body)?;
+    let request = GroupRequest {
+        group: given.group,
+        topic: given.topic,
+        committed: given.committed,
+        apply: given.apply,
+    };
+    let offsets = jobs.group_offsets(&id, request).await?;
+    Ok((StatusCode::OK, Json(json!(offsets))))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenRate {
+    rate: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenGroup {
+    group: String,
+    topic: Option<String>,
+    committed: Option<BTreeMap<i32, i64>>,
+    #[serde(default)]
+    apply: bool,
 }
 
 #[derive(Deserialize)]

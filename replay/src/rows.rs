@@ -1,8 +1,8 @@
-//! The source's Arrow batches as records, byte for byte (E7).
+//! The source's Arrow batches as records, byte for byte (E7), or as the select list sets them.
 
 use arrow::array::{
-    Array, AsArray, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch,
+    StringArray, TimestampMicrosecondArray,
 };
 use arrow::compute::cast;
 use arrow::datatypes::TimestampMicrosecondType;
@@ -23,6 +23,8 @@ pub(crate) struct Rows {
     headers: ListArray,
     header_names: StringArray,
     header_values: BinaryArray,
+    set_partition: Option<Int32Array>,
+    set_timestamp: Option<TimestampMicrosecondArray>,
     len: usize,
 }
 
@@ -33,7 +35,13 @@ pub(crate) struct Row<'a> {
     pub(crate) topic_id: &'a str,
     pub(crate) partition: i32,
     pub(crate) offset: i64,
+    /// When it was recorded.
     pub(crate) timestamp_ms: Option<i64>,
+    /// The partition that the select list sets, or none to go by the key.
+    pub(crate) set_partition: Option<Option<i32>>,
+    /// The timestamp that the select list sets.
+    pub(crate) set_timestamp_ms: Option<Option<i64>>,
+    /// What goes out.
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
 }
@@ -57,9 +65,11 @@ impl Rows {
         let offset = column(batch, "_offset", &DataType::Int64)?;
         let time = DataType::Timestamp(TimeUnit::Microsecond, None);
         let timestamp = column(batch, "_timestamp", &time)?;
-        let key = column(batch, "_key", &DataType::Binary)?;
-        let value = column(batch, "_value", &DataType::Binary)?;
-        let headers = column(batch, "_headers", &headers_type())?;
+        let key = set(batch, "_key", &DataType::Binary)?;
+        let value = set(batch, "_value", &DataType::Binary)?;
+        let headers = set(batch, "_headers", &headers_type())?;
+        let set_partition = optional(batch, "_set_partition", &DataType::Int32)?;
+        let set_timestamp = optional(batch, "_set_timestamp", &time)?;
         let headers = headers.as_list::<i32>().clone();
         let pairs = headers.values().as_struct();
         let [names, values] = pairs.columns() else {
@@ -78,6 +88,8 @@ impl Rows {
             header_names: names.as_string::<i32>().clone(),
             header_values: values.as_binary::<i32>().clone(),
             headers,
+            set_partition: set_partition.map(|column| column.as_primitive().clone()),
+            set_timestamp: set_timestamp.map(|column| column.as_primitive().clone()),
             len: batch.num_rows(),
         })
     }
@@ -89,10 +101,12 @@ impl Rows {
             topic_id: self.topic_id.value(at),
             partition: self.partition.value(at),
             offset: self.offset.value(at),
-            timestamp_ms: self
-                .timestamp
-                .is_valid(at)
-                .then(|| self.timestamp.value(at).div_euclid(1_000)),
+            timestamp_ms: milliseconds(&self.timestamp, at),
+            set_partition: self
+                .set_partition
+                .as_ref()
+                .map(|set| set.is_valid(at).then(|| set.value(at))),
+            set_timestamp_ms: self.set_timestamp.as_ref().map(|set| milliseconds(set, at)),
             key: self.key.is_valid(at).then(|| self.key.value(at)),
             value: self.value.is_valid(at).then(|| self.value.value(at)),
         })
@@ -120,6 +134,12 @@ impl Rows {
     }
 }
 
+fn milliseconds(times: &TimestampMicrosecondArray, at: usize) -> Option<i64> {
+    times
+        .is_valid(at)
+        .then(|| times.value(at).div_euclid(1_000))
+}
+
 fn headers_type() -> DataType {
     let pair = Fields::from(vec![
         Field::new("key", DataType::Utf8, true),
@@ -128,8 +148,23 @@ fn headers_type() -> DataType {
     DataType::List(Field::new("element", DataType::Struct(pair), true).into())
 }
 
+/// A part of what goes out: as the select list sets it, else as it was received.
+fn set(batch: &RecordBatch, name: &str, wanted: &DataType) -> Result<ArrayRef> {
+    match optional(batch, &format!("_set{name}"), wanted)? {
+        Some(set) => Ok(set),
+        None => column(batch, name, wanted),
+    }
+}
+
+fn optional(batch: &RecordBatch, name: &str, wanted: &DataType) -> Result<Option<ArrayRef>> {
+    match batch.column_by_name(name) {
+        Some(_) => column(batch, name, wanted).map(Some),
+        None => Ok(None),
+    }
+}
+
 /// The column, cast where a reader chose another layout of the same values (views, time zones).
-fn column(batch: &RecordBatch, name: &str, wanted: &DataType) -> Result<arrow::array::ArrayRef> {
+fn column(batch: &RecordBatch, name: &str, wanted: &DataType) -> Result<ArrayRef> {
     let column = batch
         .column_by_name(name)
         .ok_or_else(|| Error::internal(format!("the row source gave no column `{name}`")))?;
@@ -148,6 +183,8 @@ fn column(batch: &RecordBatch, name: &str, wanted: &DataType) -> Result<arrow::a
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use std::sync::Arc;
 
     use super::*;
     use crate::testing::{Stored, batch};
@@ -183,6 +220,39 @@ mod tests {
             assert_eq!(read, stored.headers);
         }
         assert!(rows.get(2).is_none());
+    }
+
+    #[test]
+    fn what_the_select_list_sets_goes_out_and_the_rest_as_it_was() {
+        let stored = [Stored::full(3, 7), Stored::full(3, 8)];
+        let batch = batch(&stored);
+        let names = batch.schema();
+        let names = names.fields().iter().map(|field| field.name().clone());
+        let columns: Vec<(String, ArrayRef)> = names.zip(batch.columns().to_vec()).collect();
+        let value: ArrayRef = Arc::new(BinaryArray::from(vec![Some(&b"{}"[..]), None]));
+        let partition: ArrayRef = Arc::new(Int32Array::from(vec![Some(1), None]));
+        let time: ArrayRef =
+            Arc::new(TimestampMicrosecondArray::from(vec![None, Some(-1)]).with_timezone("UTC"));
+        let set = [
+            ("_set_value", value),
+            ("_set_partition", partition),
+            ("_set_timestamp", time),
+        ];
+        let set = set.map(|(name, column)| (name.to_owned(), column));
+        let batch = RecordBatch::try_from_iter(columns.into_iter().chain(set)).unwrap();
+        let rows = Rows::new(&batch).unwrap();
+        let (first, second) = (rows.get(0).unwrap(), rows.get(1).unwrap());
+        assert_eq!((first.value, second.value), (Some(&b"{}"[..]), None));
+        assert_eq!(first.set_partition, Some(Some(1)));
+        assert_eq!(second.set_partition, Some(None));
+        assert_eq!(first.set_timestamp_ms, Some(None));
+        assert_eq!(second.set_timestamp_ms, Some(Some(-1)));
+        // Where it is from stays.
+        assert_eq!(
+            (first.partition, first.timestamp_ms),
+            (3, stored[0].timestamp_ms)
+        );
+        assert_eq!(first.key, stored[0].key.as_deref());
     }
 
     #[test]

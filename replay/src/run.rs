@@ -20,8 +20,14 @@ use crate::cell::Cell;
 use crate::destination::Destinations;
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::Event;
+use crate::jobs::Pins;
 use crate::request::Options;
 use crate::source::RowSource;
+use crate::store::Store;
+
+mod after;
+
+use after::Next;
 
 /// How a worker spends memory and time.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +48,8 @@ pub(crate) struct Tuning {
     pub(crate) pause_max: Duration,
     /// How long a stopping worker waits for what is under way.
     pub(crate) drain: Duration,
+    /// Between two looks at what a replay waits for: new records, or what its canary expects.
+    pub(crate) look: Duration,
 }
 
 impl Default for Tuning {
@@ -55,6 +63,7 @@ impl Default for Tuning {
             pause_min: Duration::from_millis(250),
             pause_max: Duration::from_secs(30),
             drain: Duration::from_secs(10),
+            look: Duration::from_secs(1),
         }
     }
 }
@@ -64,6 +73,8 @@ pub(crate) struct Worker {
     pub(crate) cell: Arc<Cell>,
     pub(crate) source: Arc<dyn RowSource>,
     pub(crate) destinations: Destinations,
+    pub(crate) pins: Pins,
+    pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) stop: CancellationToken,
     pub(crate) tuning: Tuning,
@@ -81,8 +92,16 @@ impl Worker {
             let (left, ended) = self.attempt(careful, &mut established).await;
             careful = left;
             let error = match ended {
-                Ok(End::Exhausted) => return self.conclude(&id, Event::Finish, None).await,
                 Ok(End::Stopped) => return,
+                Ok(end) => match self.after(end).await {
+                    Ok(Next::Finished) => return self.conclude(&id, Event::Finish, None).await,
+                    Ok(Next::GoesOn) => {
+                        failures = 0;
+                        continue;
+                    }
+                    Ok(Next::Stopped) => return,
+                    Err(error) => error,
+                },
                 Err(error) => error,
             };
             match error.kind() {

@@ -22,13 +22,15 @@ pub(crate) fn outgoing<'a>(
             partition: row.partition,
             offset: row.offset,
         },
-        partition: match options.partition {
-            Partition::Same => Some(row.partition),
-            Partition::Key => None,
+        partition: match (row.set_partition, options.partition) {
+            (Some(set), _) => set,
+            (None, Partition::Same) => Some(row.partition),
+            (None, Partition::Key) => None,
         },
-        timestamp_ms: match options.timestamp {
-            Timestamp::Original => row.timestamp_ms,
-            Timestamp::Now => Some(now_us.div_euclid(1_000)),
+        timestamp_ms: match (row.set_timestamp_ms, options.timestamp) {
+            (Some(set), _) => set,
+            (None, Timestamp::Original) => row.timestamp_ms,
+            (None, Timestamp::Now) => Some(now_us.div_euclid(1_000)),
         },
         key: row.key,
         value: row.value,

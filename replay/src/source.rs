@@ -10,6 +10,7 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::request::Payload;
 
 /// The last offset, per topic id and partition, that needs no more sending: rows *beyond* it
 /// (`_offset` greater than it) are still to come.
@@ -19,22 +20,50 @@ pub type After = BTreeMap<(TopicId, i32), i64>;
 #[async_trait]
 pub trait RowSource: Send + Sync + 'static {
     /// What `select` would replay: counted on committed rows only, of the table's newest version
-    /// or of `version`.
+    /// or of `version`. Without `payload` its select list says what the value is made of.
     ///
     /// # Errors
     /// `Invalid` when the text can't be replayed (a join that multiplies, an aggregate, ...).
-    async fn plan(&self, select: &str, version: Option<u64>) -> Result<SourcePlan>;
+    async fn plan(
+        &self,
+        select: &str,
+        payload: Option<Payload>,
+        version: Option<u64>,
+    ) -> Result<SourcePlan>;
 
-    /// The committed rows of the pinned version beyond `after`, ordered by
-    /// (`_topic_id`, `_partition`, `_offset`), with exactly the columns `_topic`, `_topic_id`,
-    /// `_partition`, `_offset`, `_timestamp`, `_timestamp_type`, `_key`, `_value`, `_headers`.
-    fn rows(&self, pinned: &Pinned, after: After) -> BoxStream<'static, Result<RecordBatch>>;
+    /// The committed rows of the pinned version beyond `after`, in the order of `sequence`, with
+    /// the columns `_topic`, `_topic_id`, `_partition`, `_offset`, `_timestamp`,
+    /// `_timestamp_type`, `_key`, `_value`, `_headers`, and one more for each part of what goes out
+    /// that the select list sets: `_set_key`, `_set_value`, `_set_headers`, `_set_partition`,
+    /// `_set_timestamp`.
+    fn rows(
+        &self,
+        pinned: &Pinned,
+        after: After,
+        sequence: Sequence,
+    ) -> BoxStream<'static, Result<RecordBatch>>;
 
     /// Every table that the rows are made of, with the version that is read of it.
     ///
     /// # Errors
     /// `NotFound` when a table is gone; `Invalid` as for a plan.
     async fn tables(&self, pinned: &Pinned) -> Result<Vec<PinnedTable>>;
+
+    /// The newest version of the table that `pinned` reads.
+    ///
+    /// # Errors
+    /// `NotFound` when the table is gone; `Unavailable`.
+    async fn newest(&self, pinned: &Pinned) -> Result<u64> {
+        Ok(pinned.version)
+    }
+
+    /// Asks whether something holds: a query of one row and one column.
+    ///
+    /// # Errors
+    /// `Invalid` when it is none; `Unavailable` when it can't be answered now.
+    async fn ask(&self, sql: &str) -> Result<Answered> {
+        Err(Error::invalid(format!("nobody answers `{sql}` here")))
+    }
 
     /// Takes `SELECT ... INTO destination ... WITH (...)` apart, for `POST /api/v1/replays` with
     /// the whole statement.
@@ -48,6 +77,27 @@ pub trait RowSource: Send + Sync + 'static {
     }
 }
 
+/// Which of the rows of several partitions comes first. Those of one partition always come in the
+/// order of their offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sequence {
+    /// One partition after the other.
+    Partitions,
+    /// One row of each partition, then the next one of each.
+    Turns,
+    /// The row with the earliest time among those that are next in their partitions.
+    Time,
+}
+
+/// What a query answered that was asked whether something holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// Whether its only value is true.
+    pub holds: bool,
+    /// What it answered, for people.
+    pub saw: String,
+}
+
 /// A SELECT, bound to what it read when it was planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pinned {
@@ -57,6 +107,9 @@ pub struct Pinned {
     pub table: String,
     /// The table's version it reads.
     pub version: u64,
+    /// What the value is to be made of; `None`: as the select list says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Payload>,
 }
 
 /// A table as a replay reads it.
@@ -93,6 +146,12 @@ pub struct SourcePlan {
     pub last_timestamp_us: Option<i64>,
     /// Records per source partition.
     pub partitions: Vec<PartitionCount>,
+    /// What the value that goes out is made of.
+    #[serde(default)]
+    pub payload: Payload,
+    /// The parts of the record that the select list sets, as `_key`.
+    #[serde(default)]
+    pub sets: Vec<String>,
 }
 
 /// How many records of a plan come from one source partition.

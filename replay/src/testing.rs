@@ -16,8 +16,10 @@
 #[path = "../../tests/it/harness/web.rs"]
 pub(crate) mod web;
 
+mod source;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use arrow::array::{
@@ -26,14 +28,13 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Fields};
 use async_trait::async_trait;
-use eddy_engine::{Clock, Lake, LakeOptions, TopicId};
+use eddy_engine::{Clock, Lake, LakeOptions};
 use futures::future::FutureExt;
-use futures::stream::{BoxStream, StreamExt};
 use tokio::sync::{Notify, oneshot};
 
+pub(crate) use self::source::{FakeSource, in_batches};
 use crate::destination::{Checked, Delivery, Destination, Landed, Outgoing};
 use crate::error::{Error, Result};
-use crate::source::{After, PartitionCount, Pinned, PinnedTable, RowSource, SourcePlan};
 
 /// One record as the lake holds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,54 +123,6 @@ pub(crate) fn batch(records: &[Stored]) -> RecordBatch {
     RecordBatch::try_from_iter(columns).unwrap()
 }
 
-/// A row source over records in memory; it gives them in batches of seven.
-pub(crate) struct FakeSource(pub(crate) Vec<Stored>);
-
-#[async_trait]
-impl RowSource for FakeSource {
-    async fn plan(&self, select: &str, version: Option<u64>) -> Result<SourcePlan> {
-        let mut partitions = BTreeMap::new();
-        for record in &self.0 {
-            *partitions.entry(record.partition).or_insert(0) += 1;
-        }
-        let times = || self.0.iter().filter_map(|record| record.timestamp_ms);
-        Ok(SourcePlan {
-            select: select.to_owned(),
-            table: "orders".to_owned(),
-            version: version.unwrap_or(7),
-            records: self.0.len() as u64,
-            bytes: 0,
-            files: 1,
-            first_timestamp_us: times().min().map(|ms| ms * 1_000),
-            last_timestamp_us: times().max().map(|ms| ms * 1_000),
-            partitions: partitions
-                .into_iter()
-                .map(|(partition, records)| PartitionCount {
-                    topic_id: "id".to_owned(),
-                    partition,
-                    records,
-                })
-                .collect(),
-        })
-    }
-
-    /// Its table is in no lake.
-    async fn tables(&self, _: &Pinned) -> Result<Vec<PinnedTable>> {
-        Ok(Vec::new())
-    }
-
-    fn rows(&self, pinned: &Pinned, after: After) -> BoxStream<'static, Result<RecordBatch>> {
-        assert_eq!(pinned.version, 7, "the pinned version is read (E4)");
-        let beyond = |record: &&Stored| {
-            let mark = after.get(&(TopicId::new("id"), record.partition));
-            mark.is_none_or(|mark| record.offset > *mark)
-        };
-        let rows: Vec<Stored> = self.0.iter().filter(beyond).cloned().collect();
-        let batches: Vec<_> = rows.chunks(7).map(|rows| Ok(batch(rows))).collect();
-        futures::stream::iter(batches).boxed()
-    }
-}
-
 /// A destination of the tests, and the kind that opens it.
 #[derive(Clone)]
 pub(crate) struct Fake(Arc<FakeInner>);
@@ -177,6 +130,8 @@ pub(crate) struct Fake(Arc<FakeInner>);
 struct FakeInner {
     state: Mutex<FakeState>,
     arrived: Notify,
+    /// What a definition with the option `beside` opens.
+    beside: OnceLock<Fake>,
 }
 
 #[derive(Default)]
@@ -190,6 +145,9 @@ struct FakeState {
     clock: Option<Clock>,
     partitions: i32,
     topic: String,
+    /// The next offset of each partition, if it tells where records came to rest.
+    ends: Option<BTreeMap<i32, i64>>,
+    turns: bool,
 }
 
 impl Fake {
@@ -202,7 +160,31 @@ impl Fake {
         Self(Arc::new(FakeInner {
             state: Mutex::new(state),
             arrived: Notify::new(),
+            beside: OnceLock::new(),
         }))
+    }
+
+    /// The destination that a definition with the option `beside` is.
+    pub(crate) fn beside(&self) -> Fake {
+        self.0.beside.get_or_init(Fake::new).clone()
+    }
+
+    /// What a definition with these options opens.
+    pub(crate) fn opened(&self, options: &BTreeMap<String, String>) -> Fake {
+        match options.contains_key("beside") {
+            true => self.beside(),
+            false => self.clone(),
+        }
+    }
+
+    /// From now on it tells where records come to rest.
+    pub(crate) fn tell_offsets(&self) {
+        self.state().ends = Some(BTreeMap::new());
+    }
+
+    /// It asks for the records of several partitions by turns.
+    pub(crate) fn take_turns(&self) {
+        self.state().turns = true;
     }
 
     fn state(&self) -> MutexGuard<'_, FakeState> {
@@ -281,6 +263,10 @@ impl Destination for Fake {
         })
     }
 
+    fn takes_turns(&self) -> bool {
+        self.state().turns
+    }
+
     async fn send(&self, record: &Outgoing<'_>) -> Result<Delivery> {
         let headers = record.headers.iter();
         let received = Stored {
@@ -306,6 +292,15 @@ impl Destination for Fake {
             let now = clock.monotonic();
             state.sent_at.push(now);
         }
+        let landed = state.ends.as_mut().map(|ends| {
+            let end = ends.entry(received.partition).or_insert(0);
+            *end += 1;
+            Landed {
+                partition: Some(received.partition),
+                offset: Some(*end - 1),
+            }
+        });
+        let landed = landed.unwrap_or_default();
         state.received.push(received);
         let delivery = if state.hold {
             let (answer, waiting) = oneshot::channel();
@@ -316,7 +311,7 @@ impl Destination for Fake {
             }
             .boxed()
         } else {
-            async { Ok(Landed::default()) }.boxed()
+            async move { Ok(landed) }.boxed()
         };
         drop(state);
         self.0.arrived.notify_waiters();

@@ -38,6 +38,28 @@ pub(crate) async fn run(command: ReplayCommand) -> Result<ExitCode> {
         }
         ReplayCommand::Pause { id, server } => act(&id, "pause", &server).await?,
         ReplayCommand::Resume { id, server } => act(&id, "resume", &server).await?,
+        ReplayCommand::Rate { id, rate, server } => {
+            let path = format!("{REPLAYS}/{id}/rate");
+            let asked = json!({ "rate": rate });
+            print(&Client::new(&server)?.post_json(&path, &asked).await?)?;
+        }
+        ReplayCommand::Offsets {
+            id,
+            group,
+            topic,
+            committed,
+            apply,
+            server,
+        } => {
+            let asked = json!({
+                "group": group,
+                "topic": topic,
+                "committed": positions(&committed)?,
+                "apply": apply,
+            });
+            let path = format!("{REPLAYS}/{id}/offsets");
+            print(&Client::new(&server)?.post_json(&path, &asked).await?)?;
+        }
         ReplayCommand::Cancel { id, server } => act(&id, "cancel", &server).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -73,6 +95,20 @@ async fn act(id: &str, verb: &str, server: &Server) -> Result<()> {
             .post_json(&format!("{REPLAYS}/{id}/{verb}"), &json!({}))
             .await?,
     )
+}
+
+/// `0=120` and the like as an object; nothing of nothing.
+fn positions(given: &[String]) -> Result<Option<Value>> {
+    let mut positions = serde_json::Map::new();
+    for one in given {
+        let Some((partition, offset)) = one.split_once('=') else {
+            bail!("`{one}` is no partition and its next offset; write `--committed 0=120,1=80`");
+        };
+        let partition: i32 = partition.trim().parse()?;
+        let offset: i64 = offset.trim().parse()?;
+        positions.insert(partition.to_string(), offset.into());
+    }
+    Ok((!positions.is_empty()).then_some(Value::Object(positions)))
 }
 
 fn agreed() -> Result<bool> {

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use eddy_query::Query;
 use eddy_replay::{
-    After, Error, PartitionCount, Pinned, PinnedTable, RowSource, SourcePlan, Statement,
+    After, Answered, Error, PartitionCount, Payload, Pinned, PinnedTable, RowSource, Sequence,
+    SourcePlan, Statement,
 };
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
@@ -22,9 +23,20 @@ impl Rows {
 
 #[async_trait]
 impl RowSource for Rows {
-    async fn plan(&self, select: &str, version: Option<u64>) -> Result<SourcePlan, Error> {
-        let plan = self.0.plan_source(select, version).await.map_err(refused)?;
+    async fn plan(
+        &self,
+        select: &str,
+        payload: Option<Payload>,
+        version: Option<u64>,
+    ) -> Result<SourcePlan, Error> {
+        let plan = self.0.plan_source(select, payload.map(asked), version);
+        let plan = plan.await.map_err(refused)?;
         Ok(SourcePlan {
+            payload: match plan.payload {
+                eddy_query::Payload::Original => Payload::Original,
+                eddy_query::Payload::Columns => Payload::Columns,
+            },
+            sets: plan.sets.into_iter().map(str::to_owned).collect(),
             select: plan.select,
             table: plan.table,
             version: plan.version,
@@ -49,11 +61,31 @@ impl RowSource for Rows {
         &self,
         pinned: &Pinned,
         after: After,
+        sequence: Sequence,
     ) -> BoxStream<'static, Result<RecordBatch, Error>> {
+        let sequence = match sequence {
+            Sequence::Partitions => eddy_query::Sequence::Partitions,
+            Sequence::Turns => eddy_query::Sequence::Turns,
+            Sequence::Time => eddy_query::Sequence::Time,
+        };
+        let payload = pinned.payload.map(asked);
         self.0
-            .source_rows(&pinned.select, pinned.version, after)
+            .source_rows(&pinned.select, payload, pinned.version, after, sequence)
             .map_err(refused)
             .boxed()
+    }
+
+    async fn newest(&self, pinned: &Pinned) -> Result<u64, Error> {
+        let newest = self.0.source_version(&pinned.select);
+        newest.await.map_err(refused)
+    }
+
+    async fn ask(&self, sql: &str) -> Result<Answered, Error> {
+        let answer = self.0.ask(sql).await.map_err(refused)?;
+        Ok(Answered {
+            holds: answer == "true",
+            saw: answer,
+        })
     }
 
     async fn tables(&self, pinned: &Pinned) -> Result<Vec<PinnedTable>, Error> {
@@ -75,6 +107,14 @@ impl RowSource for Rows {
             destination: request.destination,
             options: request.options,
         })
+    }
+}
+
+/// What a value is to be made of, in query's words.
+fn asked(payload: Payload) -> eddy_query::Payload {
+    match payload {
+        Payload::Original => eddy_query::Payload::Original,
+        Payload::Columns => eddy_query::Payload::Columns,
     }
 }
 

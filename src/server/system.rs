@@ -1,4 +1,5 @@
-//! The system tables that query can't know: replays, destinations, connectors, collections.
+//! The system tables that query can't know: replays and what they tell of records, destinations,
+//! connectors, collections.
 
 use std::sync::Arc;
 
@@ -9,9 +10,12 @@ use eddy_connector::{Collector, Connectors};
 use eddy_query::{Error, Query, SystemTable};
 use eddy_replay::{Jobs, report};
 
-/// Registers `system.replays` and `system.destinations`.
+/// Registers `system.replays`, `system.replay_failures`, `system.replay_offsets` and
+/// `system.destinations`.
 pub(crate) fn register_replays(query: &Query, jobs: &Jobs) {
     query.add_system_table(Arc::new(Replays(jobs.clone())));
+    query.add_system_table(Arc::new(ReplayFailures(jobs.clone())));
+    query.add_system_table(Arc::new(ReplayOffsets(jobs.clone())));
     query.add_system_table(Arc::new(Destinations(jobs.clone())));
 }
 
@@ -46,6 +50,52 @@ impl SystemTable for Replays {
         let batch =
             report::replays_batch(&jobs).map_err(|error| Error::internal(error.to_string()))?;
         Ok(vec![batch])
+    }
+}
+
+struct ReplayFailures(Jobs);
+
+#[async_trait]
+impl SystemTable for ReplayFailures {
+    fn name(&self) -> &str {
+        "replay_failures"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        report::failures_schema()
+    }
+
+    async fn batches(&self) -> Result<Vec<RecordBatch>, Error> {
+        let told = |error: eddy_replay::Error| Error::internal(error.to_string());
+        let mut batches = Vec::new();
+        for id in self.0.ids().await.map_err(told)? {
+            let failures = self.0.failures(&id).await.map_err(told)?;
+            batches.push(report::failures_batch(&id, &failures).map_err(told)?);
+        }
+        Ok(batches)
+    }
+}
+
+struct ReplayOffsets(Jobs);
+
+#[async_trait]
+impl SystemTable for ReplayOffsets {
+    fn name(&self) -> &str {
+        "replay_offsets"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        report::offsets_schema()
+    }
+
+    async fn batches(&self) -> Result<Vec<RecordBatch>, Error> {
+        let told = |error: eddy_replay::Error| Error::internal(error.to_string());
+        let mut batches = Vec::new();
+        for id in self.0.ids().await.map_err(told)? {
+            let runs = self.0.landed(&id).await.map_err(told)?;
+            batches.push(report::offsets_batch(&id, &runs).map_err(told)?);
+        }
+        Ok(batches)
     }
 }
 

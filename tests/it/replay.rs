@@ -14,7 +14,7 @@ use crate::proof::every_record_is_there_once;
 use crate::readers::agree;
 
 /// A process that records `source` and can send to `target` under the name `target`.
-fn start(lake: &TestLake, source: &Topic, target: &Topic) -> Eddy {
+pub(crate) fn start(lake: &TestLake, source: &Topic, target: &Topic) -> Eddy {
     Start::on(lake)
         .connector(&source.name, &[("topics", &source.name)])
         .destination(

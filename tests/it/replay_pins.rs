@@ -16,8 +16,8 @@ use eddy_engine::write::{Start, TableWriter, WriterOptions};
 use eddy_engine::{Clock, Lake, Record, TablePath, TimestampType, TopicId};
 use eddy_query::{Query, QueryOptions};
 use eddy_replay::{
-    After, Definition, Destinations, Error, Jobs, Pinned, PinnedTable, Reach, Request, RowSource,
-    SourcePlan, State,
+    After, Definition, Destinations, Error, Jobs, Payload, Pinned, PinnedTable, Reach, Request,
+    RowSource, Sequence, SourcePlan, State,
 };
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -34,8 +34,14 @@ struct Rows(Query);
 
 #[async_trait]
 impl RowSource for Rows {
-    async fn plan(&self, select: &str, version: Option<u64>) -> Result<SourcePlan, Error> {
-        let plan = self.0.plan_source(select, version).await.map_err(told)?;
+    async fn plan(
+        &self,
+        select: &str,
+        _: Option<Payload>,
+        version: Option<u64>,
+    ) -> Result<SourcePlan, Error> {
+        let plan = self.0.plan_source(select, None, version).await;
+        let plan = plan.map_err(told)?;
         Ok(SourcePlan {
             select: plan.select,
             table: plan.table,
@@ -46,6 +52,8 @@ impl RowSource for Rows {
             first_timestamp_us: plan.first_timestamp_us,
             last_timestamp_us: plan.last_timestamp_us,
             partitions: Vec::new(),
+            payload: Payload::Original,
+            sets: Vec::new(),
         })
     }
 
@@ -53,8 +61,11 @@ impl RowSource for Rows {
         &self,
         pinned: &Pinned,
         after: After,
+        _: Sequence,
     ) -> BoxStream<'static, Result<RecordBatch, Error>> {
-        let rows = self.0.source_rows(&pinned.select, pinned.version, after);
+        let (select, version) = (&pinned.select, pinned.version);
+        let order = eddy_query::Sequence::Partitions;
+        let rows = self.0.source_rows(select, None, version, after, order);
         rows.map(|batch| batch.map_err(told)).boxed()
     }
 

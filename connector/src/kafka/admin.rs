@@ -210,7 +210,7 @@ impl Admin {
     ///
     /// # Errors
     /// `Unavailable` when the group's coordinator doesn't answer.
-    pub(crate) fn commit(&self, group: &str, offsets: &[(&str, i32, i64)]) -> Result<bool> {
+    pub fn commit(&self, group: &str, offsets: &[(&str, i32, i64)]) -> Result<bool> {
         if offsets.is_empty() {
             return Ok(true);
         }

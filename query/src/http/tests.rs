@@ -271,14 +271,14 @@ fn into_reaches_the_handler_with_frozen_text() {
     assert!(!request.select.contains("now()"), "{}", request.select);
     let plan = world
         .runtime
-        .block_on(world.query.plan_source(&request.select, None))
+        .block_on(world.query.plan_source(&request.select, None, None))
         .unwrap();
     assert_eq!((plan.records, plan.table.as_str()), (2, "orders"));
     for (sql, part) in [
         ("SELECT * INTO d FROM orders WITH (rat = 1)", "`rat`"),
         ("SELECT * INTO d FROM orders LIMIT 1", "`LIMIT`"),
         ("SELECT DISTINCT * INTO d FROM orders", "`DISTINCT`"),
-        ("SELECT id INTO d FROM orders", "projection"),
+        ("SELECT count(*) AS n INTO d FROM orders", "aggregates"),
         (
             "SELECT * INTO d FROM orders a JOIN orders b ON a.id = b.id",
             "joins",

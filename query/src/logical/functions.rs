@@ -16,11 +16,13 @@ use datafusion::logical_expr::{
 
 use super::number::{Number, sort_key, text_of};
 use super::shape::Shape;
-use super::text::texts;
+use super::text::{jsons, texts};
 use crate::error::Error;
 
 /// The text of whichever of several columns has a value: (shapes, column, ...).
 pub(crate) const TEXT: &str = "eddy_text";
+/// The same as JSON, strings too.
+pub(crate) const JSON: &str = "eddy_json";
 /// The first of several conditions that isn't null.
 pub(crate) const EITHER: &str = "eddy_either";
 /// The first of several numbers that isn't null, as bytes that order by exact value.
@@ -33,9 +35,10 @@ pub(crate) const SORT_KEY: &str = "eddy_sort_key";
 pub(crate) const SORT_TEXT: &str = "eddy_sort_text";
 
 /// All of them.
-pub(crate) fn functions() -> [ScalarUDF; 6] {
+pub(crate) fn functions() -> [ScalarUDF; 7] {
     [
         Which::Text,
+        Which::Json,
         Which::Either,
         Which::NumberKey,
         Which::TextNumberKey,
@@ -53,6 +56,7 @@ pub(crate) fn text_function() -> Arc<ScalarUDF> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Which {
     Text,
+    Json,
     Either,
     NumberKey,
     TextNumberKey,
@@ -69,7 +73,9 @@ struct Function {
 impl Function {
     fn new(which: Which) -> Self {
         let signature = match which {
-            Which::Text | Which::NumberKey => Signature::variadic_any(Volatility::Immutable),
+            Which::Text | Which::Json | Which::NumberKey => {
+                Signature::variadic_any(Volatility::Immutable)
+            }
             Which::Either => Signature::variadic(vec![DataType::Boolean], Volatility::Immutable),
             Which::TextNumberKey | Which::SortKey | Which::SortText => {
                 Signature::exact(vec![DataType::Utf8], Volatility::Immutable)
@@ -83,6 +89,7 @@ impl ScalarUDFImpl for Function {
     fn name(&self) -> &str {
         match self.which {
             Which::Text => TEXT,
+            Which::Json => JSON,
             Which::Either => EITHER,
             Which::NumberKey => NUMBER_KEY,
             Which::TextNumberKey => TEXT_NUMBER_KEY,
@@ -97,7 +104,7 @@ impl ScalarUDFImpl for Function {
 
     fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
         Ok(match self.which {
-            Which::Text | Which::SortKey | Which::SortText => DataType::Utf8,
+            Which::Text | Which::Json | Which::SortKey | Which::SortText => DataType::Utf8,
             Which::Either => DataType::Boolean,
             Which::NumberKey | Which::TextNumberKey => DataType::Binary,
         })
@@ -121,14 +128,18 @@ impl ScalarUDFImpl for Function {
 
 impl Function {
     fn compute(&self, arguments: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-        if self.which == Which::Text {
+        if matches!(self.which, Which::Text | Which::Json) {
             let Some((ColumnarValue::Scalar(ScalarValue::Utf8(Some(shapes))), columns)) =
                 arguments.split_first()
             else {
-                return Err(Error::invalid(format!("`{TEXT}` takes shapes and columns")).into());
+                let taken = format!("`{}` takes shapes and columns", self.name());
+                return Err(Error::invalid(taken).into());
             };
-            let columns = arrays(columns, rows)?;
-            return Ok(Arc::new(texts(&columns, &Shape::read(shapes)?, rows)?));
+            let (columns, shapes) = (arrays(columns, rows)?, Shape::read(shapes)?);
+            return Ok(Arc::new(match self.which {
+                Which::Json => jsons(&columns, &shapes, rows)?,
+                _ => texts(&columns, &shapes, rows)?,
+            }));
         }
         let columns = arrays(arguments, rows)?;
         if self.which == Which::Either {

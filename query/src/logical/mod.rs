@@ -31,12 +31,13 @@ mod text;
 use arrow::datatypes::DataType;
 
 pub(crate) use functions::{
-    EITHER, NUMBER_KEY, SORT_KEY, SORT_TEXT, TEXT, TEXT_NUMBER_KEY, functions, text_function,
+    EITHER, JSON, NUMBER_KEY, SORT_KEY, SORT_TEXT, TEXT, TEXT_NUMBER_KEY, functions, text_function,
 };
 pub(crate) use literal::{Bound, Holds, Order, Test, test};
 pub(crate) use loosen::loosen;
 pub(crate) use number::{KEY_BYTES, Number, decimal_text};
 pub(crate) use shape::Shape;
+pub(crate) use text::{jsons, texts};
 
 /// A column that holds part of a key's values.
 #[derive(Debug, Clone, PartialEq)]

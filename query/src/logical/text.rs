@@ -20,6 +20,24 @@ use crate::error::{Error, Result};
 
 /// For each row the text of the first of `columns` that has a value.
 pub(crate) fn texts(columns: &[ArrayRef], shapes: &[Shape], rows: usize) -> Result<StringArray> {
+    written(columns, shapes, rows, |values, row, text| {
+        values.write_bare(row, text);
+    })
+}
+
+/// The same as JSON: strings in quotes, numbers with all of their digits.
+pub(crate) fn jsons(columns: &[ArrayRef], shapes: &[Shape], rows: usize) -> Result<StringArray> {
+    written(columns, shapes, rows, |values, row, text| {
+        values.write(row, text);
+    })
+}
+
+fn written(
+    columns: &[ArrayRef],
+    shapes: &[Shape],
+    rows: usize,
+    write: impl Fn(&Values<'_>, usize, &mut String),
+) -> Result<StringArray> {
     if columns.len() != shapes.len() {
         return Err(Error::internal("columns and shapes differ in number"));
     }
@@ -34,7 +52,7 @@ pub(crate) fn texts(columns: &[ArrayRef], shapes: &[Shape], rows: usize) -> Resu
         match values.iter().find(|values| values.is_valid(row)) {
             Some(values) => {
                 text.clear();
-                values.write_bare(row, &mut text);
+                write(values, row, &mut text);
                 texts.append_value(&text);
             }
             None => texts.append_null(),
@@ -61,8 +79,12 @@ enum Typed<'a> {
     List(&'a OffsetBuffer<i32>, Box<Values<'a>>),
     Members(Vec<Values<'a>>),
     Object(Vec<Written<'a>>),
-    /// Of a type that JSON discovery doesn't make: what arrow's cast says.
+    /// Numbers of a type that JSON discovery doesn't make: what arrow's cast says.
+    Number(StringArray),
+    /// Of any other type that it doesn't make.
     Other(StringArray),
+    /// Of the type that has no values.
+    Null,
 }
 
 /// A member of an object.
@@ -98,7 +120,14 @@ impl<'a> Values<'a> {
                 Typed::List(list.offsets(), Box::new(values))
             }
             DataType::Struct(_) => Self::of_struct(array, shape)?,
-            _ => Typed::Other(cast(array, &DataType::Utf8)?.as_string::<i32>().clone()),
+            DataType::Null => Typed::Null,
+            other => {
+                let texts = cast(array, &DataType::Utf8)?.as_string::<i32>().clone();
+                match other.is_numeric() {
+                    true => Typed::Number(texts),
+                    false => Typed::Other(texts),
+                }
+            }
         };
         Ok(Self {
             array: array.as_ref(),
@@ -151,14 +180,14 @@ impl<'a> Values<'a> {
     }
 
     fn is_valid(&self, row: usize) -> bool {
-        self.array.is_valid(row)
+        self.array.is_valid(row) && !matches!(self.typed, Typed::Null)
     }
 
     /// A string as it is, a number in its canonical text, anything else as JSON.
     fn write_bare(&self, row: usize, text: &mut String) {
         match &self.typed {
             Typed::Text(texts) => text.push_str(texts.value(row)),
-            Typed::Other(texts) => text.push_str(texts.value(row)),
+            Typed::Number(texts) | Typed::Other(texts) => text.push_str(texts.value(row)),
             Typed::Double(values) => {
                 text.push_str(&Number::of_double(values.value(row)).to_string());
             }
@@ -208,6 +237,13 @@ impl<'a> Values<'a> {
             }
             Typed::Text(texts) => quoted(texts.value(row), text),
             Typed::Other(texts) => quoted(texts.value(row), text),
+            Typed::Number(texts) => match texts.value(row) {
+                finite if finite.ends_with(|last: char| last.is_ascii_digit()) => {
+                    text.push_str(finite);
+                }
+                other => quoted(other, text),
+            },
+            Typed::Null => text.push_str("null"),
             Typed::List(offsets, values) => write_list(offsets, values, row, text),
             Typed::Members(members) => match members.iter().find(|one| one.is_valid(row)) {
                 Some(member) => member.write(row, text),

@@ -7,12 +7,12 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
 };
 
-use super::build::call;
+use super::build::{call, text};
 use super::columns::Resolver;
 use super::contexts::of_function;
 use super::place::Several;
 use super::types::{field, type_of};
-use crate::logical::{SORT_KEY, SORT_TEXT};
+use crate::logical::{JSON, SORT_KEY, SORT_TEXT, Shape};
 
 /// Functions of arguments of one type, whichever it is.
 const ALIKE: [&str; 6] = ["coalesce", "greatest", "ifnull", "least", "nullif", "nvl"];
@@ -45,6 +45,10 @@ pub(super) fn arguments(function: &Function) -> Vec<Option<&Expr>> {
 /// Gives a function what it takes of the drifted columns among its arguments; the call is
 /// something else then where the answer is `Some`.
 pub(super) fn rewrite(resolver: &mut Resolver<'_>, function: &mut Function) -> Option<Expr> {
+    let name = function.name.to_string().to_lowercase();
+    if name == JSON {
+        return as_json(resolver, function);
+    }
     let drifted: Vec<Option<Several>> = arguments(function)
         .into_iter()
         .map(|argument| resolver.several(argument?))
@@ -52,7 +56,6 @@ pub(super) fn rewrite(resolver: &mut Resolver<'_>, function: &mut Function) -> O
     if drifted.iter().all(Option::is_none) {
         return None;
     }
-    let name = function.name.to_string().to_lowercase();
     if let ("min" | "max", [Some(several)]) = (name.as_str(), drifted.as_slice()) {
         return extreme(resolver, function, several);
     }
@@ -76,6 +79,33 @@ pub(super) fn rewrite(resolver: &mut Resolver<'_>, function: &mut Function) -> O
         }
     }
     None
+}
+
+/// `eddy_json` of one value, with the columns that the value may stand in and their shapes.
+fn as_json(resolver: &Resolver<'_>, function: &Function) -> Option<Expr> {
+    let [Some(argument)] = *arguments(function).as_slice() else {
+        return None;
+    };
+    let several = resolver.several(argument);
+    let known = several.filter(|several| !several.alternates.is_empty());
+    let (shapes, columns) = match known {
+        Some(several) => {
+            let types = several.alternates.iter();
+            let types = types.filter_map(|one| one.data_type.as_ref());
+            let shapes = Shape::write(types);
+            let columns = several.alternates.into_iter().map(|one| one.expr);
+            (shapes, columns.collect())
+        }
+        None => {
+            let data_type = type_of(resolver, argument).unwrap_or(DataType::Null);
+            (
+                Shape::write([&data_type].into_iter()),
+                vec![argument.clone()],
+            )
+        }
+    };
+    let arguments = std::iter::once(text(shapes)).chain(columns);
+    Some(call(JSON, arguments.collect()))
 }
 
 /// What a function takes in the place of a drifted column.

@@ -30,6 +30,7 @@ mod uses;
 mod using;
 mod wildcard;
 
+pub(crate) use build::call;
 pub(crate) use columns::resolve_columns;
 pub(crate) use scope::Columns;
 pub(crate) use tables::{DEAD, KnownTables, TableName, resolve_tables};

@@ -124,7 +124,8 @@ async fn into(inner: &Arc<Inner>, request: &Request, statement: Into) -> Result<
         .with_hint("end it with `WITH (name = '...')`: the same name is the same replay"));
     }
     statement::check_known(&statement.options, handler.option_names())?;
-    let select = source::freeze(inner, statement.query, &statement.options).await?;
+    let payload = source::Payload::asked(&statement.options)?;
+    let select = source::freeze(inner, statement.query, payload).await?;
     let answer = handler
         .start(IntoRequest {
             select,

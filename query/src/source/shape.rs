@@ -1,8 +1,9 @@
-//! Which queries a replay can send: those where one source record per row is provable.
+//! Which queries a replay can send: those where one source record per row is provable, and that
+//! give the same rows whenever they run.
 
-use datafusion::sql::sqlparser::ast::{
-    GroupByExpr, Query as QueryTree, SelectItem, SetExpr, TableFactor,
-};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::sql::sqlparser::ast::{GroupByExpr, Query as QueryTree, SetExpr, TableFactor};
 
 use crate::error::{Error, Result};
 
@@ -41,21 +42,35 @@ pub(super) fn check_shape(query: &QueryTree) -> Result<()> {
                 .with_hint("`WHERE id IN (SELECT ...)` is fine"));
         }
     }
-    let star = match select.projection.as_slice() {
-        [SelectItem::Wildcard(options)] => {
-            options.opt_exclude.is_none()
-                && options.opt_except.is_none()
-                && options.opt_replace.is_none()
-                && options.opt_rename.is_none()
-                && options.opt_ilike.is_none()
-        }
-        _ => false,
-    };
-    if !star {
-        return Err(refused("a projection; the original record is re-emitted")
-            .with_hint("write `SELECT *`"));
-    }
     Ok(())
+}
+
+/// Only what gives one record per row, and the same whenever it runs: what the text alone doesn't
+/// tell.
+pub(super) fn check_plan(plan: &LogicalPlan) -> Result<()> {
+    let mut found = None;
+    // Subqueries may group as they like.
+    plan.apply(|node| {
+        let what = match node {
+            LogicalPlan::Aggregate(_) => "`GROUP BY`, `HAVING`, `QUALIFY` and aggregates",
+            LogicalPlan::Window(_) => "window functions",
+            LogicalPlan::Unnest(_) => "`unnest`, which can give a record more than once",
+            _ => return Ok(TreeNodeRecursion::Continue),
+        };
+        found = Some(what);
+        Ok(TreeNodeRecursion::Stop)
+    })?;
+    plan.apply_with_subqueries(|node| {
+        if node.expressions().iter().any(Expr::is_volatile) {
+            found = Some("functions whose answer changes from run to run, as `random()`");
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    match found {
+        Some(what) => Err(refused(what)),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn refused(what: &str) -> Error {

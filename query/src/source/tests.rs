@@ -14,7 +14,11 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use eddy_engine::TopicId;
 use futures::TryStreamExt;
 
+use crate::source::Sequence;
 use crate::testing::World;
+
+mod order;
+mod projection;
 
 fn numbers() -> World {
     let world = World::new();
@@ -39,7 +43,10 @@ fn read(
     version: u64,
     after: BTreeMap<(TopicId, i32), i64>,
 ) -> Vec<(i32, i64)> {
-    let rows = world.query.source_rows(select, version, after);
+    let sequence = Sequence::Partitions;
+    let rows = world
+        .query
+        .source_rows(select, None, version, after, sequence);
     let batches: Vec<_> = world.runtime.block_on(rows.try_collect()).unwrap();
     let mut found = Vec::new();
     for batch in batches {
@@ -80,7 +87,7 @@ fn p23_committed_good_rows_come_in_order_and_a_resume_goes_on_exactly_there() {
         .block_on(
             world
                 .query
-                .plan_source("SELECT * FROM numbers WHERE n >= 4", None),
+                .plan_source("SELECT * FROM numbers WHERE n >= 4", None, None),
         )
         .unwrap();
     assert_eq!(
@@ -114,7 +121,7 @@ fn p23_a_semi_join_reads_its_other_table_as_it_was_planned() {
     let request = world.query.take_into_apart(sql).unwrap();
     let plan = world
         .runtime
-        .block_on(world.query.plan_source(&request.select, None))
+        .block_on(world.query.plan_source(&request.select, None, None))
         .unwrap();
     assert_eq!(plan.records, 1);
     assert!(plan.select.contains("wanted@"), "{}", plan.select);
@@ -135,7 +142,11 @@ fn p23_a_semi_join_reads_its_other_table_as_it_was_planned() {
     assert_eq!(rows, [(1, 1)]);
     let again = world
         .runtime
-        .block_on(world.query.plan_source(&plan.select, Some(plan.version)))
+        .block_on(
+            world
+                .query
+                .plan_source(&plan.select, None, Some(plan.version)),
+        )
         .unwrap();
     assert_eq!(again, plan);
 }
@@ -148,7 +159,7 @@ fn p23_dead_letters_of_one_topic_are_a_source_like_its_table() {
     other.commit();
     let plan = |sql: &str| {
         let request = world.query.take_into_apart(sql)?;
-        let planned = world.query.plan_source(&request.select, None);
+        let planned = world.query.plan_source(&request.select, None, None);
         world.runtime.block_on(planned)
     };
     let from = "SELECT * INTO d FROM system.dead_letters";
@@ -161,7 +172,9 @@ fn p23_dead_letters_of_one_topic_are_a_source_like_its_table() {
     assert_eq!(rows, [(0, 20)]);
     let after = BTreeMap::from([((TopicId::new("id-of-numbers"), 0), 20)]);
     assert_eq!(read(&world, &all.select, all.version, after), []);
-    let again = world.query.plan_source(&all.select, Some(all.version));
+    let again = world
+        .query
+        .plan_source(&all.select, None, Some(all.version));
     assert_eq!(world.runtime.block_on(again).unwrap(), all);
     let tables = world.query.source_tables(&all.select, all.version);
     let tables = world.runtime.block_on(tables).unwrap();

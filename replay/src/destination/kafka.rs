@@ -138,6 +138,43 @@ impl Destination for Target {
         })
     }
 
+    async fn committed(
+        &self,
+        group: &str,
+        topic: &str,
+        partitions: &[i32],
+    ) -> Result<BTreeMap<i32, i64>> {
+        let (config, clock) = (self.config.clone(), self.clock.clone());
+        let (group, topic) = (group.to_owned(), topic.to_owned());
+        let partitions = partitions.to_vec();
+        let asked = move || Admin::new(&config, clock)?.committed(&group, &topic, &partitions);
+        tokio::task::spawn_blocking(asked)
+            .await
+            .map_err(|error| Error::internal("the question ended early").with_source(error))?
+            .map_err(kept)
+    }
+
+    async fn commit(&self, group: &str, offsets: &BTreeMap<i32, i64>) -> Result<()> {
+        let (config, clock) = (self.config.clone(), self.clock.clone());
+        let (name, topic) = (group.to_owned(), self.topic.clone());
+        let offsets = offsets.clone();
+        let committed = tokio::task::spawn_blocking(move || {
+            let offsets = offsets.iter();
+            let offsets: Vec<(&str, i32, i64)> = offsets
+                .map(|(partition, offset)| (topic.as_str(), *partition, *offset))
+                .collect();
+            Admin::new(&config, clock)?.commit(&name, &offsets)
+        });
+        let committed = committed
+            .await
+            .map_err(|error| Error::internal("the commit ended early").with_source(error))?;
+        if committed.map_err(kept)? {
+            return Ok(());
+        }
+        Err(Error::conflict(format!("group `{group}` has members"))
+            .with_hint("stop its consumers first; they would commit over it"))
+    }
+
     async fn send(&self, record: &Outgoing<'_>) -> Result<Delivery> {
         let headers: Vec<(&str, Option<&[u8]>)> = record
             .headers

@@ -66,7 +66,7 @@ impl Kind {
             Self::Http(http) => http.open(written, &options, replay),
             Self::File(file) => file.open(&options, replay),
             #[cfg(test)]
-            Self::Fake(fake) => Ok(Arc::new(fake.clone())),
+            Self::Fake(fake) => Ok(Arc::new(fake.opened(written))),
         }
     }
 }

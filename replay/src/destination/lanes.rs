@@ -160,6 +160,7 @@ impl Lanes {
         let hash = match (self.ordering, record.key) {
             (Ordering::Partition, _) => hash(&(record.origin.topic_id, record.origin.partition)),
             (Ordering::Key, Some(key)) => hash(&(record.origin.topic_id, key)),
+            (Ordering::Time, _) => 0,
             (Ordering::Key | Ordering::None, _) => self.next.fetch_add(1, Atomic::Relaxed),
         };
         hash % self.queues.len().max(1)

@@ -29,6 +29,8 @@ mod reach;
 mod registry;
 mod secret;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -39,7 +41,7 @@ pub use outgoing::{Landed, Origin, Outgoing};
 pub use reach::Reach;
 pub use registry::{Destinations, Listed};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// An opened destination. Dropping it gives up what isn't acknowledged.
 #[async_trait]
@@ -74,9 +76,45 @@ pub trait Destination: Send + Sync + 'static {
         false
     }
 
+    /// Whether it sends several records at once as far as the order allows, so that it is better
+    /// given the records of several partitions by turns.
+    fn takes_turns(&self) -> bool {
+        false
+    }
+
+    /// The next offsets that a consumer group has committed at the other side for these partitions
+    /// of a topic; those without are left out.
+    ///
+    /// # Errors
+    /// `Invalid` where there are no consumer groups, `Unavailable` when nobody answers.
+    async fn committed(
+        &self,
+        group: &str,
+        topic: &str,
+        partitions: &[i32],
+    ) -> Result<BTreeMap<i32, i64>> {
+        let _ = (topic, partitions);
+        Err(no_groups(group, &self.target()))
+    }
+
+    /// Commits next offsets of its own topic in the name of a consumer group without members.
+    ///
+    /// # Errors
+    /// `Conflict` when the group has members; else as [`Destination::committed`].
+    async fn commit(&self, group: &str, offsets: &BTreeMap<i32, i64>) -> Result<()> {
+        let _ = offsets;
+        Err(no_groups(group, &self.target()))
+    }
+
     /// Begins nothing more: what was handed over and not begun is given up, what has begun may
     /// still be acknowledged.
     fn halt(&self) {}
+}
+
+fn no_groups(group: &str, target: &str) -> Error {
+    Error::invalid(format!(
+        "{target} has no consumer groups, and so no `{group}`"
+    ))
 }
 
 /// Completes when the other side has acknowledged a record, or won't.

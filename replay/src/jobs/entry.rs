@@ -1,5 +1,6 @@
 //! The replays that this process has: loaded, made, and each with its worker.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
@@ -11,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::job::{FORMAT, Job, State};
 use crate::plan::Plan;
 use crate::progress::Counts;
-use crate::request::Request;
+use crate::request::{Options, Payload, Request};
 use crate::run::Worker;
 use crate::source::Pinned;
 
@@ -25,6 +26,7 @@ pub(super) struct Entry {
 /// What a request comes to.
 pub(super) struct Prepared {
     pub(super) select: String,
+    pub(super) payload: Option<Payload>,
     pub(super) target: String,
     pub(super) plan: Plan,
 }
@@ -51,9 +53,47 @@ impl Inner {
         }
     }
 
+    /// The replay among those of this process, and whether it had to be taken from elsewhere:
+    /// another process may have it, and the next change takes it over (P23).
+    pub(super) async fn entry<'a>(
+        &self,
+        entries: &'a mut BTreeMap<String, Entry>,
+        id: &str,
+    ) -> Result<(&'a mut Entry, bool)> {
+        let lost = match entries.get(id) {
+            Some(entry) => entry.cell.is_lost().await,
+            None => true,
+        };
+        if lost {
+            let (number, job) = self.load(id).await?;
+            entries.insert(id.to_owned(), self.found(number, job));
+        }
+        let entry = entries.get_mut(id);
+        Ok((entry.ok_or_else(|| no_replay(id))?, lost))
+    }
+
     pub(super) fn found(&self, number: u64, job: Job) -> Entry {
         let (store, clock) = (self.store.clone(), self.clock.clone());
         Entry::new(Cell::found(store, clock, self.worker.clone(), number, job))
+    }
+
+    /// Makes sure of what a replay needs besides its source and its destination.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no destination for dead letters, else what it answers; `Invalid`
+    /// when a canary's query can't be asked.
+    pub(super) async fn check_others(&self, request: &Request, options: &Options) -> Result<()> {
+        if let Some(name) = &options.dead_letter {
+            if *name == request.destination {
+                let told = format!("dead_letter = `{name}` is where the records are refused");
+                return Err(Error::invalid(told).with_hint("name another destination"));
+            }
+            self.destinations.check(name).await?;
+        }
+        if let Some(canary) = &options.canary {
+            self.source.ask(&canary.expect).await?;
+        }
+        Ok(())
     }
 
     /// Starts a worker; it begins when the one before it has left, and lets the version go at the
@@ -64,6 +104,8 @@ impl Inner {
             cell: entry.cell.clone(),
             source: self.source.clone(),
             destinations: self.destinations.clone(),
+            pins: self.pins.clone(),
+            store: self.store.clone(),
             clock: self.clock.clone(),
             stop: entry.stop.clone(),
             tuning: self.tuning,
@@ -77,7 +119,7 @@ impl Inner {
             worker.run().await;
             let job = cell.job().await;
             if let Some(inner) = inner.upgrade().filter(|_| job.state.is_final()) {
-                inner.unpin(&job).await;
+                inner.pins.unpin(&job).await;
             }
         }));
     }
@@ -92,6 +134,7 @@ impl Inner {
                 select: prepared.select,
                 table: prepared.plan.table.clone(),
                 version: prepared.plan.version,
+                payload: prepared.payload,
             },
             destination: request.destination.clone(),
             target: prepared.target,
@@ -101,6 +144,8 @@ impl Inner {
             reason: None,
             progress: Vec::new(),
             counts: Counts::default(),
+            canary_passed: false,
+            rate: None,
             worker: self.worker.clone(),
             created_us: now_us,
             updated_us: now_us,

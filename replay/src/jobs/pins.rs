@@ -8,6 +8,8 @@
 
 use std::time::Duration;
 
+use std::sync::Arc;
+
 use eddy_engine::Lake;
 use eddy_engine::maintain::Pin;
 
@@ -15,19 +17,27 @@ use super::Inner;
 use crate::cell::FOLDER;
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Job, State};
-use crate::source::{Pinned, PinnedTable};
+use crate::source::{PinnedTable, RowSource};
 
 /// Between two looks at every replay's pins; they are renewed when they are a day old.
 pub(super) const LOOK: Duration = Duration::from_hours(1);
 
-impl Inner {
+/// Who pins what replays read. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Pins {
+    pub(super) lake: Lake,
+    pub(super) source: Arc<dyn RowSource>,
+}
+
+impl Pins {
     /// Makes sure that what a replay reads stays for days.
     ///
     /// # Errors
     /// `NotFound` when a version can't be read any more; `Unavailable`.
-    pub(super) async fn pin(&self, job: &Job) -> Result<()> {
+    pub(crate) async fn pin(&self, job: &Job) -> Result<()> {
         let owner = owner(job);
-        self.each(&job.source, move |lake, table| {
+        let tables = self.source.tables(&job.source);
+        self.each(tables.await?, move |lake, table| {
             let path = lake.table(&table.topics_dir, &table.topic);
             Pin::keep(lake, &path, table.version, &owner)
         })
@@ -40,17 +50,61 @@ impl Inner {
     }
 
     /// Lets go what a replay that has ended read. What fails now, time does.
-    pub(super) async fn unpin(&self, job: &Job) {
+    pub(crate) async fn unpin(&self, job: &Job) {
+        self.unpin_but(job, &[]).await;
+    }
+
+    /// Lets go what a replay read that reads newer versions now.
+    pub(crate) async fn unpin_replaced(&self, before: &Job, now: &Job) {
+        match self.source.tables(&now.source).await {
+            Ok(kept) => self.unpin_but(before, &kept).await,
+            Err(error) => later(before, &error),
+        }
+    }
+
+    async fn unpin_but(&self, job: &Job, kept: &[PinnedTable]) {
         let owner = owner(job);
-        let unpinned = self.each(&job.source, move |lake, table| {
+        let tables = match self.source.tables(&job.source).await {
+            Ok(tables) => tables,
+            Err(error) => return later(job, &error),
+        };
+        let same = |one: &PinnedTable, other: &PinnedTable| {
+            (&one.topics_dir, &one.topic, one.version)
+                == (&other.topics_dir, &other.topic, other.version)
+        };
+        let tables = tables.into_iter();
+        let tables = tables.filter(|table| !kept.iter().any(|other| same(table, other)));
+        let unpinned = self.each(tables.collect(), move |lake, table| {
             let path = lake.table(&table.topics_dir, &table.topic);
             Pin::release_all(lake, &path, table.version, &owner)
         });
         if let Err(error) = unpinned.await {
-            tracing::info!(replay = job.id, %error, "its version is released in a week");
+            later(job, &error);
         }
     }
 
+    async fn each(
+        &self,
+        tables: Vec<PinnedTable>,
+        work: impl Fn(&Lake, &PinnedTable) -> eddy_engine::Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let lake = self.lake.clone();
+        let worked = tokio::task::spawn_blocking(move || {
+            let of = |table: &PinnedTable| table.lake.clone().unwrap_or_else(|| lake.clone());
+            tables.iter().try_for_each(|table| work(&of(table), table))
+        });
+        let worked = worked
+            .await
+            .map_err(|error| Error::internal(format!("pinning broke off: {error}")))?;
+        Ok(worked?)
+    }
+}
+
+fn later(job: &Job, error: &Error) {
+    tracing::info!(replay = job.id, %error, "its version is released in a week");
+}
+
+impl Inner {
     /// Renews the pins of every replay that may still read.
     pub(super) async fn renew(&self) -> Result<()> {
         for id in self.store.names(FOLDER).await? {
@@ -61,7 +115,7 @@ impl Inner {
                 Err(error) if error.kind() == ErrorKind::Internal => continue,
                 Err(error) => return Err(error),
             };
-            match self.pin(&job).await {
+            match self.pins.pin(&job).await {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     tracing::warn!(replay = job.id, %error, "the replay can't go on");
@@ -70,23 +124,6 @@ impl Inner {
             }
         }
         Ok(())
-    }
-
-    async fn each(
-        &self,
-        source: &Pinned,
-        work: impl Fn(&Lake, &PinnedTable) -> eddy_engine::Result<()> + Send + 'static,
-    ) -> Result<()> {
-        let tables = self.source.tables(source).await?;
-        let lake = self.lake.clone();
-        let worked = tokio::task::spawn_blocking(move || {
-            let of = |table: &PinnedTable| table.lake.clone().unwrap_or_else(|| lake.clone());
-            tables.iter().try_for_each(|table| work(&of(table), table))
-        });
-        let worked = worked
-            .await
-            .map_err(|error| Error::internal(format!("pinning broke off: {error}")))?;
-        Ok(worked?)
     }
 }
 

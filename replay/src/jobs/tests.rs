@@ -1,6 +1,6 @@
 //! Replays from end to end, over a row source and a destination in memory.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,8 +9,13 @@ use super::*;
 use crate::destination::{Definition, Kind};
 use crate::testing::{Fake, FakeSource, Stored, lake, place};
 
+mod canary;
+mod continuous;
 mod crash;
+mod live;
+mod pace;
 mod pins;
+mod refused;
 
 /// Longer than anything here takes; a test that waits for it has failed.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -38,14 +43,22 @@ impl Room {
     }
 
     async fn open(&self, tuning: Tuning) -> Jobs {
-        let definition = Definition {
-            name: "retry".to_owned(),
-            kind: "fake".to_owned(),
-            options: BTreeMap::new(),
-        };
-        let kinds = vec![Kind::Fake(self.fake.clone())];
-        let destinations = Destinations::with_kinds(&self.lake, vec![definition], kinds).unwrap();
         let source = Arc::new(FakeSource(self.records.clone()));
+        self.open_over(source, tuning).await
+    }
+
+    async fn open_over(&self, source: Arc<dyn RowSource>, tuning: Tuning) -> Jobs {
+        let definition = |name: &str, options: &[&str]| Definition {
+            name: name.to_owned(),
+            kind: "fake".to_owned(),
+            options: options
+                .iter()
+                .map(|key| ((*key).to_owned(), String::new()))
+                .collect(),
+        };
+        let declared = vec![definition("retry", &[]), definition("letters", &["beside"])];
+        let kinds = vec![Kind::Fake(self.fake.clone())];
+        let destinations = Destinations::with_kinds(&self.lake, declared, kinds).unwrap();
         Jobs::open_tuned(self.lake.clone(), source, destinations, tuning)
             .await
             .unwrap()
@@ -69,6 +82,7 @@ fn quick() -> Tuning {
         pause_min: Duration::from_millis(1),
         pause_max: Duration::from_millis(1),
         drain: Duration::from_millis(1),
+        look: Duration::from_millis(1),
         ..Tuning::default()
     }
 }

@@ -41,7 +41,7 @@ proptest! {
         for index in order {
             let index = index.index(sent.len());
             // A second answer for one record must change nothing.
-            progress.settle(tickets[index], Settled::Acknowledged(10));
+            progress.settle(tickets[index], Settled::Acknowledged(10, Landed::default()));
             settled[index] = true;
             let marks = progress.marks();
             for partition in 0..3 {

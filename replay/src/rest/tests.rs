@@ -9,7 +9,8 @@ use eddy_engine::Clock;
 
 use super::*;
 use crate::destination::{Destinations, Kind};
-use crate::source::{After, Pinned, PinnedTable, RowSource, SourcePlan, Statement};
+use crate::request::Payload;
+use crate::source::{After, Pinned, PinnedTable, RowSource, Sequence, SourcePlan, Statement};
 use crate::testing::{Fake, FakeSource, Stored, lake};
 
 /// A source that also takes whole statements.
@@ -17,8 +18,13 @@ struct Statements(FakeSource);
 
 #[async_trait]
 impl RowSource for Statements {
-    async fn plan(&self, select: &str, version: Option<u64>) -> Result<SourcePlan> {
-        self.0.plan(select, version).await
+    async fn plan(
+        &self,
+        select: &str,
+        payload: Option<Payload>,
+        version: Option<u64>,
+    ) -> Result<SourcePlan> {
+        self.0.plan(select, payload, version).await
     }
 
     async fn tables(&self, pinned: &Pinned) -> Result<Vec<PinnedTable>> {
@@ -29,8 +35,9 @@ impl RowSource for Statements {
         &self,
         pinned: &Pinned,
         after: After,
+        sequence: Sequence,
     ) -> futures::stream::BoxStream<'static, Result<arrow::array::RecordBatch>> {
-        self.0.rows(pinned, after)
+        self.0.rows(pinned, after, sequence)
     }
 
     async fn statement(&self, sql: &str) -> Result<Statement> {

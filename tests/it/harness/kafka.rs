@@ -9,7 +9,7 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
@@ -214,6 +214,21 @@ impl Topic {
                 _ => None,
             })
             .collect()
+    }
+
+    /// Commits next offsets in the name of a group without members.
+    pub fn commit_group(&self, group: &str, offsets: &[(i32, i64)]) {
+        let consumer: BaseConsumer = configuration()
+            .set("group.id", group)
+            .create()
+            .expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in offsets {
+            list.add_partition_offset(&self.name, *partition, Offset::Offset(*offset))
+                .expect("an offset");
+        }
+        let committed = consumer.commit(&list, CommitMode::Sync);
+        committed.expect("the group's offsets are committed");
     }
 
     fn has_leaders(&self) -> Option<()> {

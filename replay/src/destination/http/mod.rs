@@ -191,6 +191,10 @@ impl Destination for Target {
         true
     }
 
+    fn takes_turns(&self) -> bool {
+        true
+    }
+
     fn halt(&self) {
         self.lanes.halt();
     }

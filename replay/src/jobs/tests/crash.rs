@@ -82,7 +82,7 @@ async fn two_workers_never_both_advance_a_replay() {
 }
 
 /// Drops a process as a crash would: nothing is told to anybody.
-async fn crash(jobs: Jobs) {
+pub(super) async fn crash(jobs: Jobs) {
     let mut entries = jobs.0.entries.lock().await;
     for entry in entries.values_mut() {
         if let Some(task) = entry.task.take() {

@@ -7,7 +7,8 @@ use eddy_engine::{Record, TablePath, TimestampType, TopicId};
 use futures::stream::BoxStream;
 
 use super::*;
-use crate::source::{After, Pinned, PinnedTable, SourcePlan};
+use crate::request::Payload;
+use crate::source::{After, Pinned, PinnedTable, Sequence, SourcePlan};
 
 /// A source whose rows are said to be of a version of `orders`.
 struct OfTable {
@@ -19,12 +20,17 @@ struct OfTable {
 
 #[async_trait]
 impl RowSource for OfTable {
-    async fn plan(&self, select: &str, version: Option<u64>) -> Result<SourcePlan> {
+    async fn plan(
+        &self,
+        select: &str,
+        payload: Option<Payload>,
+        version: Option<u64>,
+    ) -> Result<SourcePlan> {
         let meanwhile = self.meanwhile.lock().await.take();
         if let Some((others, request)) = meanwhile {
             others.start(&request).await?;
         }
-        self.rows.plan(select, version).await
+        self.rows.plan(select, payload, version).await
     }
 
     async fn tables(&self, _: &Pinned) -> Result<Vec<PinnedTable>> {
@@ -40,8 +46,9 @@ impl RowSource for OfTable {
         &self,
         pinned: &Pinned,
         after: After,
+        sequence: Sequence,
     ) -> BoxStream<'static, Result<arrow::array::RecordBatch>> {
-        self.rows.rows(pinned, after)
+        self.rows.rows(pinned, after, sequence)
     }
 }
 
@@ -73,7 +80,7 @@ impl Room {
         self.lake.table("topics", "orders")
     }
 
-    async fn write(&self) {
+    pub(super) async fn write(&self) {
         let (lake, table) = (self.lake.clone(), self.table());
         let written = tokio::task::spawn_blocking(move || {
             let options = WriterOptions::new(table, "orders", TopicId::new("id"), "sink");
@@ -99,7 +106,7 @@ impl Room {
     }
 
     /// The table's pins by their owners' names, an owner's newest last.
-    async fn pins(&self) -> Vec<Held> {
+    pub(super) async fn pins(&self) -> Vec<Held> {
         let (lake, table) = (self.lake.clone(), self.table());
         let pins = tokio::task::spawn_blocking(move || pins(&lake, &table).unwrap());
         let mut pins = pins.await.unwrap();

@@ -32,6 +32,29 @@ async fn without_order_as_many_go_out_at_once_as_allowed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn partitions_go_out_beside_each_other_however_long_each_is() {
+    // Every request waits for one of the other partition: they come by turns, or not at all.
+    let barrier = Barrier::new(2);
+    let web = Web::start(move |_, _| {
+        barrier.wait();
+        Reply::Done
+    });
+    let room = Room::new(2, 100, &web.url("/in"), &[("concurrency", "8")]).await;
+    let job = room.ends(&[]).await;
+    assert_eq!((job.state, job.counts.acknowledged), (State::Done, 200));
+    assert!(room.all_done(&web).values().all(|times| *times == 1));
+    for partition in 0..2 {
+        let places: Vec<(i32, i64)> = web.received().iter().map(place).collect();
+        let of: Vec<i64> = places
+            .iter()
+            .filter(|place| place.0 == partition)
+            .map(|place| place.1)
+            .collect();
+        assert_eq!(of, (0..100).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_a_key_one_record_is_under_way_at_a_time_and_others_beside_it() {
     let under_way: [AtomicUsize; 4] = std::array::from_fn(|_| AtomicUsize::new(0));
     let at_once = Arc::new(AtomicUsize::new(0));

@@ -1,0 +1,163 @@
+//! The statement that reads a replay's rows: its table pinned, what is done left out, and in an
+//! order in which the rows of each partition follow each other, so that a resume can go on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::sql::sqlparser::ast::{Ident, Query as QueryTree, SelectItem, SetExpr};
+use eddy_engine::TopicId;
+
+use super::COLUMNS;
+use super::pin::{pin, table_of};
+use super::projection::{Payload, asked};
+use super::record::Layout;
+use super::shape::check_shape;
+use crate::error::{Error, Result};
+use crate::query::Inner;
+use crate::run::{Seen, bind, plan};
+use crate::statement::{parse_select, render};
+
+/// Which of the rows of several partitions comes first. Those of one partition always come in the
+/// order of their offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sequence {
+    /// One partition after the other.
+    #[default]
+    Partitions,
+    /// One row of each partition, then the next one of each.
+    Turns,
+    /// The row with the earliest time among those that are next in their partitions.
+    Time,
+}
+
+/// What a row's turn is called while rows are put in order.
+const TURN: &str = "eddy:turn";
+
+/// Which rows a replay reads.
+pub(super) struct Reading<'a> {
+    /// The query, frozen.
+    pub(super) select: &'a str,
+    /// What it is asked to make of a row.
+    pub(super) payload: Option<Payload>,
+    /// The pinned version.
+    pub(super) version: u64,
+    /// The offsets that are done.
+    pub(super) after: &'a BTreeMap<(TopicId, i32), i64>,
+    /// The order.
+    pub(super) sequence: Sequence,
+}
+
+impl Reading<'_> {
+    /// The statement, and what becomes of its columns if they aren't records already.
+    ///
+    /// # Errors
+    /// As a query; `NotSupported` for one that can't be replayed.
+    pub(super) async fn statement(&self, inner: &Arc<Inner>) -> Result<(String, Option<Layout>)> {
+        let mut query = parse_select(self.select)?;
+        check_shape(&query)?;
+        let projection = asked(&query, self.payload)?;
+        let known = crate::catalog::Known {
+            topics: inner.catalog.list(false).await?,
+            system: crate::system::names(inner),
+        };
+        crate::names::resolve_tables(&mut query, &known)?;
+        let table = table_of(&query)?;
+        pin(&mut query, &table, self.version);
+        let mut layout = None;
+        let mut items = Vec::new();
+        if let Some(projection) = projection {
+            let pinned = format!("{table}@{}", self.version);
+            let bound = bind(inner, &mut query.clone(), &Seen::default()).await?;
+            let view = bound.views.iter().find(|(name, _)| *name == pinned);
+            let (_, view) =
+                view.ok_or_else(|| Error::internal("the source's table has no view"))?;
+            let (columns, laid_out) = projection.laid_out(view)?;
+            items = columns;
+            layout = Some(laid_out);
+        }
+        let names: Vec<String> = items.iter().filter_map(alias).map(quoted).collect();
+        project(&mut query, COLUMNS, None, items)?;
+        let mut text = render(&query)?;
+        let columns = std::iter::once(COLUMNS.to_owned()).chain(names);
+        let columns = columns.collect::<Vec<_>>().join(", ");
+        if !self.after.is_empty() {
+            text = format!("SELECT {columns} FROM ({text}) WHERE {}", left(self.after));
+        }
+        Ok((in_order(self.sequence, &text, &columns), layout))
+    }
+
+    /// Refuses what the select list makes of the version's columns, if that can't be sent.
+    ///
+    /// # Errors
+    /// As [`Reading::statement`].
+    pub(super) async fn check(&self, inner: &Arc<Inner>) -> Result<()> {
+        let (text, layout) = Box::pin(self.statement(inner)).await?;
+        let mut query = parse_select(&text)?;
+        let bound = bind(inner, &mut query, &Seen::default()).await?;
+        let plan = plan(&bound.state, query).await?;
+        let schema = plan.schema().as_arrow();
+        layout.map_or(Ok(()), |layout| layout.check(schema))
+    }
+}
+
+fn alias(item: &SelectItem) -> Option<&Ident> {
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(alias),
+        _ => None,
+    }
+}
+
+fn quoted(ident: &Ident) -> String {
+    ident.to_string()
+}
+
+/// The condition of the rows that aren't done.
+fn left(after: &BTreeMap<(TopicId, i32), i64>) -> String {
+    let done: Vec<String> = after
+        .iter()
+        .map(|((topic_id, partition), offset)| {
+            let id = topic_id.as_str().replace('\'', "''");
+            format!("(_topic_id = '{id}' AND _partition = {partition} AND _offset <= {offset})")
+        })
+        .collect();
+    format!("NOT ({})", done.join(" OR "))
+}
+
+/// The rows of `text` in order.
+fn in_order(sequence: Sequence, text: &str, columns: &str) -> String {
+    // Times may go back within a partition; then a row comes as soon as the one before it has, so
+    // its turn is the latest time so far.
+    let turn = match sequence {
+        Sequence::Partitions => {
+            return format!("{text} ORDER BY _topic_id, _partition, _offset");
+        }
+        Sequence::Turns => "row_number()",
+        Sequence::Time => "max(_timestamp)",
+    };
+    format!(
+        "SELECT {columns} FROM (SELECT {columns}, {turn} OVER (PARTITION BY _topic_id, _partition \
+         ORDER BY _offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS \"{TURN}\" \
+         FROM ({text})) ORDER BY \"{TURN}\" NULLS FIRST, _topic_id, _partition, _offset"
+    )
+}
+
+/// Replaces the select list by `columns` and `items`, grouped if asked.
+pub(super) fn project(
+    query: &mut QueryTree,
+    columns: &str,
+    group_by: Option<&str>,
+    items: Vec<SelectItem>,
+) -> Result<()> {
+    let group = group_by.map_or_else(String::new, |group| format!(" GROUP BY {group}"));
+    let mut model = parse_select(&format!("SELECT {columns} FROM t{group}"))?;
+    let SetExpr::Select(model) = model.body.as_mut() else {
+        return Err(Error::internal("the columns of a replay don't parse"));
+    };
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return Err(Error::internal("a replay's source is no `SELECT`"));
+    };
+    select.projection = std::mem::take(&mut model.projection);
+    select.projection.extend(items);
+    select.group_by = model.group_by.clone();
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! When a running replay's progress is stored, and what with it.
+
+use std::time::Duration;
+
+use super::Attempt;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::Entries;
+use crate::progress::Counts;
+
+impl Attempt<'_> {
+    /// When the progress is to be stored, if there is any.
+    pub(super) fn save_in(&self, now: Duration) -> Option<Duration> {
+        if self.unsaved == 0 {
+            return None;
+        }
+        let tuning = &self.worker.tuning;
+        let after = if self.unsaved >= tuning.save_records {
+            tuning.save_min
+        } else {
+            tuning.save_max
+        };
+        Some((self.saved_at + after).saturating_sub(now))
+    }
+
+    pub(super) async fn save_if_due(&mut self) -> Result<()> {
+        let due = self.save_in(self.worker.clock.monotonic());
+        if !due.is_some_and(|due| due.is_zero()) {
+            return Ok(());
+        }
+        match self.save().await {
+            Err(error) if error.kind() == ErrorKind::Unavailable && !self.ledger_is_full() => {
+                // The records flow on; only a crash now would send more of them twice.
+                tracing::warn!(replay = self.id, %error, "the replay's progress is not stored");
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// Stores the last progress, so that a replay that is done has it whole.
+    pub(super) async fn save_last(&mut self) -> Result<()> {
+        match self.save().await {
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                tracing::warn!(replay = self.id, %error, "the replay's progress is not stored");
+                let worker = self.worker;
+                tokio::select! {
+                    () = worker.stop.cancelled() => {}
+                    () = worker.clock.sleep(worker.tuning.save_min) => {}
+                }
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    pub(super) async fn save(&mut self) -> Result<()> {
+        let worker = self.worker;
+        self.saved_at = worker.clock.monotonic();
+        let (failures, progress) = (&mut self.failures, &mut self.progress);
+        let entries = || Entries {
+            failures: std::mem::take(failures),
+            runs: progress.take_runs(),
+        };
+        let name = || worker.clock.new_id().to_string();
+        self.ledger.store(entries, name).await.map_err(unfenced)?;
+        let (marks, counts) = (self.progress.marks(), self.progress.counts());
+        worker
+            .cell
+            .update(|job| {
+                job.progress = marks;
+                job.counts = counts;
+                Ok(())
+            })
+            .await?;
+        self.unsaved = 0;
+        count(self.counted, counts);
+        self.counted = counts;
+        Ok(())
+    }
+
+    fn ledger_is_full(&self) -> bool {
+        let waiting = self.failures.len() + self.progress.runs_waiting();
+        self.ledger.is_full(waiting)
+    }
+}
+
+/// The names of entries are nobody else's: one that is taken tells nothing about the replay.
+fn unfenced(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Fenced => Error::internal(error.to_string()),
+        _ => error,
+    }
+}
+
+/// Adds what was settled since to the metrics.
+fn count(before: Counts, now: Counts) {
+    let results = [
+        ("acknowledged", before.acknowledged, now.acknowledged),
+        ("skipped", before.skipped, now.skipped),
+        ("failed", before.failed, now.failed),
+    ];
+    for (result, before, now) in results {
+        metrics::counter!("eddy_replay_records_total", "result" => result)
+            .increment(now.saturating_sub(before));
+    }
+    metrics::counter!("eddy_replay_bytes_total").increment(now.bytes.saturating_sub(before.bytes));
+}

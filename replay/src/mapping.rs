@@ -1,0 +1,145 @@
+//! Which target offset a source offset came to: runs of records that lie one behind the other in
+//! the target. Pure.
+//!
+//! A run without gaps says it exactly for each of its records. Where the source has gaps, as behind
+//! a filter, a run says it to within a thousand records.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::destination::Landed;
+
+/// Records of one source partition that lie one behind the other in one target partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Kafka's id of the source topic.
+    pub topic_id: String,
+    /// The source partition.
+    pub partition: i32,
+    /// The source offset of its first record.
+    pub first: i64,
+    /// The source offset of its last record.
+    pub last: i64,
+    /// How many records.
+    pub records: u64,
+    /// The target partition.
+    pub target_partition: i32,
+    /// The target offset of its first record.
+    pub target_first: i64,
+}
+
+/// The records that a run with gaps may have.
+const STEP: u64 = 1_000;
+
+impl Run {
+    /// The target offset of its last record.
+    pub fn target_last(&self) -> i64 {
+        let behind = i64::try_from(self.records.saturating_sub(1)).unwrap_or(i64::MAX);
+        self.target_first.saturating_add(behind)
+    }
+
+    /// Whether each offset between its first and its last is one of its records.
+    pub fn is_exact(&self) -> bool {
+        let span = u64::try_from(self.last.saturating_sub(self.first)).unwrap_or(u64::MAX);
+        span.saturating_add(1) == self.records
+    }
+
+    /// Takes a record more, if it lies behind the others.
+    fn takes(&mut self, offset: i64, target_partition: i32, target: i64) -> bool {
+        let follows = target_partition == self.target_partition
+            && Some(target) == self.target_last().checked_add(1)
+            && offset > self.last;
+        let exact = self.is_exact() && Some(offset) == self.last.checked_add(1);
+        if !follows || !(exact || self.records < STEP) {
+            return false;
+        }
+        self.last = offset;
+        self.records += 1;
+        true
+    }
+
+    /// The first target offset of its records at `offset` and beyond; a little before it where that
+    /// can't be told. `None`: there are none.
+    fn target_of(&self, offset: i64) -> Option<i64> {
+        if offset > self.last {
+            return None;
+        }
+        let behind = offset.saturating_sub(self.first);
+        Some(match self.is_exact() && behind > 0 {
+            true => self.target_first.saturating_add(behind),
+            false => self.target_first,
+        })
+    }
+}
+
+/// Runs as they come.
+#[derive(Debug, Default)]
+pub(crate) struct Runs {
+    done: Vec<Run>,
+    open: BTreeMap<(String, i32), Run>,
+}
+
+impl Runs {
+    /// The next record of a source partition came to rest.
+    pub(crate) fn add(&mut self, topic_id: &str, partition: i32, offset: i64, landed: Landed) {
+        let (Some(target_partition), Some(target)) = (landed.partition, landed.offset) else {
+            return;
+        };
+        let run = Run {
+            topic_id: topic_id.to_owned(),
+            partition,
+            first: offset,
+            last: offset,
+            records: 1,
+            target_partition,
+            target_first: target,
+        };
+        match self.open.entry((topic_id.to_owned(), partition)) {
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                entry.insert(run);
+            }
+            std::collections::btree_map::Entry::Occupied(mut entry) => {
+                if !entry.get_mut().takes(offset, target_partition, target) {
+                    self.done.push(entry.insert(run));
+                }
+            }
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.done.len() + self.open.len()
+    }
+
+    /// All of them; what comes later begins others.
+    pub(crate) fn take(&mut self) -> Vec<Run> {
+        let mut taken = std::mem::take(&mut self.done);
+        taken.extend(std::mem::take(&mut self.open).into_values());
+        taken
+    }
+}
+
+/// Where a group that read the source up to `committed` (next offsets, by partition) goes on in the
+/// target, by its partitions: no record that it hasn't read is passed over. It may read some again,
+/// where several source partitions share a target partition, behind gaps, and what was sent twice.
+pub fn translate(runs: &[Run], committed: &BTreeMap<i32, i64>) -> BTreeMap<i32, i64> {
+    let mut found: BTreeMap<i32, (Option<i64>, i64)> = BTreeMap::new();
+    for run in runs {
+        let behind = run.target_last().saturating_add(1);
+        // A partition that the group never read is read from its start.
+        let next = committed.get(&run.partition).copied().unwrap_or(0);
+        let target = run.target_of(next);
+        let (first, end) = found.entry(run.target_partition).or_insert((None, behind));
+        *end = behind.max(*end);
+        *first = [*first, target].into_iter().flatten().min();
+    }
+    let next = |(first, end): (Option<i64>, i64)| first.unwrap_or(end);
+    found
+        .into_iter()
+        .map(|(partition, found)| (partition, next(found)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
