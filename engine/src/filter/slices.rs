@@ -101,16 +101,13 @@ mod tests {
         let mut cut = Slices::new(10);
         [25, 0, 10, 31].into_iter().for_each(|rows| cut.push(rows));
         assert_eq!((cut.row_groups(), cut.count()), (4, 8));
-        let some = |wanted: &[Range<usize>], rows| Allowed::Slices {
-            wanted: wanted.to_vec(),
-            rows,
-        };
+        let some = |wanted: Vec<Range<usize>>, rows| Allowed::Slices { wanted, rows };
         let allowed = cut.allowed(|slice| [1, 2, 4, 6, 7].contains(&slice));
         let expected = [
-            some(&[10..25], 25),
+            some(std::iter::once(10..25).collect(), 25),
             Allowed::Nothing,
             Allowed::Nothing,
-            some(&[0..10, 20..31], 31),
+            some(vec![0..10, 20..31], 31),
         ];
         assert_eq!(allowed, expected);
         let all = cut.allowed(|_| true);
