@@ -34,6 +34,8 @@ fn the_prompt_answers_completes_cancels_and_remembers() {
             ["SELECT 7 AS seven;\r", " ms"],
             // The editor lets go of the terminal before anything runs.
             [endless, "generate_series(1, 1000000000) b;\u{1b}[?2004l"],
+            // What was given up before it was sent is no query that could be cancelled.
+            [{"running": ENDLESS}],
             ["^C", "cancelled"],
             ["SELECT 8 AS eight;\r", "| 8"],
             ["\\q\r", "\\q"],

@@ -2,7 +2,8 @@
 
 Input: {"command": [...], "environment": {...}, "steps": [[what to type, what must be shown], ...]}
 Output: {"shown": everything, "status": exit status}. Each step waits until its text is shown
-behind what was shown before; "^C" is Ctrl-C, pressed until that is so, "<tab>" the key.
+behind what was shown before; "^C" is Ctrl-C, pressed until that is so, "<tab>" the key. A step
+[{"running": statement}] waits until the server of EDDY_URL runs the statement.
 """
 
 import fcntl
@@ -14,6 +15,7 @@ import struct
 import sys
 import termios
 import time
+import urllib.request
 
 DEADLINE_S = 60
 # What the editor shows when it begins and when it ends.
@@ -48,7 +50,20 @@ def main():
             nudge()
         seen = shown.index(text, seen) + len(text)
 
-    for at, (typed, expected) in enumerate(request["steps"]):
+    def runs(statement):
+        url = request["environment"]["EDDY_URL"] + "/api/v1/queries"
+        with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
+            queries = json.load(answer)["queries"]
+        return any((one["sql"], one["state"]) == (statement, "running") for one in queries)
+
+    for at, (typed, *expected) in enumerate(request["steps"]):
+        if isinstance(typed, dict):
+            while not runs(typed["running"]):
+                if time.monotonic() > deadline:
+                    sys.exit(f"{typed['running']} doesn't run")
+                time.sleep(0.05)
+            continue
+        expected = expected[0]
         keys = typed.replace("^C", "\x03").replace("<tab>", "\t").encode()
         before, pressed = len(shown), time.monotonic()
 
