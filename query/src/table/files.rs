@@ -85,11 +85,14 @@ impl TopicTable {
             .with_virtual_columns(self.made())
             .build();
         let options = state.config_options().execution.parquet.clone();
+        // Our own filters tell of the same columns, and more closely than those in the files, which
+        // would have to be read.
+        let is_needle = files.iter().all(|(_, part)| part.is_cut());
         let mut source = ParquetSource::new(table_schema)
             .with_pushdown_filters(scanned.conditions_first)
             .with_reorder_filters(options.reorder_filters)
             .with_enable_page_index(options.enable_page_index)
-            .with_bloom_filter_on_read(options.bloom_filter_on_read);
+            .with_bloom_filter_on_read(options.bloom_filter_on_read && !is_needle);
         if let Some(hint) = options.metadata_size_hint {
             source = source.with_metadata_size_hint(hint);
         }
