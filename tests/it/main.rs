@@ -52,6 +52,8 @@ mod replay;
 mod replay_file;
 mod replay_http;
 mod replay_pins;
+mod replay_rabbitmq;
+mod replay_sqs;
 mod routing;
 mod services;
 mod transforms;
