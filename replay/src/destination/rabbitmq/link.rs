@@ -46,7 +46,7 @@ struct Live {
     clock: Clock,
 }
 
-/// How long an orderly farewell may take.
+/// How long an orderly farewell may take, and what is said when a connection ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// What is waited for between two signs of life, in seconds.
 const HEARTBEAT_SECONDS: u16 = 20;
@@ -96,11 +96,8 @@ impl Link {
             }
             Ok::<(), lapin::Error>(())
         };
-        let answered = self.in_time(settings.timeout, asked).await;
-        let Some(answered) = answered else {
-            live.cut.cancel();
-            return Err(silent(&live));
-        };
+        let answered = self.answered(&live, asked).await;
+        let answered = answered.map_err(Trouble::into_error)?;
         answered.map_err(|error| judge(&error).into_error())?;
         live.give_back(channel);
         Ok(())
@@ -119,13 +116,9 @@ impl Link {
                 .await?;
             Ok::<Channel, lapin::Error>(channel)
         };
-        match self.in_time(self.settings.timeout, making).await {
-            Some(Ok(channel)) => Ok((live, channel)),
-            Some(Err(error)) => Err(judge(&error)),
-            None => {
-                live.cut.cancel();
-                Err(Trouble::Again(silent(&live)))
-            }
+        match self.answered(&live, making).await? {
+            Ok(channel) => Ok((live, channel)),
+            Err(error) => Err(judge(&error)),
         }
     }
 
@@ -197,6 +190,24 @@ impl Link {
             .map_err(|error| judge(&error))
     }
 
+    /// What `doing` gives, unless the connection ends meanwhile, or it takes too long and is cut.
+    async fn answered<T>(&self, live: &Live, doing: impl Future<Output = T>) -> Result<T, Trouble> {
+        // The client doesn't end all that waits when its connection does; what it does end tells
+        // the reason.
+        let ended = async {
+            live.cut.cancelled().await;
+            self.clock.sleep(FAREWELL).await;
+        };
+        let error = tokio::select! {
+            biased;
+            done = doing => return Ok(done),
+            () = ended => Error::unavailable("the connection broke"),
+            () = self.clock.sleep(self.settings.timeout) => silent(live),
+        };
+        live.cut.cancel();
+        Err(Trouble::Again(error))
+    }
+
     /// What `doing` gives, unless it takes longer than `most`.
     async fn in_time<T>(&self, most: Duration, doing: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
@@ -214,9 +225,8 @@ impl<'a> Post<Letter<'a>> for Link {
         };
         let mut batch = Batch::default();
         let sending = batch.send(&channel, letters, &self.settings);
-        if self.in_time(self.settings.timeout, sending).await.is_none() {
-            live.cut.cancel();
-            batch.trouble = Some(Trouble::Again(silent(&live)));
+        if let Err(trouble) = self.answered(&live, sending).await {
+            batch.trouble = Some(trouble);
         }
         let sent = batch.outcome(letters);
         if sent.trouble.is_none() {

@@ -45,7 +45,7 @@ pub(super) fn kit() -> Kit {
 trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 
-/// A connection that ends at once when its token is cancelled.
+/// A connection that ends at once when its token is cancelled, and cancels it when it ends.
 pub(super) struct Wire {
     socket: Box<dyn Socket>,
     cut: CancellationToken,
@@ -147,7 +147,16 @@ impl futures::io::AsyncRead for Wire {
         self.cut()?;
         let mut read = ReadBuf::new(into);
         let polled = Pin::new(&mut self.socket).poll_read(context, &mut read);
-        if polled.is_pending() && self.is_cut.as_mut().poll(context).is_ready() {
+        let ended = match &polled {
+            Poll::Pending => self.is_cut.as_mut().poll(context).is_ready(),
+            Poll::Ready(Ok(())) => read.filled().is_empty() && read.capacity() > 0,
+            Poll::Ready(Err(_)) => true,
+        };
+        if ended {
+            // Whoever waits for an answer knows by it that none comes.
+            self.cut.cancel();
+        }
+        if ended && polled.is_pending() {
             self.cut()?;
         }
         polled.map_ok(|()| read.filled().len())
