@@ -19,7 +19,8 @@ pub(crate) enum LogFormat {
 
 /// What is logged unless `EDDY_LOG` says otherwise. The Delta kernel logs as errors what it answers
 /// as errors too, a table that doesn't exist yet among them; whoever asked it tells what matters.
-const QUIET: &str = "info,delta_kernel=off,datafusion=warn";
+/// The client of RabbitMQ does the same, and repeats whole messages.
+const QUIET: &str = "info,delta_kernel=off,lapin=off,datafusion=warn";
 
 /// The running filter, to be changed.
 static FILTER: OnceLock<Handle<EnvFilter, Registry>> = OnceLock::new();

@@ -123,6 +123,15 @@ impl Error {
         }
     }
 
+    /// The error with the record that it is about.
+    pub(crate) fn of_record(self, place: &str) -> Self {
+        let told = Self::new(self.kind, format!("record {place}: {self}"));
+        match self.hint {
+            Some(hint) => told.with_hint(hint),
+            None => told,
+        }
+    }
+
     /// What the caller must do.
     pub fn kind(&self) -> ErrorKind {
         self.kind

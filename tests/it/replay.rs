@@ -61,15 +61,20 @@ fn wait_planned(http: &Http, into: &str, select: &str, records: usize) {
     );
 }
 
-/// Waits until the replay has ended, and tells how.
+/// Waits until the replay is done, and tells what it says of itself.
 pub(crate) fn wait_done(http: &Http, id: &str) -> Value {
-    let replay = wait_for(PATIENCE, "the replay has ended", || {
+    let replay = wait_ended(http, id);
+    assert_eq!(replay["state"], "done", "{replay}");
+    replay
+}
+
+/// Waits until the replay has ended, and tells how.
+pub(crate) fn wait_ended(http: &Http, id: &str) -> Value {
+    wait_for(PATIENCE, "the replay has ended", || {
         let replay = http.get(&format!("/api/v1/replays/{id}")).ok()?;
         let ended = ["done", "failed", "cancelled"].contains(&replay["state"].as_str()?);
         ended.then_some(replay)
-    });
-    assert_eq!(replay["state"], "done", "{replay}");
-    replay
+    })
 }
 
 /// Every combination of null, empty and odd, in each of the partitions.
@@ -286,12 +291,12 @@ fn what_can_not_work_is_refused_before_the_first_record() {
     let into_missing = format!("SELECT * INTO missing FROM {}", source.name);
     let refused = http.try_sql(&into_missing).expect_err("no such topic");
     assert!(refused.message().contains("does not exist"), "{refused:?}");
-    let later = json!({"name": "later", "type": "sqs", "options": {}});
+    let unknown = json!({"name": "unknown", "type": "pigeon", "options": {}});
     let refused = http
-        .post("/api/v1/destinations", &later)
-        .expect_err("not yet");
+        .post("/api/v1/destinations", &unknown)
+        .expect_err("no such type");
     assert!(
-        refused.message().contains("not supported yet"),
+        refused.message().contains("no type `pigeon`"),
         "{refused:?}"
     );
     assert_eq!(target.consume(), []);

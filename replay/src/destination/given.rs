@@ -124,6 +124,14 @@ impl<'a> Given<'a> {
         self.read(key, default, &expected, within)
     }
 
+    /// Yes or no.
+    ///
+    /// # Errors
+    /// `Invalid` for anything else.
+    pub(super) fn flag(&self, key: &str, default: bool) -> Result<bool> {
+        self.read(key, default, "`true` or `false`", |text| text.parse().ok())
+    }
+
     /// A time such as `30s`, `500ms` or `2min`, more than none and an hour at most.
     ///
     /// # Errors

@@ -7,6 +7,8 @@ use super::Destination;
 use super::file::File;
 use super::http::Http;
 use super::kafka::Kafka;
+use super::rabbitmq::RabbitMq;
+use super::sqs::Sqs;
 use crate::error::Result;
 use crate::request::Options;
 
@@ -17,6 +19,10 @@ pub(crate) enum Kind {
     Kafka(Kafka),
     /// Requests.
     Http(Http),
+    /// Messages to an exchange of RabbitMQ.
+    RabbitMq(RabbitMq),
+    /// Messages to a queue of SQS.
+    Sqs(Sqs),
     /// Files in the lake.
     File(File),
     /// What the tests send to.
@@ -30,6 +36,8 @@ impl Kind {
         match self {
             Self::Kafka(_) => "kafka",
             Self::Http(_) => "http",
+            Self::RabbitMq(_) => "rabbitmq",
+            Self::Sqs(_) => "sqs",
             Self::File(_) => "file",
             #[cfg(test)]
             Self::Fake(_) => "fake",
@@ -44,6 +52,8 @@ impl Kind {
         match self {
             Self::Kafka(kafka) => kafka.validate(options),
             Self::Http(http) => http.validate(options),
+            Self::RabbitMq(rabbitmq) => rabbitmq.validate(options),
+            Self::Sqs(sqs) => sqs.validate(options),
             Self::File(_) => File::validate(options),
             #[cfg(test)]
             Self::Fake(_) => Ok(()),
@@ -64,6 +74,8 @@ impl Kind {
         match self {
             Self::Kafka(kafka) => kafka.open(options, replay),
             Self::Http(http) => http.open(written, &options, replay),
+            Self::RabbitMq(rabbitmq) => rabbitmq.open(written, &options, replay),
+            Self::Sqs(sqs) => sqs.open(written, &options, replay),
             Self::File(file) => file.open(&options, replay),
             #[cfg(test)]
             Self::Fake(fake) => Ok(Arc::new(fake.opened(written))),

@@ -20,8 +20,8 @@ pub(super) fn is_json(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok() && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
 }
 
-/// Writes a record and a line break; a `bare` one has neither headers nor where it is from.
-pub(super) fn write(record: &Packed, bare: bool, into: &mut Vec<u8>) {
+/// What a record is besides its value; a `bare` one has neither headers nor where it is from.
+pub(super) fn about(record: &Packed, bare: bool) -> Map<String, Value> {
     let mut line = Map::new();
     line.insert("id".to_owned(), json!(record.id));
     text("key", record.key.as_ref(), &mut line);
@@ -39,6 +39,12 @@ pub(super) fn write(record: &Packed, bare: bool, into: &mut Vec<u8>) {
         });
         line.insert("headers".to_owned(), headers.collect());
     }
+    line
+}
+
+/// Writes a record and a line break; a `bare` one has neither headers nor where it is from.
+pub(super) fn write(record: &Packed, bare: bool, into: &mut Vec<u8>) {
+    let mut line = about(record, bare);
     let raw = record.value.as_ref().filter(|value| stands_as_it_is(value));
     match raw {
         Some(raw) => {

@@ -11,8 +11,10 @@
 //! Outgoing -> kafka   the client's own queue
 //!          -> http    lanes (what must stay in order) -> batches -> requests, with patience
 //!          -> file    a lane -> full batches -> files in the lake, with patience
+//!          -> rabbitmq, sqs    lanes -> batches -> rounds of messages, with patience
 //! ```
 
+mod client;
 mod definition;
 mod file;
 mod given;
@@ -25,9 +27,13 @@ mod outgoing;
 mod packed;
 mod patience;
 mod percent;
+mod places;
+mod rabbitmq;
 mod reach;
 mod registry;
+mod round;
 mod secret;
+mod sqs;
 
 use std::collections::BTreeMap;
 

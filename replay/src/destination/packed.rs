@@ -68,9 +68,14 @@ impl Packed {
 
 /// A digest of the records' ids, in order: 64 hexadecimal digits.
 pub(super) fn digest_of(records: &[Packed]) -> String {
+    digest_of_ids(records.iter().map(|record| record.id.as_str()))
+}
+
+/// The same of ids.
+pub(super) fn digest_of_ids<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
     let mut digest = digest::Context::new(&digest::SHA256);
-    for record in records {
-        digest.update(record.id.as_bytes());
+    for id in ids {
+        digest.update(id.as_bytes());
         digest.update(b"\n");
     }
     let digest = digest.finish();

@@ -85,6 +85,25 @@ impl Reach {
     }
 }
 
+impl Reach {
+    /// Where `host`, as it stands in a URL, may be reached: the addresses that it has now.
+    ///
+    /// # Errors
+    /// `Invalid` when it may not be reached, `Unavailable` when it has no address.
+    pub(super) async fn resolve_host(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>> {
+        let literal = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let host = literal.unwrap_or(host);
+        let found = tokio::net::lookup_host((host, port)).await;
+        let found = found.map_err(|error| {
+            Error::unavailable(format!("`{host}` has no address")).with_source(error)
+        })?;
+        let picked = self.pick(host, found);
+        picked.map_err(|refused| Error::invalid(refused.to_string()))
+    }
+}
+
 impl Resolve for Reach {
     fn resolve(&self, name: Name) -> Resolving {
         let reach = self.clone();

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::file::File;
 use super::http::Http;
 use super::kafka::Kafka;
+use super::rabbitmq::RabbitMq;
+use super::sqs::Sqs;
 use super::{Checked, Definition, Destination, Kind, Reach};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Options;
@@ -58,6 +60,8 @@ impl Destinations {
         let kinds = vec![
             Kind::Kafka(Kafka::new(clock.clone())),
             Kind::Http(Http::new(clock.clone(), reach.clone())),
+            Kind::RabbitMq(RabbitMq::new(clock.clone(), reach.clone())),
+            Kind::Sqs(Sqs::new(clock.clone(), reach.clone())),
             Kind::File(File::new(lake.clone())),
         ];
         Self::with_kinds(lake, declared, kinds)
@@ -244,10 +248,10 @@ impl Inner {
         }
         let names: Vec<&str> = self.kinds.iter().map(|kind| kind.name()).collect();
         let kind = &definition.kind;
-        Err(Error::invalid(format!(
-            "destinations of type `{kind}` are not supported yet"
-        ))
-        .with_hint(format!("the supported types are: {}", names.join(", "))))
+        Err(
+            Error::invalid(format!("there is no type `{kind}` of destinations"))
+                .with_hint(format!("the types are: {}", names.join(", "))),
+        )
     }
 }
 

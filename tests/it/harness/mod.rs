@@ -9,7 +9,9 @@
 //! lake       a place for tables, local or S3     process  an `eddy` process and its life
 //! http       SQL and JSON from that process      proxy    an S3 connection that fails on command
 //! python     the lake readers of other people    wait     conditions with deadlines
+//! queues     RabbitMQ and SQS, as others see them    cable    any connection, cut on command
 //! web        an HTTP server that misbehaves on command
+//! tls        TLS before a server that has none
 //! invariants what must hold of a table, checked from outside
 //! ```
 #![allow(
@@ -17,6 +19,7 @@
     reason = "a promise takes what it needs; not every tool has a user at all times"
 )]
 
+pub mod cable;
 pub mod http;
 pub mod invariants;
 pub mod kafka;
@@ -25,7 +28,9 @@ pub mod port;
 pub mod process;
 pub mod proxy;
 pub mod python;
+pub mod queues;
 pub mod services;
+pub mod tls;
 pub mod wait;
 pub mod web;
 

@@ -138,6 +138,34 @@ impl Drop for PrivateKafka {
     }
 }
 
+/// `host:port` of the RabbitMQ that all tests share, started by the first that asks. Its user is
+/// `guest`; it takes messages of up to 1 MiB.
+pub fn rabbitmq() -> &'static str {
+    static ADDRESS: LazyLock<String> = LazyLock::new(|| started("rabbitmq", "EDDY_TEST_RABBITMQ"));
+    &ADDRESS
+}
+
+/// `http://host:port` of the SQS that all tests share, started by the first that asks. It checks no
+/// signatures.
+pub fn sqs() -> &'static str {
+    static ADDRESS: LazyLock<String> = LazyLock::new(|| started("elasticmq", "EDDY_TEST_SQS"));
+    &ADDRESS
+}
+
+/// Tells RabbitMQ what only its administrator may.
+pub fn rabbitmqctl(arguments: &[&str]) {
+    rabbitmq();
+    let run = variable("EDDY_TEST_RUN");
+    let mut all = vec!["rabbitmqctl", run.as_str()];
+    all.extend_from_slice(arguments);
+    control(&all);
+}
+
+/// Starts a service of the run, which ends with it, and tells where it is.
+fn started(service: &str, exported: &str) -> String {
+    exports(&control(&["start", &variable("EDDY_TEST_RUN"), service]))[exported].clone()
+}
+
 /// A schema registry of one test, which may kill it and start it again. Stopped on drop.
 pub struct PrivateRegistry {
     directory: TempDir,

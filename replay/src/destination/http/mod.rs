@@ -20,25 +20,25 @@ mod signature;
 mod template;
 
 use std::collections::BTreeMap;
-use std::error::Error as StdError;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use eddy_engine::Clock;
 use reqwest_tls::header::RETRY_AFTER;
 use reqwest_tls::redirect::Policy;
-use reqwest_tls::{Certificate, Client, Identity, Response};
+use reqwest_tls::{Client, Response};
 use tokio_util::sync::CancellationToken;
 
 use self::answer::{Verdict, judge};
 use self::letter::Letter;
 use self::settings::Settings;
+use super::client::{Connecting, away, refuses};
 use super::lanes::{Carrier, Lanes, fail_rest};
 use super::packed::Packed;
 use super::patience::{Patience, Tries};
-use super::reach::{Reach, Unreached};
+use super::reach::Reach;
 use super::{Checked, Delivery, Destination, Landed, Outgoing};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::request::{OnError, Options};
 
 /// Destinations of type `http`.
@@ -113,43 +113,26 @@ fn target(written: &BTreeMap<String, String>, settings: &Settings) -> String {
 }
 
 fn client(settings: &Settings, reach: &Reach) -> Result<Client> {
-    let mut client = Client::builder()
-        .no_proxy()
-        .referer(false)
-        .redirect(Policy::custom(|hop| {
-            let keeps = matches!(hop.status().as_u16(), 307 | 308);
-            let stays = hop
-                .previous()
-                .first()
-                .is_some_and(|first| first.origin() == hop.url().origin());
-            if keeps && stays && hop.previous().len() <= REDIRECTS_MAX {
-                hop.follow()
-            } else {
-                hop.stop()
-            }
-        }))
-        .dns_resolver(Arc::new(reach.clone()))
-        .connect_timeout(settings.connect_timeout)
-        .timeout(settings.timeout)
-        .pool_max_idle_per_host(settings.sizes.lanes);
-    let unfit = |key: &str, what: &str| Error::invalid(format!("`{key}` is not {what} in PEM"));
-    if let Some(trusted) = &settings.trusted {
-        let unfit = || unfit("tls.ca", "certificates");
-        let bundle = Certificate::from_pem_bundle(trusted.as_bytes()).map_err(|_| unfit())?;
-        if bundle.is_empty() {
-            return Err(unfit());
+    let redirects = Policy::custom(|hop| {
+        let keeps = matches!(hop.status().as_u16(), 307 | 308);
+        let stays = hop
+            .previous()
+            .first()
+            .is_some_and(|first| first.origin() == hop.url().origin());
+        if keeps && stays && hop.previous().len() <= REDIRECTS_MAX {
+            hop.follow()
+        } else {
+            hop.stop()
         }
-        for certificate in bundle {
-            client = client.add_root_certificate(certificate);
-        }
-    }
-    if let Some(identity) = &settings.identity {
-        let identity = Identity::from_pem(identity.as_bytes())
-            .map_err(|_| unfit("tls.identity", "a certificate and its key"))?;
-        client = client.identity(identity);
-    }
-    let built = client.build();
-    built.map_err(|error| Error::invalid(format!("no HTTP client: {}", cause(&error))))
+    });
+    let connecting = Connecting {
+        timeout: settings.timeout,
+        connect_timeout: settings.connect_timeout,
+        idle: settings.sizes.lanes,
+        trusted: settings.trusted.as_deref(),
+        identity: settings.identity.as_deref(),
+    };
+    connecting.client(reach, redirects)
 }
 
 /// An opened HTTP destination.
@@ -225,7 +208,7 @@ impl Carrier for Sender {
                 Err(error) => {
                     let ends = self.stops || error.kind() != ErrorKind::Rejected;
                     let place = part.first().map(Packed::place).unwrap_or_default();
-                    outcomes.push(Err(at(&place, error)));
+                    outcomes.push(Err(error.of_record(&place)));
                     if ends {
                         fail_rest(&mut outcomes, batch.len());
                         return outcomes;
@@ -323,55 +306,6 @@ impl Sender {
             .collect::<String>()
             .trim()
             .to_owned()
-    }
-}
-
-/// An error of a request: whom it is about is the destination's matter, since the URL may hold a
-/// secret.
-fn away(error: &reqwest_tls::Error) -> Error {
-    if refuses(error) {
-        return Error::invalid(cause(error));
-    }
-    let what = if error.is_timeout() {
-        "no answer in time"
-    } else if error.is_connect() {
-        "no connection"
-    } else {
-        "no answer"
-    };
-    Error::unavailable(format!("{what}: {}", cause(error)))
-}
-
-/// Whether the address may not be reached.
-fn refuses(error: &reqwest_tls::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if inner.is::<Unreached>() {
-            return true;
-        }
-        cause = inner.source();
-    }
-    false
-}
-
-/// The innermost cause; what lies around it names the URL.
-fn cause(error: &reqwest_tls::Error) -> String {
-    let mut cause: &dyn StdError = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    if cause.is::<reqwest_tls::Error>() {
-        return "the request can't be sent".to_owned();
-    }
-    cause.to_string()
-}
-
-/// The error with the record that it is about.
-fn at(place: &str, error: Error) -> Error {
-    let told = Error::new(error.kind(), format!("record {place}: {error}"));
-    match error.hint() {
-        Some(hint) => told.with_hint(hint),
-        None => told,
     }
 }
 

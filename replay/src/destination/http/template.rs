@@ -7,24 +7,15 @@ use reqwest_tls::Url;
 
 use super::super::packed::Packed;
 use super::super::percent;
+use super::super::places::Places;
 use crate::error::{Error, Result};
 
 /// A URL, perhaps with places to fill.
 #[derive(Clone)]
 pub(super) struct Template {
-    parts: Vec<Part>,
+    places: Places,
     /// With something in every place: what host it is, and how many segments its path has.
     sample: Url,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
-    Text(String),
-    Topic,
-    Partition,
-    Offset,
-    Key,
-    Timestamp,
 }
 
 impl Template {
@@ -33,9 +24,9 @@ impl Template {
     /// # Errors
     /// `Invalid` when it is none that records can be sent to.
     pub(super) fn parse(text: &str) -> Result<Self> {
-        let parts = parts(text)?;
+        let places = Places::parse("url", text)?;
         let invalid = |what: &str| Err(Error::invalid(format!("`url` {what}")));
-        let Ok(sample) = Url::parse(&filled(&parts, |_| Ok("x".to_owned()))?) else {
+        let Ok(sample) = Url::parse(&places.sampled("x")) else {
             return invalid("is not a URL such as `https://host/path`");
         };
         if !matches!(sample.scheme(), "http" | "https") || sample.host_str().is_none() {
@@ -47,19 +38,16 @@ impl Template {
         if sample.fragment().is_some() {
             return invalid("may have no `#`");
         }
-        let fixed = match parts.first() {
-            Some(Part::Text(text)) => text.splitn(4, '/').count() == 4,
-            _ => false,
-        };
-        if parts.len() > 1 && !fixed {
+        let fixed = places.beginning().splitn(4, '/').count() == 4;
+        if places.varies() && !fixed {
             return invalid("may have `{...}` in its path and query only");
         }
-        Ok(Self { parts, sample })
+        Ok(Self { places, sample })
     }
 
     /// Whether each record has a URL of its own.
     pub(super) fn varies(&self) -> bool {
-        self.parts.len() > 1
+        self.places.varies()
     }
 
     /// The host, as it stands in the URL.
@@ -86,22 +74,8 @@ impl Template {
         if !self.varies() {
             return Ok(self.sample.clone());
         }
-        let lacks = |what| Error::rejected(format!("the URL needs a {what}, which it has not"));
-        let text = filled(&self.parts, |part| {
-            Ok(match part {
-                Part::Text(text) => text.clone(),
-                Part::Topic => percent::encoded(&record.topic),
-                Part::Partition => record.partition.to_string(),
-                Part::Offset => record.offset.to_string(),
-                Part::Key => {
-                    percent::encoded_bytes(record.key.as_ref().ok_or_else(|| lacks("key"))?)
-                }
-                Part::Timestamp => record
-                    .timestamp_ms
-                    .ok_or_else(|| lacks("timestamp"))?
-                    .to_string(),
-            })
-        })?;
+        let encoded = |bytes: &[u8]| Ok(percent::encoded_bytes(bytes));
+        let text = self.places.fill("the URL", record, encoded)?;
         let url = Url::parse(&text)
             .map_err(|_| Error::rejected("what it fills into the URL makes it none"))?;
         // A key `..` would climb: in a URL dots are dots however they are written.
@@ -119,46 +93,6 @@ impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Template").finish_non_exhaustive()
     }
-}
-
-fn parts(text: &str) -> Result<Vec<Part>> {
-    let mut parts = Vec::new();
-    let mut rest = text.trim();
-    while let Some((before, from)) = rest.split_once('{') {
-        let Some((name, after)) = from.split_once('}') else {
-            return Err(Error::invalid("`url` has a `{` without `}`"));
-        };
-        if !before.is_empty() {
-            parts.push(Part::Text(before.to_owned()));
-        }
-        parts.push(match name {
-            "topic" => Part::Topic,
-            "partition" => Part::Partition,
-            "offset" => Part::Offset,
-            "key" => Part::Key,
-            "timestamp" => Part::Timestamp,
-            _ => {
-                return Err(
-                    Error::invalid("`url` has a `{...}` that is not known").with_hint(
-                        "a record fills {topic}, {partition}, {offset}, {key} and {timestamp}",
-                    ),
-                );
-            }
-        });
-        rest = after;
-    }
-    if !rest.is_empty() || parts.is_empty() {
-        parts.push(Part::Text(rest.to_owned()));
-    }
-    Ok(parts)
-}
-
-fn filled(parts: &[Part], fill: impl Fn(&Part) -> Result<String>) -> Result<String> {
-    let filled = parts.iter().map(|part| match part {
-        Part::Text(text) => Ok(text.clone()),
-        place => fill(place),
-    });
-    filled.collect()
 }
 
 #[cfg(test)]

@@ -77,19 +77,19 @@ async fn what_the_configuration_file_declares_is_read_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_type_that_comes_later_is_refused_with_the_supported_ones() {
+async fn a_type_that_there_is_not_is_refused_with_those_that_there_are() {
     let (_folder, lake) = lake(Clock::manual(0));
     let destinations = open(&lake, Vec::new()).unwrap();
-    let later = Definition {
+    let pigeon = Definition {
         kind: "pigeon".to_owned(),
         ..kafka("a", &[])
     };
-    let error = destinations.create(later).await.unwrap_err();
+    let error = destinations.create(pigeon).await.unwrap_err();
     let told = error.to_string();
-    assert_eq!(told, "destinations of type `pigeon` are not supported yet");
+    assert_eq!(told, "there is no type `pigeon` of destinations");
     assert_eq!(
         error.hint(),
-        Some("the supported types are: kafka, http, file")
+        Some("the types are: kafka, http, rabbitmq, sqs, file")
     );
 }
 
