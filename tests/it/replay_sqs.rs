@@ -107,7 +107,7 @@ fn a_fifo_queue_gets_each_group_in_its_order_and_once() {
     let eddy = start(&lake, &source, &url, &[]);
     wait_committed(&eddy.http(), &source, 300);
     replay(&eddy, &source, ", rate = '100/s'");
-    proxy.lose_answers("POST /", 3);
+    proxy.lose_answers("POST /*SendMessageBatch", 3);
     wait_until(PATIENCE, "answers were lost", || proxy.lost() == 3);
     assert_eq!(counts(&wait_done(&eddy.http(), "r")), [300, 0, 0]);
     let messages = queue.drain();
@@ -143,7 +143,7 @@ fn answers_that_get_lost_cost_no_record() {
     let eddy = start(&lake, &source, &url, &[]);
     wait_committed(&eddy.http(), &source, 500);
     replay(&eddy, &source, ", rate = '100/s'");
-    proxy.lose_answers("POST /", 6);
+    proxy.lose_answers("POST /*SendMessageBatch", 6);
     wait_until(PATIENCE, "answers were lost", || proxy.lost() == 6);
     assert_eq!(counts(&wait_done(&eddy.http(), "r")), [500, 0, 0]);
     let messages = queue.drain();

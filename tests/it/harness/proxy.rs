@@ -69,7 +69,8 @@ impl Proxy {
     }
 
     /// Loses the answers of the next `count` requests whose first line matches the pattern:
-    /// `"PUT /*_delta_log"` stands for a line with `PUT /` and, later, `_delta_log` in it.
+    /// `"PUT /*_delta_log"` stands for a line with `PUT /` and, later, `_delta_log` in it. What a
+    /// header asks for comes behind it, where all first lines are alike: `"POST /*SendMessage"`.
     pub fn lose_answers(&self, pattern: &str, count: usize) {
         self.state.losing.set(pattern, count);
     }
@@ -173,6 +174,9 @@ fn close(client: &TcpStream, server: &TcpStream) {
     let _ = server.shutdown(Shutdown::Both);
 }
 
+/// The header in which AWS's services are told what to do.
+const ACTION: &str = "x-amz-target:";
+
 /// Notes the first line if these bytes begin a request. The note is cleared when an answer begins,
 /// and connections are HTTP/1.1 without pipelining, so the next bytes then begin one.
 fn begins_request(line: &Mutex<String>, bytes: &[u8]) -> bool {
@@ -180,7 +184,9 @@ fn begins_request(line: &Mutex<String>, bytes: &[u8]) -> bool {
     let begins = line.is_empty();
     if begins {
         let text = String::from_utf8_lossy(bytes);
-        *line = text.lines().next().unwrap_or("?").to_owned();
+        let action = text.lines().find_map(|one| one.strip_prefix(ACTION));
+        text.lines().next().unwrap_or("?").clone_into(&mut line);
+        line.push_str(action.unwrap_or_default());
     }
     begins
 }
