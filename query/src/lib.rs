@@ -8,6 +8,7 @@
 //!                       |             logical/    a key of several types as one column
 //!                       |             erase/      `DELETE`: the engine erases and gives a receipt
 //!                       |             cache/      blocks of remote files, in memory and on disk
+//!                       |             columns/    decoded columns, for what is asked for again
 //!                       v
 //!                  run: a thread pool of its own, limits, cancel --> Arrow batches
 //!                       |             nodes/     parts of large plans, done on other nodes
@@ -26,6 +27,7 @@ mod ask;
 mod bounded;
 mod cache;
 mod catalog;
+mod columns;
 mod erase;
 pub mod flight;
 mod functions;

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::cache::{Blocks, CacheOptions, Readers};
 use crate::catalog::{Catalog, Tables};
+use crate::columns::Columns;
 use crate::error::{Error, Result};
 use crate::flight::peers::Away;
 use crate::hooks::{IntoHandler, SystemTable, TableKeeper, no_handler};
@@ -207,6 +208,7 @@ pub(crate) struct Inner {
     pub(crate) sessions: Sessions,
     pub(crate) pool: Pool,
     blocks: Option<Arc<Blocks>>,
+    columns: Option<Arc<Columns>>,
     pub(crate) registry: Registry,
     /// Places for tails.
     pub(crate) tails: Arc<Semaphore>,
@@ -248,6 +250,7 @@ impl Query {
             sessions,
             pool,
             blocks,
+            columns: Columns::new(options.cache.columns_bytes),
             registry: Registry::new(clock.clone()),
             tails: Arc::new(Semaphore::new(TAILS_MAX)),
             process: clock.new_id(),
@@ -323,6 +326,7 @@ impl Inner {
         let store = Arc::clone(home.lake.store());
         Ok(Origin {
             kept: self.kept(&home.lake, home.number),
+            columns: self.columns.clone(),
             is_own: home.number == 0,
             keys: home.lake.keys().clone(),
             store: self.sessions.store(home.number, store)?,

@@ -1,4 +1,4 @@
-//! `[query.cache]`: what is kept of files that aren't on a local disk.
+//! `[query.cache]`: what is kept of files that were read.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::ByteSize;
 
-/// `[query.cache]`. Blocks of data files; none of a lake on local disk.
+/// `[query.cache]`. Blocks of data files, none of a lake on local disk; and decoded columns.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct CacheSettings {
@@ -20,6 +20,9 @@ pub(crate) struct CacheSettings {
     disk: Option<ByteSize>,
     /// The folder on that disk, relative to the configuration file.
     directory: Option<PathBuf>,
+    /// Memory for decoded columns of data files, of local lakes too: 128MiB unless given, and half
+    /// as much again while they are read. `0` turns that off. It is part of no other memory either.
+    columns: Option<ByteSize>,
 }
 
 impl CacheSettings {
@@ -53,10 +56,16 @@ impl CacheSettings {
                 format!("`query.cache.directory`: `{shown}` can't be made")
             })?;
         }
+        let columns_bytes = self.columns.map_or(defaults.columns_bytes, ByteSize::bytes);
+        if columns_bytes > 0 && columns_bytes < CacheOptions::MEMORY_LEAST {
+            let least = CacheOptions::MEMORY_LEAST;
+            bail!("`query.cache.columns` is {columns_bytes} bytes; it is 0 or at least {least}");
+        }
         Ok(CacheOptions {
             memory_bytes,
             disk_bytes,
             directory,
+            columns_bytes,
         })
     }
 }
@@ -77,6 +86,8 @@ mod tests {
         let defaults = CacheOptions::default();
         assert_eq!(options("", folder.path()).unwrap(), defaults);
         assert!(defaults.memory_bytes > 0 && defaults.disk_bytes == 0);
+        let none = options("columns = \"0\"", folder.path()).unwrap();
+        assert_eq!(none.columns_bytes, 0);
         let text = "memory = \"1GiB\"\ndisk = \"2GiB\"\ndirectory = \"blocks\"";
         let given = options(text, folder.path()).unwrap();
         assert_eq!((given.memory_bytes, given.disk_bytes), (1 << 30, 2 << 30));
@@ -97,6 +108,7 @@ mod tests {
             ("disk = \"1MiB\"\ndirectory = \"x\"", "query.cache.disk"),
             ("disk = \"1GiB\"", "query.cache.directory"),
             ("disk = \"1GiB\"\nmemory = \"0\"", "query.cache.memory"),
+            ("columns = \"1MiB\"", "query.cache.columns"),
             ("disc = \"1GiB\"", "disc"),
         ] {
             let error = format!("{:#}", options(text, Path::new(".")).unwrap_err());

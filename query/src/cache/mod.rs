@@ -36,7 +36,7 @@ use std::path::PathBuf;
 pub(crate) use blocks::Blocks;
 pub(crate) use readers::{Readers, readers};
 
-/// What the cache of blocks may use.
+/// What may be used for keeping what was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheOptions {
     /// Memory, in bytes; none turns the cache off.
@@ -45,6 +45,8 @@ pub struct CacheOptions {
     pub disk_bytes: usize,
     /// The folder on that disk. Its bytes are of no use to another process.
     pub directory: Option<PathBuf>,
+    /// Memory for decoded columns of any files, in bytes; none turns that off.
+    pub columns_bytes: usize,
 }
 
 impl CacheOptions {
@@ -60,6 +62,7 @@ impl Default for CacheOptions {
             memory_bytes: 128 << 20,
             disk_bytes: 0,
             directory: None,
+            columns_bytes: 128 << 20,
         }
     }
 }

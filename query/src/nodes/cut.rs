@@ -140,7 +140,7 @@ impl Cutter<'_> {
     fn branches(&self, plan: &Plan) -> Result<Option<Vec<Branch>>> {
         if is_large_scan(plan.as_ref(), self.bytes_least) {
             let is_understood = is_understood(plan.as_ref(), self.state);
-            return Ok(is_understood.then(|| vec![Branch::Far(Arc::clone(plan))]));
+            return Ok(is_understood.then(|| vec![Branch::Far(as_sent(plan))]));
         }
         if plan.is::<UnionExec>() {
             return self.of_union(plan);
@@ -236,6 +236,16 @@ impl Cutter<'_> {
         });
         scans.collect()
     }
+}
+
+/// A scan as others understand it, who keep columns of their own accord or not.
+fn as_sent(plan: &Plan) -> Plan {
+    let Some((config, parquet)) = scan(plan.as_ref()) else {
+        return Arc::clone(plan);
+    };
+    let mut sent = config.clone();
+    sent.file_source = Arc::new(parquet.clone());
+    DataSourceExec::from_data_source(sent)
 }
 
 /// Whether who reads this plan's rows wants only some of them.

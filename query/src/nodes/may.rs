@@ -21,6 +21,8 @@ use datafusion::physical_plan::limit::LocalLimitExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 
+use crate::columns::parquet_of;
+
 /// Whether a step gives the same rows in total when it is done for parts of its input.
 pub(super) fn is_by_parts(step: &dyn ExecutionPlan) -> bool {
     if let Some(aggregate) = step.downcast_ref::<AggregateExec>() {
@@ -41,7 +43,7 @@ pub(super) fn is_step(step: &dyn ExecutionPlan) -> bool {
 pub(super) fn scan(plan: &dyn ExecutionPlan) -> Option<(&FileScanConfig, &ParquetSource)> {
     let source = plan.downcast_ref::<DataSourceExec>()?.data_source();
     let config = source.downcast_ref::<FileScanConfig>()?;
-    let parquet = config.file_source().downcast_ref::<ParquetSource>()?;
+    let parquet = parquet_of(config.file_source().as_ref())?;
     Some((config, parquet))
 }
 

@@ -11,7 +11,9 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::{
     ParquetAccessPlan, ParquetRowSelection, RowGroupAccess,
 };
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfigBuilder, FileSource, ParquetSource,
+};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::physical_expr::PhysicalExpr;
@@ -26,6 +28,7 @@ use super::provider::{Addresses, ERROR, TopicTable};
 use super::prune::nulls;
 use super::reading::readers;
 use super::view::Rows;
+use crate::columns::KeptSource;
 use crate::nodes::Divisible;
 
 /// A file that a scan reads, and what of it.
@@ -101,6 +104,8 @@ impl TopicTable {
         }
         let readers = readers(state, &self.view, &self.lake, &self.count)?;
         source = source.with_parquet_file_reader_factory(readers);
+        let is_whole = files.iter().all(|(_, part)| !part.is_cut());
+        let source = self.keeping(state, source, is_whole && !scanned.conditions_first);
         let (plain, all) = (files.iter().map(|(file, _)| *file), &scanned.file_schema);
         let bounds = bounds(&plain.collect::<Vec<_>>(), all, &self.lake.leaves);
         let others = self.whole().len() + self.made().len();
@@ -129,11 +134,28 @@ impl TopicTable {
         });
         let group = FileGroup::new(files.collect());
         let groups = group.split_files(state.config().target_partitions().max(1));
-        let config = FileScanConfigBuilder::new(self.lake.store.clone(), Arc::new(source))
+        let config = FileScanConfigBuilder::new(self.lake.store.clone(), source)
             .with_file_groups(groups)
             .with_statistics(statistics)
             .build();
         Ok(DataSourceExec::from_data_source(config))
+    }
+
+    /// The source that looks first at the columns that are kept, where all rows of files are read.
+    fn keeping(
+        &self,
+        state: &dyn Session,
+        source: ParquetSource,
+        is_whole: bool,
+    ) -> Arc<dyn FileSource> {
+        let may = is_whole && self.view.is_newest && self.view.key_id.is_none() && !self.addressed;
+        let Some(columns) = self.lake.columns.as_ref().filter(|_| may) else {
+            return Arc::new(source);
+        };
+        let footers = state.runtime_env().cache_manager.get_file_metadata_cache();
+        let (lake, kept) = (self.lake.store.as_str(), &self.count.kept_bytes);
+        let (columns, kept) = (Arc::clone(columns), Arc::clone(kept));
+        Arc::new(KeptSource::new(source, columns, footers, lake, kept))
     }
 
     /// Whether other nodes can read these files as this one does: they have the process's own lake,

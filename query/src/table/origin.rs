@@ -8,6 +8,7 @@ use eddy_engine::seal::Keys;
 
 use super::known::LeafCache;
 use crate::cache::Readers;
+use crate::columns::Columns;
 
 /// Where a table's files and filters are read from.
 #[derive(Debug, Clone)]
@@ -24,4 +25,6 @@ pub(crate) struct Origin {
     pub(crate) is_own: bool,
     /// What is kept of its files; `None` where nothing is.
     pub(crate) kept: Option<Readers>,
+    /// The columns that are kept of all files; `None` where none are.
+    pub(crate) columns: Option<Arc<Columns>>,
 }

@@ -64,6 +64,7 @@ fn answers_are_the_same_with_the_cache_and_without_and_the_second_time_nothing_i
     let off = QueryOptions {
         cache: CacheOptions {
             memory_bytes: 0,
+            columns_bytes: 0,
             ..CacheOptions::default()
         },
         ..QueryOptions::default()
