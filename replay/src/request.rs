@@ -55,6 +55,8 @@ pub struct Options {
     pub payload: Option<Payload>,
     /// Whether it goes on with what is committed later, without end.
     pub continuous: bool,
+    /// Whether records go out in transactions of the destination, with the progress in them.
+    pub exactly_once: bool,
     /// What has to come true before all but the first records are sent.
     pub canary: Option<Canary>,
 }
@@ -155,6 +157,7 @@ pub const OPTION_NAMES: &[&str] = &[
     "canary",
     "continuous",
     "dead_letter",
+    "exactly_once",
     "expect",
     "headers",
     "name",
@@ -187,6 +190,9 @@ impl Options {
                 "speed" => options.speed = Speed::parse(value)?,
                 "ordering" => ordering = Some(choice("ordering", value, ORDERINGS, &[])?),
                 "continuous" => options.continuous = choice("continuous", value, TRUTHS, &[])?,
+                "exactly_once" => {
+                    options.exactly_once = choice("exactly_once", value, TRUTHS, &[])?;
+                }
                 "canary" => canary.records = Some(count("canary", value)?),
                 "expect" => canary.expect = Some(value.to_owned()),
                 "within" => canary.within = Some(within(value)?),
@@ -206,17 +212,27 @@ impl Options {
             (None, Some(_)) => Ordering::Time,
             (ordering, _) => ordering.unwrap_or(options.ordering),
         };
-        match (
-            options.on_error == OnError::DeadLetter,
-            &options.dead_letter,
-        ) {
+        options.check_refused()?;
+        Ok(options)
+    }
+
+    /// Whether what is said about refused records goes together.
+    fn check_refused(&self) -> Result<()> {
+        if self.exactly_once && self.on_error != OnError::Stop {
+            return Err(Error::invalid(
+                "exactly_once goes with on_error = 'stop' only: a record that Kafka refuses takes \
+                 its whole transaction with it",
+            )
+            .with_hint("leave one of the two out"));
+        }
+        match (self.on_error == OnError::DeadLetter, &self.dead_letter) {
             (true, None) => Err(
                 Error::invalid("on_error = 'dead_letter' needs a destination")
                     .with_hint("name it: dead_letter = 'refused'"),
             ),
             (false, Some(_)) => Err(Error::invalid("`dead_letter` has no use")
                 .with_hint("it goes with on_error = 'dead_letter'")),
-            _ => Ok(options),
+            _ => Ok(()),
         }
     }
 
@@ -315,6 +331,7 @@ impl Default for Options {
             dead_letter: None,
             payload: None,
             continuous: false,
+            exactly_once: false,
             canary: None,
         }
     }
@@ -434,6 +451,7 @@ mod tests {
             ("canary", "100"),
             ("continuous", "true"),
             ("dead_letter", "refused"),
+            ("exactly_once", "false"),
             ("expect", "SELECT true"),
             ("headers", "strip"),
             ("name", "n"),
@@ -468,6 +486,13 @@ mod tests {
             &[("on_error", "dead_letter")],
             &[("dead_letter", "refused")],
             &[("dead_letter", "refused"), ("on_error", "skip")],
+            &[("exactly_once", "true"), ("on_error", "skip")],
+            &[
+                ("exactly_once", "true"),
+                ("on_error", "dead_letter"),
+                ("dead_letter", "refused"),
+            ],
+            &[("exactly_once", "yes")],
             &[("speed", "1"), ("ordering", "partition")],
             &[("canary", "1"), ("expect", "SELECT true"), ("within", "2d")],
             &[
@@ -478,6 +503,7 @@ mod tests {
         ] {
             assert!(parse_all(given).is_err(), "{given:?}");
         }
+        assert!(parse("exactly_once", "true").unwrap().exactly_once);
         let recorded = parse("speed", "0.5").unwrap();
         assert_eq!(
             recorded.ordering,

@@ -52,6 +52,7 @@ mod replay;
 mod replay_file;
 mod replay_http;
 mod replay_live;
+mod replay_once;
 mod replay_pins;
 mod replay_rabbitmq;
 mod replay_shaped;

@@ -10,7 +10,7 @@ use crate::progress::Counts;
 impl Attempt<'_> {
     /// When the progress is to be stored, if there is any.
     pub(super) fn save_in(&self, now: Duration) -> Option<Duration> {
-        if self.unsaved == 0 {
+        if self.unsaved == 0 || self.in_transaction() {
             return None;
         }
         let tuning = &self.worker.tuning;
@@ -64,11 +64,15 @@ impl Attempt<'_> {
         let name = || worker.clock.new_id().to_string();
         self.ledger.store(entries, name).await.map_err(unfenced)?;
         let (marks, counts) = (self.progress.marks(), self.progress.counts());
+        let knows_all = self.is_closing();
         worker
             .cell
             .update(|job| {
                 job.progress = marks;
                 job.counts = counts;
+                if let Some(transactions) = &mut job.transactions {
+                    transactions.open = !knows_all;
+                }
                 Ok(())
             })
             .await?;
