@@ -190,12 +190,17 @@ impl<'w> Attempt<'w> {
             self.leave_transactions(in_order).await;
             return 0;
         }
-        if self.unsaved > 0
-            && let Err(error) = self.save().await
-        {
-            tracing::warn!(replay = self.id, %error, "the replay's progress is not stored");
+        if self.unsaved > 0 {
+            let saved = self.save().await;
+            self.tell_unsaved(saved);
         }
         self.progress.beyond_marks()
+    }
+
+    pub(super) fn tell_unsaved(&self, saved: Result<()>) {
+        if let Err(error) = saved {
+            tracing::warn!(replay = self.id, %error, "the replay's progress is not stored");
+        }
     }
 
     /// Waits for what is under way, as long as that may take.

@@ -5,12 +5,16 @@
 //! replay.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::pacing::{Rate, Speed};
+
+mod canary;
+
+pub use canary::Canary;
+use canary::{Asked, within};
 
 /// A replay, asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,17 +63,6 @@ pub struct Options {
     pub exactly_once: bool,
     /// What has to come true before all but the first records are sent.
     pub canary: Option<Canary>,
-}
-
-/// A replay that checks its own effect after the first records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Canary {
-    /// So many records are sent before.
-    pub records: u64,
-    /// The query that has to answer true.
-    pub expect: String,
-    /// In so much time.
-    pub within: Duration,
 }
 
 /// What is kept in order.
@@ -144,9 +137,6 @@ pub enum Payload {
     /// A JSON object of the selected columns.
     Columns,
 }
-
-/// How long a canary waits where nothing else is said.
-const WITHIN: Duration = Duration::from_secs(60);
 
 /// Enough for a broker's restart or a new leader, with the back-off of `run`.
 const ATTEMPTS: u32 = 10;
@@ -289,32 +279,6 @@ const ORDERINGS: &[(&str, Ordering)] = &[
 
 const TRUTHS: &[(&str, bool)] = &[("true", true), ("false", false)];
 
-/// What was asked of a canary so far.
-#[derive(Default)]
-struct Asked {
-    records: Option<u32>,
-    expect: Option<String>,
-    within: Option<Duration>,
-}
-
-impl Asked {
-    fn whole(self) -> Result<Option<Canary>> {
-        match (self.records, self.expect) {
-            (Some(records), Some(expect)) => Ok(Some(Canary {
-                records: records.into(),
-                expect,
-                within: self.within.unwrap_or(WITHIN),
-            })),
-            (None, None) if self.within.is_none() => Ok(None),
-            _ => Err(
-                Error::invalid("`canary`, `expect` and `within` go together").with_hint(
-                    "canary = 100, expect = 'SELECT count(*) >= 100 FROM results', within = '60s'",
-                ),
-            ),
-        }
-    }
-}
-
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -379,33 +343,11 @@ fn count(option: &str, value: &str) -> Result<u32> {
     }
 }
 
-/// The longest that a canary may wait.
-const WITHIN_MAX: Duration = Duration::from_hours(24);
-
-fn within(value: &str) -> Result<Duration> {
-    let digits = value.find(|c: char| !c.is_ascii_digit());
-    let (number, unit) = value.split_at(digits.unwrap_or(value.len()));
-    let ms = match unit.trim() {
-        "ms" => Some(1),
-        "s" => Some(1_000),
-        "min" => Some(60_000),
-        "h" => Some(3_600_000),
-        _ => None,
-    };
-    let ms = ms.zip(number.parse::<u64>().ok());
-    let within = ms.and_then(|(unit, number)| number.checked_mul(unit));
-    let within = within.map(Duration::from_millis);
-    within
-        .filter(|within| !within.is_zero() && *within <= WITHIN_MAX)
-        .ok_or_else(|| {
-            Error::invalid(format!("within = `{value}` is not a time"))
-                .with_hint("a time is `500ms`, `60s`, `5min`, `2h`; a day at most")
-        })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::time::Duration;
 
     use super::*;
 

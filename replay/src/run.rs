@@ -5,8 +5,8 @@
 //! them, so the destination sees each record at least once, in the order of its source partition,
 //! and twice only those that were not behind a stored mark.
 //!
-//! In transactions of the destination the marks are in there, too: what a crash or an error leaves is
-//! each record once (`attempt/once`).
+//! In transactions of the destination the marks are in there, too: what a crash or an error leaves
+//! is each record once (`attempt/once`).
 //!
 //! What an error leaves: a destination that can't be reached ends the attempt; the next one opens
 //! it anew and goes on from the marks, at first with one record at a time, so that a batch which

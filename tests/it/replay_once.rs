@@ -1,5 +1,5 @@
-//! Exactly once into a real Kafka: a read_committed reader of the target has each record once and in
-//! order, whatever dies, stands still or is given up (P23).
+//! Exactly once into a real Kafka: a read_committed reader of the target has each record once and
+//! in order, whatever dies, stands still or is given up (P23).
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::kills::{next, seed};
 use crate::replay::{start, wait_committed, wait_done};
 
 /// So many numbered records in `source`.
-fn produce(source: &Topic, count: usize) {
+pub(crate) fn produce(source: &Topic, count: usize) {
     let values: Vec<String> = (0..count).map(|n| format!("{{\"n\": {n}}}")).collect();
     source.produce_values(&values);
 }
@@ -29,14 +29,14 @@ fn begin(eddy: &Eddy, source: &Topic, name: &str, rate: &str) {
 
 /// What a read_committed reader gets of each partition, without offsets: aborted records and the
 /// ends of transactions have some, too.
-fn contents(topic: &Topic) -> Vec<(i32, Option<Vec<u8>>)> {
+pub(crate) fn contents(topic: &Topic) -> Vec<(i32, Option<Vec<u8>>)> {
     let records = topic.consume().into_iter();
     let content = |record: Stored| (record.partition, record.value);
     records.map(content).collect()
 }
 
 /// How much the target's log has, aborted records and the ends of transactions included.
-fn length(topic: &Topic) -> i64 {
+pub(crate) fn length(topic: &Topic) -> i64 {
     topic.watermarks().values().map(|(_, end)| end).sum()
 }
 

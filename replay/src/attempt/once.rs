@@ -29,6 +29,10 @@ pub(super) struct Once {
     transactions: Arc<dyn Transactions>,
     /// The one that is open.
     open: Option<Open>,
+    /// What the last one that was committed says.
+    committed: Marked,
+    /// Whether one may have been committed that wasn't answered.
+    is_unsure: bool,
     /// Whether the lake is told that it knows everything.
     closing: bool,
 }
@@ -66,10 +70,10 @@ impl Once {
         if kept.is_none() {
             // So that from now on marks that aren't there are marks that are gone.
             transactions.begin().await?;
-            transactions.commit(&later).await?;
+            transactions.commit_with(&later).await?;
         }
         let opened = worker.cell.update(|job| {
-            job.progress = later.marks;
+            job.progress.clone_from(&later.marks);
             job.counts = later.counts;
             if let Some(own) = &mut job.transactions {
                 own.open = true;
@@ -80,6 +84,8 @@ impl Once {
         let once = Self {
             transactions,
             open: None,
+            committed: later,
+            is_unsure: false,
             closing: false,
         };
         Ok((once, job))
@@ -155,35 +161,46 @@ impl Attempt<'_> {
         let Some(once) = self.once.as_mut().filter(|once| once.open.is_some()) else {
             return Ok(());
         };
-        once.transactions.commit(&marked).await?;
+        once.is_unsure = true;
+        once.transactions.commit_with(&marked).await?;
+        once.is_unsure = false;
         once.open = None;
+        once.committed = marked;
         Ok(())
     }
 
-    /// Ends the transactions: in order with the last records and the whole progress in the lake,
-    /// else without what isn't committed.
+    /// Ends the transactions: in order with the last records, else without what isn't committed.
+    /// Then the lake gets all that is known.
     pub(super) async fn leave_transactions(&mut self, in_order: bool) {
         if self.in_transaction() {
-            let acknowledged = in_order && self.under_way.is_empty();
-            let acknowledged = acknowledged && self.progress.beyond_marks() == 0;
-            let committed = match acknowledged {
+            let acknowledged = self.under_way.is_empty() && self.progress.beyond_marks() == 0;
+            let committed = match in_order && acknowledged {
                 true => self.commit().await,
                 false => Err(Error::unavailable("not everything is acknowledged")),
             };
             if let Err(error) = committed {
                 tracing::warn!(replay = self.id, %error, "a transaction is taken back");
-                if let Some(once) = &self.once {
-                    once.transactions.abort().await;
-                }
+                self.take_back().await;
                 return;
             }
         }
         if let Some(once) = &mut self.once {
             once.closing = true;
         }
-        if let Err(error) = self.save().await {
-            tracing::warn!(replay = self.id, %error, "the replay's progress is not stored");
+        let saved = self.save().await;
+        self.tell_unsaved(saved);
+    }
+
+    /// Aborts the open transaction, and stores the marks of the one before it.
+    async fn take_back(&mut self) {
+        let Some(once) = &self.once else { return };
+        once.transactions.abort().await;
+        if once.is_unsure {
+            return;
         }
+        let committed = once.committed.clone();
+        let saved = self.save_marks(committed, true).await;
+        self.tell_unsaved(saved);
     }
 
     fn open_transaction(&self) -> Option<&Open> {

@@ -21,8 +21,9 @@ pub trait Transactions: Destination {
     /// Commits the transaction: its records and `marked` are there together, or neither is.
     ///
     /// # Errors
-    /// `Unavailable` when it isn't committed or nobody knows, `Invalid` when `marked` can't be kept.
-    async fn commit(&self, marked: &Marked) -> Result<()>;
+    /// `Unavailable` when it isn't committed or nobody knows, `Invalid` when `marked` can't be
+    /// kept.
+    async fn commit_with(&self, marked: &Marked) -> Result<()>;
 
     /// Takes back the transaction, so that it holds up nobody. If that fails, it is taken back when
     /// its time is over.

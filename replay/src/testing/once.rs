@@ -143,7 +143,7 @@ impl Transactions for Writer {
         })
     }
 
-    async fn commit(&self, marked: &Marked) -> Result<()> {
+    async fn commit_with(&self, marked: &Marked) -> Result<()> {
         let answers = self.log(|log| {
             let open = log.open.take();
             let open = open.ok_or_else(|| Error::internal("no transaction is open"))?;

@@ -1,5 +1,5 @@
-//! A replay's marks as short texts, as many as are needed: Kafka keeps a text of 4096 bytes beside an
-//! offset. Pure.
+//! A replay's marks as short texts, as many as are needed: Kafka keeps a text of 4096 bytes beside
+//! an offset. Pure.
 
 use std::collections::BTreeMap;
 

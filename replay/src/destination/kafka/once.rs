@@ -2,8 +2,8 @@
 //!
 //! The marks are offsets of a consumer group that has the transactions' name, for partitions of the
 //! topic itself: so nothing of Eddy's has to be made in the cluster, and the right to read the
-//! topic and that group is all that is needed besides writing. A compacted topic of Eddy's would keep
-//! marks for ever; these Kafka forgets some time after the last transaction
+//! topic and that group is all that is needed besides writing. A compacted topic of Eddy's would
+//! keep marks for ever; these Kafka forgets some time after the last transaction
 //! (`offsets.retention.minutes`), which the replay notices and tells.
 
 use std::collections::BTreeMap;
@@ -96,7 +96,7 @@ impl Transactions for Once {
         self.kafka.begin().map_err(kept)
     }
 
-    async fn commit(&self, marked: &Marked) -> Result<()> {
+    async fn commit_with(&self, marked: &Marked) -> Result<()> {
         let number = self.number.load(Ordering::Relaxed).saturating_add(1);
         let texts = marks::write(marked, self.partitions)?.into_iter();
         let kept: Vec<KeptMark> = (0..)

@@ -104,6 +104,8 @@ async fn a_refused_record_takes_its_transaction_with_it_and_fails_the_replay() {
     assert_eq!(job.reason.as_deref(), Some("too large"));
     let (committed, _) = room.fake.committed();
     assert_eq!(committed, room.expected()[..7]);
+    assert_eq!(job.counts.acknowledged, 7);
+    assert!(!job.transactions.unwrap().open, "the lake knows all");
     assert!(!room.fake.is_open(), "readers are not held up");
 }
 
