@@ -51,6 +51,7 @@ mod registry_avro;
 mod replay;
 mod replay_file;
 mod replay_http;
+mod replay_kafka;
 mod replay_live;
 mod replay_once;
 mod replay_pins;
