@@ -8,9 +8,10 @@ use crate::harness::kafka::{Produce, Topic};
 use crate::harness::lake::TestLake;
 use crate::harness::process::{Eddy, Start};
 use crate::harness::services::services;
+use crate::harness::unique;
 use crate::harness::wait::{PATIENCE, wait_until};
 use crate::kills::next;
-use crate::replay::{start, wait_committed, wait_done, wait_ended};
+use crate::replay::{start, wait_committed, wait_committed_into, wait_done, wait_ended};
 use crate::replay_once::{contents, length, produce};
 
 /// What a client through a cable is told, so that it soon sees that it gets no answer.
@@ -141,34 +142,43 @@ fn a_message_over_the_limit_is_the_one_that_is_refused() {
         .collect();
     source.produce(&records);
     let wanted = contents(&source);
-    for (options, state, acknowledged, failed) in [
-        ("", "failed", 10, 0),
-        (", exactly_once = true", "failed", 0, 0),
-        (", on_error = 'skip'", "done", 20, 1),
-    ] {
-        let target = Topic::named(&crate::harness::unique("limited"), 1, &limit);
-        let lake = TestLake::local();
-        let eddy = start(&lake, &source, &target);
-        let http = eddy.http();
-        wait_committed(&http, &source, 21);
-        begin(&eddy, &source, options);
-        let replay = wait_ended(&http, "r");
-        assert_eq!(replay["state"], state, "{options}: {replay}");
-        assert_eq!(
-            replay["acknowledged"],
-            json!(acknowledged),
-            "{options}: {replay}"
-        );
-        assert_eq!(replay["failed"], json!(failed), "{options}: {replay}");
-        let there = contents(&target);
+    let cases = [
+        ("stops", "", "failed", 10, 0),
+        ("once", ", exactly_once = true", "failed", 0, 0),
+        ("skips", ", on_error = 'skip'", "done", 20, 1),
+    ];
+    let lake = TestLake::local();
+    let mut start = Start::on(&lake).connector(&source.name, &[("topics", &source.name)]);
+    let targets = cases.map(|(name, ..)| (name, Topic::named(&unique(name), 1, &limit)));
+    for (name, target) in &targets {
+        let options = [
+            ("bootstrap.servers", services().kafka.as_str()),
+            ("topic", target.name.as_str()),
+        ];
+        start = start.destination(name, "kafka", &options);
+    }
+    let eddy = start.ready();
+    let http = eddy.http();
+    wait_committed_into(&http, "stops", &source, 21);
+    for ((name, options, state, acknowledged, failed), (_, target)) in cases.iter().zip(&targets) {
+        let from = &source.name;
+        http.sql(&format!(
+            "SELECT * INTO {name} FROM {from} WITH (name = '{name}'{options})"
+        ));
+        let replay = wait_ended(&http, name);
+        assert_eq!(replay["state"], *state, "{replay}");
+        assert_eq!(replay["acknowledged"], json!(acknowledged), "{replay}");
+        assert_eq!(replay["failed"], json!(failed), "{replay}");
+        let there = contents(target);
         assert_eq!(target.stable_watermarks(), target.watermarks());
         match failed {
-            0 => assert_eq!(there, wanted[..acknowledged]),
+            0 => assert_eq!(there, wanted[..*acknowledged]),
             _ => {
                 assert_eq!(there, [&wanted[..10], &wanted[11..]].concat());
-                let told =
-                    http.sql("SELECT _offset FROM system.replay_failures WHERE replay_id = 'r'");
-                assert_eq!(told, [json!({"_offset": 10})]);
+                let told = format!(
+                    "SELECT _offset FROM system.replay_failures WHERE replay_id = '{name}'"
+                );
+                assert_eq!(http.sql(&told), [json!({"_offset": 10})]);
             }
         }
     }

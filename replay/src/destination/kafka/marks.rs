@@ -154,7 +154,7 @@ mod tests {
             for text in &texts {
                 assert!(text.len() <= 4096, "{} bytes", text.len());
             }
-            let older = (6, texts[0].clone());
+            let older = (6, texts.first().unwrap().clone());
             let kept = texts.into_iter().map(|text| (7, text)).chain([older]);
             assert_eq!(read(kept).unwrap(), Some((7, marked)));
         }
