@@ -20,6 +20,7 @@ use crate::rows::Rows;
 use crate::run::Worker;
 use crate::source::Sequence;
 
+mod once;
 mod save;
 mod send;
 
@@ -56,6 +57,8 @@ pub(crate) struct Attempt<'w> {
     differs: bool,
     destination: Arc<dyn Destination>,
     dead_letter: Option<Arc<dyn Destination>>,
+    /// Where records go out in transactions.
+    once: Option<once::Once>,
     target: Checked,
     source: BoxStream<'static, Result<RecordBatch>>,
     rows: Option<(Rows, usize)>,
@@ -79,9 +82,9 @@ pub(crate) struct Attempt<'w> {
 impl<'w> Attempt<'w> {
     /// Opens the destination and the source, from the marks on.
     pub(crate) async fn begin(worker: &'w Worker, careful: usize) -> Result<Self> {
-        let job = worker.cell.job().await;
+        let mut job = worker.cell.job().await;
         let options = Options::parse(&job.options)?;
-        let destination = worker
+        let mut destination = worker
             .destinations
             .connect(&job.destination, &options)
             .await?;
@@ -99,6 +102,14 @@ impl<'w> Attempt<'w> {
             Some(name) => Some(worker.destinations.connect(name, &options).await?),
             None => None,
         };
+        let counted = job.counts;
+        let mut once = None;
+        if job.transactions.is_some() {
+            let (opened, marked) = once::Once::open(worker, &job, &destination, &target).await?;
+            destination = opened.destination();
+            once = Some(opened);
+            job = marked;
+        }
         let sequence = sequence(&job, &options, destination.as_ref());
         let source = worker
             .source
@@ -115,6 +126,7 @@ impl<'w> Attempt<'w> {
             options,
             destination,
             dead_letter,
+            once,
             target,
             source,
             rows: None,
@@ -126,7 +138,7 @@ impl<'w> Attempt<'w> {
             failures: Vec::new(),
             unsaved: 0,
             saved_at: now,
-            counted: job.counts,
+            counted,
         })
     }
 
@@ -136,6 +148,7 @@ impl<'w> Attempt<'w> {
             if self.worker.stop.is_cancelled() {
                 return Ok(End::Stopped);
             }
+            self.commit_if_due().await?;
             self.save_if_due().await?;
             let exhausted = !self.has_row() && self.exhausted;
             let looks = match self.canary {
@@ -143,6 +156,7 @@ impl<'w> Attempt<'w> {
                 None => false,
             };
             if (exhausted || looks) && self.under_way.is_empty() {
+                self.commit().await?;
                 if self.unsaved == 0 {
                     return Ok(if looks { End::Canary } else { End::Exhausted });
                 }
@@ -163,12 +177,34 @@ impl<'w> Attempt<'w> {
     }
 
     /// Waits for what is under way, stores the progress, and tells how many records the next
-    /// attempt sends again.
-    pub(crate) async fn leave(mut self) -> usize {
+    /// attempt sends again, one by one. In order: it has not failed.
+    pub(crate) async fn leave(mut self, in_order: bool) -> usize {
         self.destination.halt();
         if let Some(dead_letter) = &self.dead_letter {
             dead_letter.halt();
         }
+        if in_order || !self.in_transaction() {
+            self.drain().await;
+        }
+        if self.once.is_some() {
+            self.leave_transactions(in_order).await;
+            return 0;
+        }
+        if self.unsaved > 0 {
+            let saved = self.save().await;
+            self.tell_unsaved(saved);
+        }
+        self.progress.beyond_marks()
+    }
+
+    pub(super) fn tell_unsaved(&self, saved: Result<()>) {
+        if let Err(error) = saved {
+            tracing::warn!(replay = self.id, %error, "the replay's progress is not stored");
+        }
+    }
+
+    /// Waits for what is under way, as long as that may take.
+    async fn drain(&mut self) {
         let deadline = self.worker.clock.sleep(self.worker.tuning.drain);
         tokio::pin!(deadline);
         while !self.under_way.is_empty() {
@@ -183,12 +219,6 @@ impl<'w> Attempt<'w> {
                 () = &mut deadline => break,
             }
         }
-        if self.unsaved > 0
-            && let Err(error) = self.save().await
-        {
-            tracing::warn!(replay = self.id, %error, "the replay's progress is not stored");
-        }
-        self.progress.beyond_marks()
     }
 
     /// Waits for whatever comes first of what can happen.
@@ -198,6 +228,7 @@ impl<'w> Attempt<'w> {
         let send_in = self.may_send();
         let want_rows = !self.has_row() && !self.exhausted;
         let save_in = self.save_in(clock.monotonic());
+        let commit_in = self.commit_in();
         tokio::select! {
             biased;
             () = worker.stop.cancelled() => {}
@@ -208,6 +239,7 @@ impl<'w> Attempt<'w> {
             },
             () = clock.sleep(send_in.unwrap_or_default()), if send_in.is_some() => {}
             () = clock.sleep(save_in.unwrap_or_default()), if save_in.is_some() => {}
+            () = clock.sleep(commit_in.unwrap_or_default()), if commit_in.is_some() => {}
         }
         Ok(())
     }
@@ -222,7 +254,7 @@ impl<'w> Attempt<'w> {
 
     /// When the next row may go out; `None`: there is none, or too much is under way.
     fn may_send(&mut self) -> Option<Duration> {
-        if !self.has_row() || self.canary == Some(0) {
+        if !self.has_row() || self.canary == Some(0) || self.transaction_is_over() {
             return None;
         }
         let tuning = &self.worker.tuning;
@@ -233,9 +265,15 @@ impl<'w> Attempt<'w> {
         };
         let room = self.under_way.is_empty()
             || (self.under_way.len() < window && self.bytes_under_way < tuning.window_bytes);
+        room.then(|| self.paced())
+    }
+
+    /// How long the next row has to wait for its turn.
+    fn paced(&self) -> Duration {
         let recorded = self.rows.as_ref();
         let recorded = recorded.and_then(|(rows, at)| rows.get(*at)?.timestamp_ms);
-        room.then(|| self.pacing.wait(self.worker.clock.monotonic(), recorded))
+        let now = self.worker.clock.monotonic();
+        self.pacing.wait(now, recorded)
     }
 }
 

@@ -139,6 +139,9 @@ pub struct Job {
     /// The rate that holds instead of the one that was asked for at first; `max` is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<String>,
+    /// The transactions that its records go out in, where each is to be there exactly once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transactions: Option<Transactions>,
     /// The worker that wrote this object last: the fence (P23).
     pub worker: String,
     /// When it was asked for, microseconds since the Unix epoch.
@@ -147,6 +150,16 @@ pub struct Job {
     pub updated_us: i64,
     /// When it reached a final state, or failed.
     pub finished_us: Option<i64>,
+}
+
+/// The transactions of a replay that sends each record exactly once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transactions {
+    /// What the destination calls them. It is this replay's in this lake and nobody else's, as the
+    /// names of replays aren't: two lakes may send to one Kafka.
+    pub name: String,
+    /// Whether some may have been committed that `progress` doesn't know of.
+    pub open: bool,
 }
 
 /// The format that this build writes.

@@ -12,7 +12,7 @@ pub use self::groups::{GroupOffsets, GroupRequest};
 pub(crate) use self::pins::Pins;
 pub(crate) use self::rate::rate_of;
 use crate::cell::{Cell, FOLDER};
-use crate::destination::Destinations;
+use crate::destination::{Destinations, no_transactions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Event, Job, State, transition};
 use crate::plan::Plan;
@@ -301,11 +301,16 @@ impl Jobs {
             destination.check()
         );
         let source = source?;
+        let checked = match options.exactly_once && !destination.has_transactions() {
+            true => checked.and(Err(no_transactions(&destination.target()))),
+            false => checked,
+        };
         self.0.check_others(request, &options).await?;
         Ok(Prepared {
             select: source.select.clone(),
             payload: options.payload,
             target: destination.target(),
+            exactly_once: options.exactly_once,
             plan: Plan::new(source, checked, &options),
         })
     }

@@ -5,12 +5,16 @@
 //! replay.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::pacing::{Rate, Speed};
+
+mod canary;
+
+pub use canary::Canary;
+use canary::{Asked, within};
 
 /// A replay, asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,19 +59,10 @@ pub struct Options {
     pub payload: Option<Payload>,
     /// Whether it goes on with what is committed later, without end.
     pub continuous: bool,
+    /// Whether records go out in transactions of the destination, with the progress in them.
+    pub exactly_once: bool,
     /// What has to come true before all but the first records are sent.
     pub canary: Option<Canary>,
-}
-
-/// A replay that checks its own effect after the first records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Canary {
-    /// So many records are sent before.
-    pub records: u64,
-    /// The query that has to answer true.
-    pub expect: String,
-    /// In so much time.
-    pub within: Duration,
 }
 
 /// What is kept in order.
@@ -143,9 +138,6 @@ pub enum Payload {
     Columns,
 }
 
-/// How long a canary waits where nothing else is said.
-const WITHIN: Duration = Duration::from_secs(60);
-
 /// Enough for a broker's restart or a new leader, with the back-off of `run`.
 const ATTEMPTS: u32 = 10;
 
@@ -155,6 +147,7 @@ pub const OPTION_NAMES: &[&str] = &[
     "canary",
     "continuous",
     "dead_letter",
+    "exactly_once",
     "expect",
     "headers",
     "name",
@@ -187,6 +180,9 @@ impl Options {
                 "speed" => options.speed = Speed::parse(value)?,
                 "ordering" => ordering = Some(choice("ordering", value, ORDERINGS, &[])?),
                 "continuous" => options.continuous = choice("continuous", value, TRUTHS, &[])?,
+                "exactly_once" => {
+                    options.exactly_once = choice("exactly_once", value, TRUTHS, &[])?;
+                }
                 "canary" => canary.records = Some(count("canary", value)?),
                 "expect" => canary.expect = Some(value.to_owned()),
                 "within" => canary.within = Some(within(value)?),
@@ -206,17 +202,27 @@ impl Options {
             (None, Some(_)) => Ordering::Time,
             (ordering, _) => ordering.unwrap_or(options.ordering),
         };
-        match (
-            options.on_error == OnError::DeadLetter,
-            &options.dead_letter,
-        ) {
+        options.check_refused()?;
+        Ok(options)
+    }
+
+    /// Whether what is said about refused records goes together.
+    fn check_refused(&self) -> Result<()> {
+        if self.exactly_once && self.on_error != OnError::Stop {
+            return Err(Error::invalid(
+                "exactly_once goes with on_error = 'stop' only: a record that Kafka refuses takes \
+                 its whole transaction with it",
+            )
+            .with_hint("leave one of the two out"));
+        }
+        match (self.on_error == OnError::DeadLetter, &self.dead_letter) {
             (true, None) => Err(
                 Error::invalid("on_error = 'dead_letter' needs a destination")
                     .with_hint("name it: dead_letter = 'refused'"),
             ),
             (false, Some(_)) => Err(Error::invalid("`dead_letter` has no use")
                 .with_hint("it goes with on_error = 'dead_letter'")),
-            _ => Ok(options),
+            _ => Ok(()),
         }
     }
 
@@ -273,32 +279,6 @@ const ORDERINGS: &[(&str, Ordering)] = &[
 
 const TRUTHS: &[(&str, bool)] = &[("true", true), ("false", false)];
 
-/// What was asked of a canary so far.
-#[derive(Default)]
-struct Asked {
-    records: Option<u32>,
-    expect: Option<String>,
-    within: Option<Duration>,
-}
-
-impl Asked {
-    fn whole(self) -> Result<Option<Canary>> {
-        match (self.records, self.expect) {
-            (Some(records), Some(expect)) => Ok(Some(Canary {
-                records: records.into(),
-                expect,
-                within: self.within.unwrap_or(WITHIN),
-            })),
-            (None, None) if self.within.is_none() => Ok(None),
-            _ => Err(
-                Error::invalid("`canary`, `expect` and `within` go together").with_hint(
-                    "canary = 100, expect = 'SELECT count(*) >= 100 FROM results', within = '60s'",
-                ),
-            ),
-        }
-    }
-}
-
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -315,6 +295,7 @@ impl Default for Options {
             dead_letter: None,
             payload: None,
             continuous: false,
+            exactly_once: false,
             canary: None,
         }
     }
@@ -362,33 +343,11 @@ fn count(option: &str, value: &str) -> Result<u32> {
     }
 }
 
-/// The longest that a canary may wait.
-const WITHIN_MAX: Duration = Duration::from_hours(24);
-
-fn within(value: &str) -> Result<Duration> {
-    let digits = value.find(|c: char| !c.is_ascii_digit());
-    let (number, unit) = value.split_at(digits.unwrap_or(value.len()));
-    let ms = match unit.trim() {
-        "ms" => Some(1),
-        "s" => Some(1_000),
-        "min" => Some(60_000),
-        "h" => Some(3_600_000),
-        _ => None,
-    };
-    let ms = ms.zip(number.parse::<u64>().ok());
-    let within = ms.and_then(|(unit, number)| number.checked_mul(unit));
-    let within = within.map(Duration::from_millis);
-    within
-        .filter(|within| !within.is_zero() && *within <= WITHIN_MAX)
-        .ok_or_else(|| {
-            Error::invalid(format!("within = `{value}` is not a time"))
-                .with_hint("a time is `500ms`, `60s`, `5min`, `2h`; a day at most")
-        })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::time::Duration;
 
     use super::*;
 
@@ -434,6 +393,7 @@ mod tests {
             ("canary", "100"),
             ("continuous", "true"),
             ("dead_letter", "refused"),
+            ("exactly_once", "false"),
             ("expect", "SELECT true"),
             ("headers", "strip"),
             ("name", "n"),
@@ -468,6 +428,13 @@ mod tests {
             &[("on_error", "dead_letter")],
             &[("dead_letter", "refused")],
             &[("dead_letter", "refused"), ("on_error", "skip")],
+            &[("exactly_once", "true"), ("on_error", "skip")],
+            &[
+                ("exactly_once", "true"),
+                ("on_error", "dead_letter"),
+                ("dead_letter", "refused"),
+            ],
+            &[("exactly_once", "yes")],
             &[("speed", "1"), ("ordering", "partition")],
             &[("canary", "1"), ("expect", "SELECT true"), ("within", "2d")],
             &[
@@ -478,6 +445,7 @@ mod tests {
         ] {
             assert!(parse_all(given).is_err(), "{given:?}");
         }
+        assert!(parse("exactly_once", "true").unwrap().exactly_once);
         let recorded = parse("speed", "0.5").unwrap();
         assert_eq!(
             recorded.ordering,

@@ -5,6 +5,9 @@
 //! them, so the destination sees each record at least once, in the order of its source partition,
 //! and twice only those that were not behind a stored mark.
 //!
+//! In transactions of the destination the marks are in there, too: what a crash or an error leaves
+//! is each record once (`attempt/once`).
+//!
 //! What an error leaves: a destination that can't be reached ends the attempt; the next one opens
 //! it anew and goes on from the marks, at first with one record at a time, so that a batch which
 //! failed as a whole shows which of its records was refused.
@@ -48,6 +51,10 @@ pub(crate) struct Tuning {
     pub(crate) pause_max: Duration,
     /// How long a stopping worker waits for what is under way.
     pub(crate) drain: Duration,
+    /// How long a transaction of the destination stays open, and holds up who reads there.
+    pub(crate) transaction_time: Duration,
+    /// Records that a transaction may have.
+    pub(crate) transaction_records: u64,
     /// Between two looks at what a replay waits for: new records, or what its canary expects.
     pub(crate) look: Duration,
 }
@@ -63,6 +70,8 @@ impl Default for Tuning {
             pause_min: Duration::from_millis(250),
             pause_max: Duration::from_secs(30),
             drain: Duration::from_secs(10),
+            transaction_time: Duration::from_secs(1),
+            transaction_records: 100_000,
             look: Duration::from_secs(1),
         }
     }
@@ -148,7 +157,7 @@ impl Worker {
         match Attempt::begin(self, careful).await {
             Ok(mut attempt) => {
                 let ended = attempt.run().await;
-                (attempt.leave().await, ended)
+                (attempt.leave(ended.is_ok()).await, ended)
             }
             Err(error) => (careful, Err(error)),
         }

@@ -16,6 +16,7 @@
 #[path = "../../tests/it/harness/web.rs"]
 pub(crate) mod web;
 
+mod once;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,8 +33,11 @@ use eddy_engine::{Clock, Lake, LakeOptions};
 use futures::future::FutureExt;
 use tokio::sync::{Notify, oneshot};
 
+use self::once::Log;
 pub(crate) use self::source::{FakeSource, in_batches};
-use crate::destination::{Checked, Delivery, Destination, Landed, Outgoing};
+use crate::destination::{
+    Checked, Delivery, Destination, Landed, Marked, Outgoing, Transactions, no_transactions,
+};
 use crate::error::{Error, Result};
 
 /// One record as the lake holds it.
@@ -148,6 +152,8 @@ struct FakeState {
     /// The next offset of each partition, if it tells where records came to rest.
     ends: Option<BTreeMap<i32, i64>>,
     turns: bool,
+    /// What is in transactions, if it takes records in some.
+    log: Option<Log>,
 }
 
 impl Fake {
@@ -265,6 +271,21 @@ impl Destination for Fake {
 
     fn takes_turns(&self) -> bool {
         self.state().turns
+    }
+
+    fn has_transactions(&self) -> bool {
+        self.state().log.is_some()
+    }
+
+    async fn in_transactions(
+        &self,
+        name: &str,
+        _: &Checked,
+    ) -> Result<(Arc<dyn Transactions>, Option<Marked>)> {
+        let mut state = self.state();
+        let target = format!("fake topic `{}`", state.topic);
+        let log = state.log.as_mut().ok_or_else(|| no_transactions(&target))?;
+        Ok(log.open(self, name))
     }
 
     async fn send(&self, record: &Outgoing<'_>) -> Result<Delivery> {

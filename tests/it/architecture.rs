@@ -346,7 +346,7 @@ fn the_tests_that_documents_cite_are_there() {
         1
     );
     let sources = sources(&["src", "engine", "connector", "query", "replay", "tests"]);
-    for document in ["ARCHITECTURE.md", "connector/README.md"] {
+    for document in ["ARCHITECTURE.md", "connector/README.md", "replay/README.md"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
         let text = std::fs::read_to_string(path).expect("a document");
         let cited = cited(&text);

@@ -13,21 +13,34 @@ fn duckdb_reads_every_record_once(lake: &TestLake) {
     let values: Vec<String> = (0..700).map(|n| format!("{{\"n\": {n}}}")).collect();
     source.produce_values(&values);
     let options = [("path", "orders/all"), ("batch.records", "100")];
+    let columns = [options[0], options[1], ("format", "parquet")];
     let eddy = Start::on(lake)
         .connector(&source.name, &[("topics", &source.name)])
         .destination("target", "file", &options)
+        .destination("columns", "file", &columns)
         .ready();
     let http = eddy.http();
     wait_committed(&http, &source, values.len());
-    http.sql(&format!(
-        "SELECT * INTO target FROM {} WITH (name = 'out')",
-        source.name
-    ));
-    let replay = wait_done(&http, "out");
-    assert_eq!(replay["acknowledged"], json!(values.len()));
-    assert_eq!(replay["target"], "files in `exports/orders/all`");
-    let folder = format!("{}/exports/orders/all/out/{}", lake.url, source.name);
-    let asked = json!({"files": format!("{folder}/*.ndjson"), "options": lake.options});
+    let folder = format!("{}/exports/orders/all", lake.url);
+    for (into, name, format) in [
+        ("target", "out", "ndjson"),
+        ("columns", "out-as-columns", "parquet"),
+    ] {
+        let from = &source.name;
+        http.sql(&format!(
+            "SELECT * INTO {into} FROM {from} WITH (name = '{name}')"
+        ));
+        let replay = wait_done(&http, name);
+        assert_eq!(replay["acknowledged"], json!(values.len()));
+        assert_eq!(replay["target"], "files in `exports/orders/all`");
+        let files = format!("{folder}/{name}/{from}/*.{format}");
+        read_by_duckdb(lake, &source, name, &files);
+    }
+}
+
+/// DuckDB reads in the files of replay `name` what Kafka has.
+fn read_by_duckdb(lake: &TestLake, source: &Topic, name: &str, files: &str) {
+    let asked = json!({"files": files, "options": lake.options});
     let rows = python::run("exported.py", &asked);
     let rows = rows.as_array().expect("rows");
     let consumed = source.consume();
@@ -39,7 +52,7 @@ fn duckdb_reads_every_record_once(lake: &TestLake) {
             json!([record.partition, record.offset, value])
         })
         .collect();
-    // DuckDB leaves out blanks.
+    // DuckDB leaves out blanks of JSON.
     let read = |value: &Value| serde_json::from_str(value.as_str()?).ok();
     let seen = rows.iter().map(|row| {
         let value: Value = read(&row[3]).expect("JSON");
@@ -51,7 +64,8 @@ fn duckdb_reads_every_record_once(lake: &TestLake) {
     for row in rows {
         let id = row[2].as_str().expect("an id");
         let place = format!(":{}:{}", row[0], row[1]);
-        assert!(id.starts_with("out:") && id.ends_with(&place), "{id}");
+        let begins = id.starts_with(&format!("{name}:"));
+        assert!(begins && id.ends_with(&place), "{id}");
     }
 }
 

@@ -7,13 +7,13 @@
 use std::time::Duration;
 
 use eddy_engine::Clock;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::client::ClientLog;
 use crate::kafka::config::KafkaConfig;
+use crate::kafka::transactions::told;
 
 /// How long the broker may take for one step: whoever asked for a change waits for it.
 const STEP: Duration = Duration::from_secs(15);
@@ -84,25 +84,4 @@ impl Exclusive {
             Err(_) => Err(Error::unavailable("the producer ended meanwhile")),
         }
     }
-}
-
-fn told(doing: &str, error: KafkaError) -> Error {
-    let code = match &error {
-        KafkaError::Transaction(error) => Some(error.code()),
-        error => error.rdkafka_error_code(),
-    };
-    let kind = match code {
-        Some(
-            RDKafkaErrorCode::Fenced
-            | RDKafkaErrorCode::ProducerFenced
-            | RDKafkaErrorCode::InvalidProducerEpoch,
-        ) => ErrorKind::Fenced,
-        Some(
-            RDKafkaErrorCode::TransactionalIdAuthorizationFailed
-            | RDKafkaErrorCode::ClusterAuthorizationFailed
-            | RDKafkaErrorCode::TopicAuthorizationFailed,
-        ) => ErrorKind::Invalid,
-        _ => return Error::kafka(doing.to_owned(), error),
-    };
-    Error::new(kind, doing.to_owned()).with_source(error)
 }

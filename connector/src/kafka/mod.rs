@@ -2,9 +2,9 @@
 //!
 //! `config` maps Java's keys to librdkafka's, `stores` those of Java's key and trust stores.
 //! `consumer` is what a sink task reads with, `producer` what load, replay and dead letters are
-//! written with, `admin` answers questions about topics, `create` makes one, `compacted`, `tail`
-//! and `exclusive` make, follow and write small topics that hold a state, `embedded` is a broker
-//! for trying things.
+//! written with, `transactions` what is to be there exactly once, `admin` answers questions about
+//! topics, `create` makes one, `compacted`, `tail` and `exclusive` make, follow and write small
+//! topics that hold a state, `embedded` is a broker for trying things.
 //! `native` holds the calls that rust-rdkafka has no safe API for.
 
 mod admin;
@@ -23,6 +23,7 @@ mod producer;
 mod range;
 mod stores;
 mod tail;
+mod transactions;
 
 pub use crate::error::{Error, ErrorKind};
 pub use admin::{Admin, TopicDescription, Watermarks};
@@ -39,3 +40,4 @@ pub(crate) use native::{Headers, Message};
 pub use producer::{Delivered, Delivery, Outgoing, Producer, ProducerOptions};
 pub(crate) use range::RangeReader;
 pub(crate) use tail::{Tail, Told};
+pub use transactions::{KeptMark, Transactions};

@@ -115,15 +115,26 @@ impl Producer {
     /// # Errors
     /// `Invalid` for a configuration that librdkafka refuses.
     pub fn new(config: &KafkaConfig, options: ProducerOptions, clock: Clock) -> Result<Self> {
+        Self::with_defaults(config, &[], options, clock)
+    }
+
+    /// The same with other keys that hold unless `config` says otherwise; what isn't among them is
+    /// as for every producer.
+    pub(super) fn with_defaults(
+        config: &KafkaConfig,
+        first: &[(&str, &str)],
+        options: ProducerOptions,
+        clock: Clock,
+    ) -> Result<Self> {
         let mut client = config.client()?;
         for consumer_only in ["group.id", "group.instance.id", "isolation.level"] {
             client.remove(consumer_only);
         }
         client.set("enable.idempotence", "true");
         client.set("acks", "all");
-        for (key, value) in DEFAULTS {
+        for (key, value) in first.iter().chain(&DEFAULTS) {
             if client.get(key).is_none() {
-                client.set(key, value);
+                client.set(*key, *value);
             }
         }
         let log = ClientLog::new(clock.clone(), "producer");
@@ -178,6 +189,11 @@ impl Producer {
     pub(crate) fn has_room(&self, record: &Outgoing<'_>) -> bool {
         let size = size(record).clamp(1, self.bytes_max);
         self.records.available_permits() > 0 && self.bytes.available_permits() >= size
+    }
+
+    /// The client, for what only transactions need.
+    pub(super) fn client(&self) -> &FutureProducer<ClientLog> {
+        &self.producer
     }
 
     /// Waits until everything sent so far is acknowledged or failed. Blocks.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Attempt;
+use crate::destination::Marked;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Entries;
 use crate::progress::Counts;
@@ -10,7 +11,7 @@ use crate::progress::Counts;
 impl Attempt<'_> {
     /// When the progress is to be stored, if there is any.
     pub(super) fn save_in(&self, now: Duration) -> Option<Duration> {
-        if self.unsaved == 0 {
+        if self.unsaved == 0 || self.in_transaction() {
             return None;
         }
         let tuning = &self.worker.tuning;
@@ -63,16 +64,28 @@ impl Attempt<'_> {
         };
         let name = || worker.clock.new_id().to_string();
         self.ledger.store(entries, name).await.map_err(unfenced)?;
-        let (marks, counts) = (self.progress.marks(), self.progress.counts());
-        worker
-            .cell
-            .update(|job| {
-                job.progress = marks;
-                job.counts = counts;
-                Ok(())
-            })
-            .await?;
+        let marked = Marked {
+            marks: self.progress.marks(),
+            counts: self.progress.counts(),
+        };
+        let knows_all = self.is_closing();
+        self.save_marks(marked, knows_all).await?;
         self.unsaved = 0;
+        Ok(())
+    }
+
+    /// Stores marks, and whether the lake knows of everything that was committed.
+    pub(super) async fn save_marks(&mut self, marked: Marked, knows_all: bool) -> Result<()> {
+        let Marked { marks, counts } = marked;
+        let stored = self.worker.cell.update(|job| {
+            job.progress = marks;
+            job.counts = counts;
+            if let Some(transactions) = &mut job.transactions {
+                transactions.open = !knows_all;
+            }
+            Ok(())
+        });
+        stored.await?;
         count(self.counted, counts);
         self.counted = counts;
         Ok(())

@@ -117,6 +117,7 @@ impl Kept {
 
 impl Attempt<'_> {
     pub(super) async fn send_row(&mut self) -> Result<()> {
+        self.transact().await?;
         let Some((rows, at)) = &mut self.rows else {
             return Ok(());
         };

@@ -1,7 +1,9 @@
-//! Files in the lake as a destination: NDJSON under `exports/`, for who takes it from there.
+//! Files in the lake as a destination: NDJSON or Parquet under `exports/`, for who takes it from
+//! there.
 //!
 //! `<lake>/exports/<path>/<replay>/<topic>/<partition>-<first offset>-<digest>.ndjson`, each of one
-//! partition, with the lines that `line` describes. A file is made whole or not at all, and is
+//! partition, with the lines that `line` describes; or `.parquet`, with the columns of `columns`. A
+//! file is made whole or not at all, and is
 //! acknowledged once the store has it. At least once: after a crash records may be in a second
 //! file, under the same `id`. The digest is that of the ids in it, so that one name never stands
 //! for two contents.
@@ -24,6 +26,8 @@ use super::{Checked, Delivery, Destination, Landed, Outgoing, line};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::{Headers, Options};
 
+mod columns;
+
 /// Destinations of type `file`.
 #[derive(Clone)]
 pub(crate) struct File {
@@ -38,7 +42,15 @@ const WAIT: Duration = Duration::from_secs(2);
 /// What the options say.
 struct Settings {
     path: String,
+    format: Format,
     sizes: Sizes,
+}
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Ndjson,
+    Parquet,
 }
 
 impl File {
@@ -64,12 +76,17 @@ impl File {
         options: &BTreeMap<String, String>,
         replay: &Options,
     ) -> Result<Arc<dyn Destination>> {
-        let Settings { path, sizes } = read(&Given::resolved(WHAT, options))?;
+        let Settings {
+            path,
+            format,
+            sizes,
+        } = read(&Given::resolved(WHAT, options))?;
         let clock = self.lake.clock().clone();
         let halt = CancellationToken::new();
         let carrier = Writer {
             lake: self.lake.clone(),
             path: path.clone(),
+            format,
             bare: replay.headers == Some(Headers::Strip),
             patience: Patience::new(clock.clone(), replay.attempts, halt.clone()),
         };
@@ -87,8 +104,12 @@ fn read(given: &Given<'_>) -> Result<Settings> {
                 .with_hint("a folder below the lake's `exports/`, such as `orders/failed`")
         })?;
     }
-    let ndjson = |text: &str| (text == "ndjson").then_some(());
-    given.read("format", (), "`ndjson`", ndjson)?;
+    let expected = "`ndjson` or `parquet`";
+    let format = given.read("format", Format::Ndjson, expected, |text| match text {
+        "ndjson" => Some(Format::Ndjson),
+        "parquet" => Some(Format::Parquet),
+        _ => None,
+    })?;
     let sizes = Sizes {
         lanes: 1,
         batch_records: given.number("batch.records", 5_000, 1..=10_000)?,
@@ -96,7 +117,11 @@ fn read(given: &Given<'_>) -> Result<Settings> {
         wait: WAIT,
     };
     let path = path.to_owned();
-    Ok(Settings { path, sizes })
+    Ok(Settings {
+        path,
+        format,
+        sizes,
+    })
 }
 
 /// A folder of the lake.
@@ -141,6 +166,7 @@ impl Destination for Target {
 struct Writer {
     lake: Lake,
     path: String,
+    format: Format,
     bare: bool,
     patience: Patience,
 }
@@ -165,19 +191,30 @@ impl Carrier for Writer {
 }
 
 impl Writer {
+    /// What a file of these records holds: always the same, since its name is.
+    fn body(&self, records: &[Packed]) -> Result<(Vec<u8>, &'static str)> {
+        match self.format {
+            Format::Ndjson => {
+                let mut body = Vec::new();
+                for record in records {
+                    line::write(record, self.bare, &mut body);
+                }
+                Ok((body, "ndjson"))
+            }
+            Format::Parquet => Ok((columns::file(records, self.bare)?, "parquet")),
+        }
+    }
+
     /// Makes one file, until the store has it.
     async fn make(&self, records: &[Packed]) -> Result<()> {
         let Some(first) = records.first() else {
             return Ok(());
         };
-        let mut body = Vec::new();
-        for record in records {
-            line::write(record, self.bare, &mut body);
-        }
+        let (body, extension) = self.body(records)?;
         let body = bytes::Bytes::from(body);
         let digest = digest_of(records);
         let name = format!(
-            "{}-{:020}-{}.ndjson",
+            "{}-{:020}-{}.{extension}",
             first.partition,
             first.offset,
             digest.get(..16).unwrap_or(&digest)

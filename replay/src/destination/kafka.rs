@@ -1,7 +1,8 @@
 //! Kafka as a destination: the record goes out byte for byte through the connector's producer.
 //!
 //! The producer is idempotent and waits for all in-sync replicas, so a lost answer doubles nothing
-//! within one attempt. Its keys are the client's own, Java's names included; `topic` is ours.
+//! within one attempt. With transactions (`once`) nothing doubles at all. Its keys are the client's
+//! own, Java's names included; `topic` is ours.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,9 +12,12 @@ use eddy_connector::kafka::{self, Admin, KafkaConfig, Producer, ProducerOptions}
 use eddy_engine::Clock;
 use futures::future::FutureExt;
 
-use super::{Checked, Delivery, Destination, Landed, Outgoing};
+use super::{Checked, Delivery, Destination, Landed, Marked, Outgoing, Transactions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::{OnError, Options};
+
+mod marks;
+mod once;
 
 /// Destinations of type `kafka`: the client's own keys, and `topic`.
 #[derive(Debug, Clone)]
@@ -53,6 +57,10 @@ impl Kafka {
                 .with_hint("give `topic`, `bootstrap.servers` and any Kafka client keys"));
             }
         }
+        if options.contains_key("transactional.id") {
+            return Err(Error::invalid("`transactional.id` is made for each replay")
+                .with_hint("leave it out, and replay WITH (exactly_once = true)"));
+        }
         // A value that is still a reference can't be judged yet.
         let known = options
             .iter()
@@ -90,7 +98,13 @@ impl Kafka {
             // next attempt sends them in their order.
             config = config.with("enable.gapless.guarantee", "true");
         }
-        let producer = Producer::new(&config, IN_FLIGHT, self.clock.clone()).map_err(kept)?;
+        let producer = match replay.exactly_once {
+            true => None,
+            false => {
+                let producer = Producer::new(&config, IN_FLIGHT, self.clock.clone());
+                Some(Arc::new(producer.map_err(kept)?))
+            }
+        };
         Ok(Arc::new(Target {
             topic,
             config,
@@ -101,11 +115,13 @@ impl Kafka {
 }
 
 /// An opened topic.
+#[derive(Clone)]
 struct Target {
     topic: String,
     config: KafkaConfig,
     clock: Clock,
-    producer: Producer,
+    /// None where records only go out in transactions.
+    producer: Option<Arc<Producer>>,
 }
 
 #[async_trait]
@@ -136,6 +152,18 @@ impl Destination for Target {
             partitions: Some(partitions),
             ..Checked::default()
         })
+    }
+
+    fn has_transactions(&self) -> bool {
+        true
+    }
+
+    async fn in_transactions(
+        &self,
+        name: &str,
+        checked: &Checked,
+    ) -> Result<(Arc<dyn Transactions>, Option<Marked>)> {
+        once::open(self, name, checked.partitions.unwrap_or_default()).await
     }
 
     async fn committed(
@@ -176,37 +204,44 @@ impl Destination for Target {
     }
 
     async fn send(&self, record: &Outgoing<'_>) -> Result<Delivery> {
-        let headers: Vec<(&str, Option<&[u8]>)> = record
-            .headers
-            .iter()
-            .map(|header| (header.name, header.value))
-            .collect();
-        let outgoing = kafka::Outgoing {
-            topic: &self.topic,
-            partition: record.partition,
-            key: record.key,
-            value: record.value,
-            headers: &headers,
-            // The producer takes nothing for "now"; a record without timestamp stays without.
-            timestamp_ms: Some(record.timestamp_ms.unwrap_or(NO_TIMESTAMP)),
-        };
-        let delivery = self.producer.send(&outgoing).await.map_err(refused)?;
-        let landed = async move {
-            let delivered = delivery.wait().await.map_err(refused)?;
-            Ok(Landed {
-                partition: Some(delivered.partition),
-                offset: (delivered.offset >= 0).then_some(delivered.offset),
-            })
-        };
-        Ok(landed.boxed())
+        match &self.producer {
+            Some(producer) => send(producer, &self.topic, record).await,
+            None => Err(Error::internal("a record is to be sent in no transaction")),
+        }
     }
+}
+
+/// Hands a record to the client.
+async fn send(producer: &Producer, topic: &str, record: &Outgoing<'_>) -> Result<Delivery> {
+    let headers = record.headers.iter();
+    let headers: Vec<(&str, Option<&[u8]>)> =
+        headers.map(|header| (header.name, header.value)).collect();
+    let outgoing = kafka::Outgoing {
+        topic,
+        partition: record.partition,
+        key: record.key,
+        value: record.value,
+        headers: &headers,
+        // The producer takes nothing for "now"; a record without timestamp stays without.
+        timestamp_ms: Some(record.timestamp_ms.unwrap_or(NO_TIMESTAMP)),
+    };
+    let delivery = producer.send(&outgoing).await.map_err(refused)?;
+    let landed = async move {
+        let delivered = delivery.wait().await.map_err(refused)?;
+        Ok(Landed {
+            partition: Some(delivered.partition),
+            offset: (delivered.offset >= 0).then_some(delivered.offset),
+        })
+    };
+    Ok(landed.boxed())
 }
 
 /// An error of the connection.
 fn kept(error: kafka::Error) -> Error {
     use kafka::ErrorKind as Connector;
     let kind = match error.kind() {
-        Connector::Unavailable => ErrorKind::Unavailable,
+        // Who else has the transactions, if it isn't the broker that gave them up, is in the lake.
+        Connector::Unavailable | Connector::Fenced => ErrorKind::Unavailable,
         Connector::Invalid => ErrorKind::Invalid,
         Connector::NotFound => ErrorKind::NotFound,
         _ => ErrorKind::Internal,

@@ -23,6 +23,7 @@ mod kafka;
 mod kind;
 mod lanes;
 mod line;
+mod once;
 mod outgoing;
 mod packed;
 mod patience;
@@ -36,6 +37,7 @@ mod secret;
 mod sqs;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -43,6 +45,8 @@ use serde::{Deserialize, Serialize};
 
 pub use definition::Definition;
 pub(crate) use kind::Kind;
+pub(crate) use once::no_transactions;
+pub use once::{Marked, Transactions};
 pub use outgoing::{Landed, Origin, Outgoing};
 pub use reach::Reach;
 pub use registry::{Destinations, Listed};
@@ -86,6 +90,26 @@ pub trait Destination: Send + Sync + 'static {
     /// given the records of several partitions by turns.
     fn takes_turns(&self) -> bool {
         false
+    }
+
+    /// Whether it takes records in transactions.
+    fn has_transactions(&self) -> bool {
+        false
+    }
+
+    /// Opens it for records in transactions, and tells the marks of the last one that was
+    /// committed. Whoever had transactions of this name commits nothing more from then on, and what
+    /// is told can't change any more. `checked` is what the check answered.
+    ///
+    /// # Errors
+    /// `Invalid` where there are none or the name isn't allowed, `Unavailable` when nobody answers.
+    async fn in_transactions(
+        &self,
+        name: &str,
+        checked: &Checked,
+    ) -> Result<(Arc<dyn Transactions>, Option<Marked>)> {
+        let _ = (name, checked);
+        Err(no_transactions(&self.target()))
     }
 
     /// The next offsets that a consumer group has committed at the other side for these partitions

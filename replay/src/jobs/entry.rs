@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Inner, no_replay};
 use crate::cell::{Cell, register};
 use crate::error::{Error, Result};
-use crate::job::{FORMAT, Job, State};
+use crate::job::{FORMAT, Job, State, Transactions};
 use crate::plan::Plan;
 use crate::progress::Counts;
 use crate::request::{Options, Payload, Request};
@@ -28,6 +28,7 @@ pub(super) struct Prepared {
     pub(super) select: String,
     pub(super) payload: Option<Payload>,
     pub(super) target: String,
+    pub(super) exactly_once: bool,
     pub(super) plan: Plan,
 }
 
@@ -126,6 +127,10 @@ impl Inner {
 
     pub(super) fn job(&self, id: String, request: &Request, prepared: Prepared) -> Job {
         let now_us = self.clock.now_us();
+        let transactions = prepared.exactly_once.then(|| Transactions {
+            name: format!("eddy-replay-{id}-{}", self.clock.new_id()),
+            open: false,
+        });
         Job {
             format: FORMAT,
             id,
@@ -146,6 +151,7 @@ impl Inner {
             counts: Counts::default(),
             canary_passed: false,
             rate: None,
+            transactions,
             worker: self.worker.clone(),
             created_us: now_us,
             updated_us: now_us,

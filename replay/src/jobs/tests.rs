@@ -13,6 +13,7 @@ mod canary;
 mod continuous;
 mod crash;
 mod live;
+mod once;
 mod pace;
 mod pins;
 mod refused;

@@ -1,6 +1,6 @@
 //! A TCP connection that fails on command, whatever is spoken over it, once so many bytes of a
 //! client have passed: it is cut, and perhaps none is made again; or what the server says gets
-//! lost.
+//! lost. A Kafka broker says itself where it is reached; there the cable puts its own port.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -16,6 +16,8 @@ pub struct Cable {
 
 struct State {
     server: String,
+    /// What a broker says of itself, and what its clients hear instead.
+    said: Option<[Vec<u8>; 2]>,
     closed: AtomicBool,
     refusing: AtomicBool,
     /// What the server says gets lost.
@@ -39,10 +41,23 @@ enum What {
 impl Cable {
     /// A cable to the server at `host:port`.
     pub fn to(server: &str) -> Self {
+        Self::saying(server, |_| None)
+    }
+
+    /// A cable to the Kafka broker at `host:port`, by which it is reached from then on.
+    pub fn to_broker(server: &str) -> Self {
+        let (host, port) = server.rsplit_once(':').expect("a host and its port");
+        let named = |port: i32| [host.as_bytes(), &port.to_be_bytes()].concat();
+        let port: i32 = port.parse().expect("a port");
+        Self::saying(server, |own| Some([named(port), named(own.into())]))
+    }
+
+    fn saying(server: &str, said: impl FnOnce(u16) -> Option<[Vec<u8>; 2]>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("its address");
         let state = Arc::new(State {
             server: server.to_owned(),
+            said: said(address.port()),
             closed: AtomicBool::new(false),
             refusing: AtomicBool::new(false),
             deaf: AtomicBool::new(false),
@@ -168,18 +183,40 @@ fn pass_there(state: &State, mut client: TcpStream, mut server: TcpStream) {
 
 fn pass_back(state: &State, mut server: TcpStream, mut client: TcpStream) {
     let mut buffer = vec![0; 16 * 1024];
+    // What may be the beginning of something that is said otherwise waits for the rest.
+    let mut heard = Vec::new();
     while let Ok(count @ 1..) = server.read(&mut buffer) {
         if state.deaf.load(Ordering::SeqCst) {
             continue;
         }
-        if client.write_all(&buffer[..count]).is_err() {
+        heard.extend_from_slice(&buffer[..count]);
+        let kept = state.say_otherwise(&mut heard);
+        let rest = heard.split_off(heard.len() - kept);
+        if client.write_all(&heard).is_err() {
             break;
         }
+        heard = rest;
     }
     close(&client, &server);
 }
 
 impl State {
+    /// Replaces what a broker says of itself. The answer is how many of the last bytes may be the
+    /// beginning of it.
+    fn say_otherwise(&self, heard: &mut [u8]) -> usize {
+        let Some([said, instead]) = &self.said else {
+            return 0;
+        };
+        for at in 0..heard.len() {
+            if heard[at..].starts_with(said) {
+                heard[at..at + said.len()].copy_from_slice(instead);
+            }
+        }
+        let most = heard.len().min(said.len() - 1);
+        let begins = |count: &usize| said.starts_with(&heard[heard.len() - count..]);
+        (0..=most).rev().find(begins).unwrap_or(0)
+    }
+
     /// What happens now that so many bytes of a client have come.
     fn over(&self, passed: usize) -> Option<What> {
         if passed < self.after.load(Ordering::SeqCst) {

@@ -187,7 +187,16 @@ impl Topic {
 
     /// The half-open range of offsets that the broker has of each partition.
     pub fn watermarks(&self) -> BTreeMap<i32, (i64, i64)> {
-        let consumer = consumer("read_uncommitted");
+        self.watermarks_as("read_uncommitted")
+    }
+
+    /// The same up to the first record of a transaction that is still open.
+    pub fn stable_watermarks(&self) -> BTreeMap<i32, (i64, i64)> {
+        self.watermarks_as("read_committed")
+    }
+
+    fn watermarks_as(&self, isolation: &str) -> BTreeMap<i32, (i64, i64)> {
+        let consumer = consumer(isolation);
         (0..self.partitions)
             .map(|partition| {
                 let range = consumer.fetch_watermarks(&self.name, partition, REQUEST_TIMEOUT);

@@ -14,10 +14,16 @@ def main():
     request = json.load(sys.stdin)
     connection = readers.connect(request["options"])
     files = readers.literal(readers.local(request["files"]))
+    if request["files"].endswith(".parquet"):
+        value, rows = "decode(value)", f"read_parquet({files})"
+    else:
+        value = "CAST(value AS VARCHAR)"
+        rows = (
+            f"read_ndjson({files}, columns = {{partition: 'INTEGER', \"offset\": 'BIGINT', "
+            "id: 'VARCHAR', value: 'JSON'})"
+        )
     rows = connection.execute(
-        'SELECT partition, "offset", id, CAST(value AS VARCHAR) FROM '
-        f"read_ndjson({files}, columns = {{partition: 'INTEGER', \"offset\": 'BIGINT', "
-        "id: 'VARCHAR', value: 'JSON'}) ORDER BY ALL"
+        f'SELECT partition, "offset", id, {value} FROM {rows} ORDER BY ALL'
     ).fetchall()
     json.dump(rows, sys.stdout)
 

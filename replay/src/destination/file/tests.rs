@@ -5,8 +5,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use arrow::array::AsArray;
 use eddy_engine::Clock;
 use eddy_engine::testing::{FaultyStore, Step};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
 use super::*;
@@ -76,6 +78,18 @@ fn lines(file: &Path) -> Vec<Value> {
         .collect()
 }
 
+fn ids_in_columns(file: &Path) -> Vec<String> {
+    let file = std::fs::File::open(file).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let batches = reader.build().unwrap().map(|batch| batch.unwrap());
+    let ids = batches.flat_map(|batch| {
+        let ids = batch.column_by_name("id").unwrap().clone();
+        let ids = ids.as_string::<i32>().iter();
+        ids.map(|id| id.unwrap().to_owned()).collect::<Vec<_>>()
+    });
+    ids.collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_file_has_lines_of_one_partition_in_order_and_all_are_there_once() {
     // Its clock stands still, so no file is made before it is full.
@@ -116,6 +130,12 @@ async fn each_file_has_lines_of_one_partition_in_order_and_all_are_there_once() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_fails_and_one_whose_answers_get_lost_cost_no_record() {
+    for format in ["ndjson", "parquet"] {
+        costs_no_record(format).await;
+    }
+}
+
+async fn costs_no_record(format: &str) {
     let (folder, inner) = lake(Clock::system());
     let store = FaultyStore::new(inner.store().clone());
     let url = inner.url().clone();
@@ -125,15 +145,18 @@ async fn a_store_that_fails_and_one_whose_answers_get_lost_cost_no_record() {
         [Step::FailBefore, Step::LoseAnswer, Step::FalseConflict],
     );
     let records: Vec<Stored> = (0..40).map(|n| Stored::full(0, n)).collect();
-    let options = [("path", "a"), ("batch.records", "10")];
+    let options = [("path", "a"), ("batch.records", "10"), ("format", format)];
     let job = ends(&lake, &records, &options).await;
     assert_eq!((job.state, job.counts.acknowledged), (State::Done, 40));
     let all = files(folder.path()).into_iter();
-    let made = all.filter(|file| file.extension().is_some_and(|kind| kind == "ndjson"));
-    let ids = made
-        .flat_map(|file| lines(&file))
-        .map(|line| line["id"].to_string());
-    let ids: Vec<String> = ids.collect();
+    let made = all.filter(|file| file.extension().is_some_and(|kind| kind == format));
+    let ids: Vec<String> = match format {
+        "ndjson" => made
+            .flat_map(|file| lines(&file))
+            .map(|line| line["id"].to_string())
+            .collect(),
+        _ => made.flat_map(|file| ids_in_columns(&file)).collect(),
+    };
     assert_eq!(
         ids.len(),
         40,
@@ -155,8 +178,8 @@ fn what_can_not_be_right_is_told_by_its_option() {
             "`path`: `_eddy` can't be a folder of exports",
         ),
         (
-            json!({"path": "a", "format": "parquet"}),
-            "`format` has to be `ndjson`",
+            json!({"path": "a", "format": "csv"}),
+            "`format` has to be `ndjson` or `parquet`",
         ),
         (
             json!({"path": "a", "batch.records": "0"}),

@@ -15,6 +15,7 @@
 
 mod answer;
 mod letter;
+mod oauth;
 mod settings;
 mod signature;
 mod template;
@@ -24,15 +25,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use eddy_engine::Clock;
-use reqwest_tls::header::RETRY_AFTER;
+use reqwest_tls::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use reqwest_tls::redirect::Policy;
 use reqwest_tls::{Client, Response};
 use tokio_util::sync::CancellationToken;
 
 use self::answer::{Verdict, judge};
 use self::letter::Letter;
-use self::settings::Settings;
+use self::oauth::{Grant, Tokens};
+use self::settings::{Settings, WHAT};
 use super::client::{Connecting, away, refuses};
+use super::given::Given;
 use super::lanes::{Carrier, Lanes, fail_rest};
 use super::packed::Packed;
 use super::patience::{Patience, Tries};
@@ -48,6 +51,8 @@ pub(crate) struct Http {
     reach: Reach,
 }
 
+/// The status of an answer to somebody unknown.
+const UNAUTHORIZED: u16 = 401;
 /// Hops of redirects that are followed.
 const REDIRECTS_MAX: usize = 3;
 /// What is read of an answer, so that the connection can be used again.
@@ -66,8 +71,11 @@ impl Http {
     /// # Errors
     /// `Invalid`, naming the option.
     pub(super) fn validate(&self, options: &BTreeMap<String, String>) -> Result<()> {
-        match settings::validate(options)? {
-            Some(url) => self.reach.check_host(url.host()),
+        if let Some(url) = settings::validate(options)? {
+            self.reach.check_host(url.host())?;
+        }
+        match Grant::read(&Given::written(WHAT, options))? {
+            Some(grant) => self.reach.check_host(grant.host()),
             None => Ok(()),
         }
     }
@@ -85,9 +93,18 @@ impl Http {
         let settings = Settings::new(options, replay)?;
         self.reach.check_host(settings.url.host())?;
         let client = client(&settings, &self.reach)?;
+        let tokens = match Grant::read(&Given::resolved(WHAT, options))? {
+            Some(grant) => {
+                self.reach.check_host(grant.host())?;
+                Some(Tokens::new(grant, client.clone(), self.clock.clone()))
+            }
+            None => None,
+        };
+        let tokens = tokens.map(Arc::new);
         let halt = CancellationToken::new();
         let carrier = Sender {
             client: client.clone(),
+            tokens: tokens.clone(),
             settings: settings.clone(),
             patience: Patience::new(self.clock.clone(), replay.attempts, halt.clone()),
             clock: self.clock.clone(),
@@ -99,6 +116,7 @@ impl Http {
             target: target(written, &settings),
             settings,
             client,
+            tokens,
             lanes,
         }))
     }
@@ -140,6 +158,7 @@ struct Target {
     target: String,
     settings: Settings,
     client: Client,
+    tokens: Option<Arc<Tokens>>,
     lanes: Lanes,
 }
 
@@ -152,8 +171,12 @@ impl Destination for Target {
     /// `HEAD`, whose every answer says that somebody is there: what a server makes of the real
     /// method can't be asked without sending something.
     async fn check(&self) -> Result<Checked> {
+        let mut headers = self.settings.headers.clone();
+        if let Some(tokens) = &self.tokens {
+            headers.insert(AUTHORIZATION, tokens.get().await?);
+        }
         let asked = self.client.head(self.settings.url.reachable());
-        let answer = asked.headers(self.settings.headers.clone()).send().await;
+        let answer = asked.headers(headers).send().await;
         let answer = answer.map_err(|error| away(&error))?;
         Ok(Checked {
             target: self.target(),
@@ -186,6 +209,8 @@ impl Destination for Target {
 /// Sends the requests of all lanes.
 struct Sender {
     client: Client,
+    /// What gives requests their `Authorization`, if that isn't written down.
+    tokens: Option<Arc<Tokens>>,
     settings: Settings,
     patience: Patience,
     clock: Clock,
@@ -243,12 +268,45 @@ impl Sender {
     }
 
     async fn once(&self, letter: &Letter) -> Verdict {
+        let Some(tokens) = &self.tokens else {
+            return self.send(letter, None).await.1;
+        };
+        let token = match self.with_token(tokens, letter).await {
+            Ok((Some(UNAUTHORIZED), _, token)) => token,
+            Ok((_, verdict, _)) | Err(verdict) => return verdict,
+        };
+        tokens.forget(&token).await;
+        match self.with_token(tokens, letter).await {
+            Ok((_, verdict, _)) | Err(verdict) => verdict,
+        }
+    }
+
+    /// Sends a request with the token that is held, and tells the status, what it means, and the
+    /// token.
+    async fn with_token(
+        &self,
+        tokens: &Tokens,
+        letter: &Letter,
+    ) -> std::result::Result<(Option<u16>, Verdict, HeaderValue), Verdict> {
+        let token = tokens.get().await.map_err(|error| match error.kind() {
+            ErrorKind::Unavailable => Verdict::Again { after: None, error },
+            _ => Verdict::Broken(error),
+        })?;
+        let (status, verdict) = self.send(letter, Some(&token)).await;
+        Ok((status, verdict, token))
+    }
+
+    /// Sends a request, and tells the status, if there is an answer, and what it means.
+    async fn send(&self, letter: &Letter, token: Option<&HeaderValue>) -> (Option<u16>, Verdict) {
         let mut headers = letter.headers.clone();
         if let Some(signer) = &self.settings.signer
             && let Some(id) = letter.headers.get("idempotency-key")
         {
             let seconds = self.clock.now_us().div_euclid(1_000_000);
             signer.sign(id, seconds, &letter.body, &mut headers);
+        }
+        if let Some(token) = token {
+            headers.insert(AUTHORIZATION, token.clone());
         }
         let request = self
             .client
@@ -258,24 +316,25 @@ impl Sender {
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) if refuses(&error) || error.is_builder() => {
-                return Verdict::Broken(away(&error));
+                return (None, Verdict::Broken(away(&error)));
             }
             Err(error) => {
                 let after = None;
                 let error = away(&error);
-                return Verdict::Again { after, error };
+                return (None, Verdict::Again { after, error });
             }
         };
         let status = answer.status().as_u16();
         let after = answer.headers().get(RETRY_AFTER).cloned();
         let after = after.as_ref().and_then(|value| value.to_str().ok());
-        let told = self.told(answer).await;
-        judge(status, after, &told, self.clock.now_us())
+        let told = self.told(answer, token).await;
+        let verdict = judge(status, after, &told, self.clock.now_us());
+        (Some(status), verdict)
     }
 
     /// The beginning of an answer's body, as an error may repeat it: without our secrets, which a
     /// server may repeat to us.
-    async fn told(&self, mut answer: Response) -> String {
+    async fn told(&self, mut answer: Response, token: Option<&HeaderValue>) -> String {
         let mut body = Vec::new();
         let is_success = answer.status().is_success();
         // What breaks off here has been answered all the same.
@@ -288,12 +347,8 @@ impl Sender {
             return String::new();
         }
         let mut text = String::from_utf8_lossy(&body).into_owned();
-        for value in self
-            .settings
-            .headers
-            .values()
-            .filter_map(|value| value.to_str().ok())
-        {
+        let secrets = self.settings.headers.values().chain(token);
+        for value in secrets.filter_map(|value| value.to_str().ok()) {
             // Of `Bearer x` it is the `x` that is secret.
             let secret = value.rsplit(' ').next().unwrap_or(value);
             if secret.len() >= 4 {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest_tls::Method;
-use reqwest_tls::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest_tls::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::super::given::Given;
 use super::super::lanes::Sizes;
@@ -21,6 +21,11 @@ const NAMES: &[&str] = &[
     "connect.timeout",
     "format",
     "method",
+    "oauth.auth",
+    "oauth.client.id",
+    "oauth.client.secret",
+    "oauth.scope",
+    "oauth.url",
     "signature.secret",
     "timeout",
     "tls.ca",
@@ -32,7 +37,7 @@ const NAMES: &[&str] = &[
 const HEADER: &str = "header.";
 
 /// What a destination may be called in a message.
-const WHAT: &str = "an HTTP destination";
+pub(super) const WHAT: &str = "an HTTP destination";
 
 /// Headers that are ours, or HTTP's own.
 const RESERVED: &[&str] = &[
@@ -176,11 +181,19 @@ fn headers(given: &Given<'_>) -> Result<HeaderMap> {
             .map_err(|_| unfit("has a value that no header can have"))?;
         // Then it isn't shown by `Debug`.
         value.set_sensitive(true);
+        if name == AUTHORIZATION && given.text("oauth.url").is_some() {
+            return Err(unfit_beside_oauth());
+        }
         if headers.insert(name, value).is_some() {
             return Err(unfit("is given twice"));
         }
     }
     Ok(headers)
+}
+
+fn unfit_beside_oauth() -> Error {
+    Error::invalid("`header.Authorization` and `oauth.url` don't go together")
+        .with_hint("with `oauth.url` the header is the token's")
 }
 
 #[cfg(test)]

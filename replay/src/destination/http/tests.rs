@@ -5,6 +5,7 @@
 
 mod failing;
 mod mapping;
+mod oauth;
 mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
