@@ -45,6 +45,8 @@ pub(super) struct Recall {
     /// For each topic whether it was read.
     topics: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
     reading: Semaphore,
+    /// Clients that Kafka didn't answer: the next one would only say once more that it is away.
+    unanswered: Mutex<Vec<Newest>>,
 }
 
 impl Recall {
@@ -57,6 +59,7 @@ impl Recall {
             most: options.records_max / 2,
             topics: Mutex::default(),
             reading: Semaphore::new(AT_ONCE),
+            unanswered: Mutex::default(),
         }
     }
 
@@ -102,8 +105,9 @@ impl Recall {
             bytes: BYTES,
             within: WITHIN,
         };
-        let (kafka, clock, name) = (self.kafka.clone(), self.clock.clone(), topic.to_owned());
-        let read = tokio::task::spawn_blocking(move || marks(&kafka, clock, &name, bounds));
+        let (reader, name) = (collector.clone(), topic.to_owned());
+        let read = move || reader.0.recall.marks(&name, bounds);
+        let read = tokio::task::spawn_blocking(read);
         let read = read.await.map_err(|error| {
             let text = "reading back a topic broke off";
             Error::new(ErrorKind::Internal, text).with_source(error)
@@ -136,23 +140,31 @@ impl Recall {
         }
     }
 
+    /// Marks with their records' times, and whether they are all that are young enough. Blocks.
+    fn marks(&self, topic: &str, bounds: Bounds) -> Result<(Vec<(i64, Mark)>, bool)> {
+        let unanswered = || {
+            self.unanswered
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let known = unanswered().pop();
+        let newest = match known {
+            Some(newest) => newest,
+            None => Newest::new(&self.kafka, self.clock.clone())?,
+        };
+        let mut marks = Vec::new();
+        let read = newest.read(topic, ID, bounds, &mut |id, time| {
+            marks.extend(Mark::read(id).map(|mark| (time, mark)));
+        });
+        if read.as_ref().is_err_and(Error::is_unavailable) {
+            unanswered().push(newest);
+        }
+        Ok((marks, read?))
+    }
+
     fn topics(&self) -> MutexGuard<'_, HashMap<String, Arc<OnceCell<()>>>> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Marks with their records' times, and whether they are all that are young enough. Blocks.
-fn marks(
-    kafka: &KafkaConfig,
-    clock: Clock,
-    topic: &str,
-    bounds: Bounds,
-) -> Result<(Vec<(i64, Mark)>, bool)> {
-    let mut marks = Vec::new();
-    let is_whole = Newest::new(kafka, clock)?.read(topic, ID, bounds, &mut |id, time| {
-        marks.extend(Mark::read(id).map(|mark| (time, mark)));
-    })?;
-    Ok((marks, is_whole))
 }
 
 /// How many marks a topic may bring back, of so many for all topics.

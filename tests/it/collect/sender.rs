@@ -122,7 +122,8 @@ impl Sender {
 }
 
 fn client() -> reqwest::Client {
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(120));
+    // Longer than Kafka is away in any test.
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(600));
     client.build().expect("an HTTP client")
 }
 
