@@ -58,14 +58,14 @@ fuzz: ## Any bytes through the JSON walk for ten minutes (S=seconds); needs a ni
 # The engine's benches measure themselves, so they are release builds. Of the others only the worker
 # is measured, and only it is one; the drivers are built as tests are.
 ENGINE_BENCHES := engine commits memory size compact
-OTHER_BENCHES := sink restart freshness needle hostile jsonbench latest audit replay
+OTHER_BENCHES := sink restart freshness collect needle hostile jsonbench latest audit replay
 # What an engine's bench is started with: those on S3 need the server.
 START_compact = $(SERVICES)/with-services
 BENCH = cargo bench --locked --profile dev $(FEATURES) $(foreach name,$(others),--bench $(name))
 engines = $(filter $(or $(T),$(ENGINE_BENCHES)),$(ENGINE_BENCHES))
 others = $(filter $(or $(T),$(OTHER_BENCHES)),$(OTHER_BENCHES))
 
-bench: ## Engine, commits, memory, size, compact; sink, restart, freshness, needle, hostile, replay of a worker; jsonbench, latest, audit beside DuckDB (T=name: one)
+bench: ## Engine, commits, memory, size, compact; sink, restart, freshness, collect, needle, hostile, replay of a process; jsonbench, latest, audit beside DuckDB (T=name: one)
 	$(if $(engines)$(others),,$(error there is no benchmark called '$(T)'))
 	$(foreach name,$(engines),$(START_$(name)) cargo bench --locked --package eddy-engine --bench $(name) &&) true
 ifneq ($(others),)

@@ -1,11 +1,14 @@
 //! Events come in over HTTP, and over gRPC (`grpc`): byte for byte in Kafka and in the lake,
 //! acknowledged only when Kafka has them, refused with a reason, and held while Kafka is away.
 
+mod again;
 mod away;
 mod grpc;
+mod hostile;
 mod kills;
 mod refused;
 mod sender;
+mod tls;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::json;

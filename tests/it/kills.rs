@@ -61,6 +61,8 @@ fn the_list_holds_every_fault_point_of_the_source() {
     listed.insert("after_filtered".to_owned());
     // `offsets` has those of positions that are altered by hand.
     listed.extend(["before_altered", "after_altered"].map(str::to_owned));
+    // `collect` has it: there is no sink in it.
+    listed.insert("after_acknowledged".to_owned());
     // `foreign_formats` has it: only there are objects beside the table.
     listed.insert("after_stored".to_owned());
     listed.extend(COMPACTION_POINTS.map(|(point, _)| point.to_owned()));

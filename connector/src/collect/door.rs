@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::collection::State;
 use super::registry::Collections;
-use super::tokens::{Hashed, Memory, Token};
+use super::tokens::{Digest, Hashed, Memory, Token};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Tokens that are remembered, right ones and wrong ones apart, so that wrong ones push out none
@@ -57,7 +57,8 @@ impl Door {
     /// `Unavailable` when the lake was never read and doesn't answer.
     pub(super) async fn open(&self, token: Token) -> Result<Option<Opened>> {
         let snapshot = self.collections.current().await?;
-        if let Some((collection, id, rate)) = snapshot.declared(&token.digest()) {
+        let digest = token.digest();
+        if let Some((collection, id, rate)) = snapshot.declared(&digest) {
             return Ok(Some(Opened {
                 collection: collection.name.clone(),
                 topic: collection.topic.clone(),
@@ -80,12 +81,11 @@ impl Door {
             token: format!("{}/{}", collection.name, issued.id),
             rate: issued.rate,
         };
-        let is_right = self.is_of(&issued.hash, token).await?;
+        let is_right = self.is_of(&issued.hash, token, digest).await?;
         Ok(is_right.then_some(opened))
     }
 
-    async fn is_of(&self, hash: &Hashed, token: Token) -> Result<bool> {
-        let digest = token.digest();
+    async fn is_of(&self, hash: &Hashed, token: Token, digest: Digest) -> Result<bool> {
         let remembered = || {
             let now = self.clock.monotonic();
             let is_right = self.right.has(now, &digest, hash);

@@ -7,10 +7,11 @@
 //! A collection is a name, a topic and the tokens that open it. `collection` says what one is,
 //! `tokens` how tokens are made, stored and recognised; `registry` keeps them in the lake,
 //! `declared` are those of the configuration file, `snapshot` is both at one moment. `door` finds
-//! a token's collection, `rate` what a token may send, `room` bounds what is held. `topics` makes
-//! topics, `produce` writes to them, `once` keeps a resent request from counting twice and `seen` a
-//! record of another bus, `statistics` counts. `rest` manages collections, `http` and `grpc` take
-//! events.
+//! a token's collection, `rate` what a token may send, `room` bounds what is held and `places` the
+//! connections. `topics` makes
+//! topics, `produce` writes to them, `deliver` sees to it that what comes again counts once: `seen`
+//! remembers what Kafka has, `recall` reads it back, `once` tells a key's second body. `statistics`
+//! counts. `rest` manages collections, `http` and `grpc` take events.
 //!
 //! Whoever got 200 has every event of the request in Kafka. After 503, or no answer, some of them
 //! may be there; after any other answer none is (over gRPC: as `grpc` says). What the lake does
@@ -18,12 +19,15 @@
 
 mod collection;
 mod declared;
+mod deliver;
 mod door;
 mod grpc;
 mod http;
 mod once;
+mod places;
 mod produce;
 mod rate;
+mod recall;
 mod registry;
 mod rest;
 mod room;
@@ -44,6 +48,7 @@ use crate::kafka::KafkaConfig;
 pub use collection::{Collection, Issued, State};
 pub use declared::Declared;
 pub use grpc::{Connection, Grpc};
+pub use places::{Activity, Asked, Place, Places};
 pub use registry::Collections;
 
 /// What a collector takes at most, and how long it waits.
@@ -69,11 +74,12 @@ pub struct CollectorOptions {
     pub replication: i32,
     /// Names of request headers that become headers of the records, in lower case.
     pub headers: Vec<String>,
-    /// How long an `Idempotency-Key`, and a record that came over gRPC, is remembered.
+    /// How long an event that may come again is remembered: one with an `Idempotency-Key`, and a
+    /// record that came over gRPC.
     pub keys_for: Duration,
-    /// How many keys are remembered at most.
+    /// How many keys are remembered at most, to tell when one comes with another body.
     pub keys_max: usize,
-    /// How many such records are, in 16 bytes each.
+    /// How many such events are, in 16 bytes each. A restart brings back half as many.
     pub records_max: usize,
 }
 
@@ -111,6 +117,8 @@ struct Inner {
     topics: topics::Topics,
     producer: produce::Sender,
     window: once::Window,
+    seen: seen::Seen,
+    recall: recall::Recall,
     statistics: statistics::Statistics,
     room: room::Room,
 }
@@ -140,6 +148,8 @@ impl Collector {
                 clock.clone(),
             )?,
             window: once::Window::new(options.keys_for, options.keys_max),
+            seen: seen::Seen::new(options.keys_for, options.records_max),
+            recall: recall::Recall::new(kafka, &options, clock.clone()),
             statistics: statistics::Statistics::default(),
             room: room::Room::new(&options),
             kafka: kafka.clone(),
@@ -190,6 +200,8 @@ impl Collector {
 /// What `work` answers, or nothing when `limit` passes first.
 async fn within<T>(clock: &Clock, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
+        // What is done at once needs no timer.
+        biased;
         done = work => Some(done),
         () = clock.sleep(limit) => None,
     }

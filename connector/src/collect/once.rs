@@ -1,10 +1,10 @@
-//! A resent request counts once: the `Idempotency-Key`s of a while, in memory.
+//! The body that an `Idempotency-Key` came with first: over a while, in memory.
 //!
-//! Who comes with a key that is known waits for whoever has it, and is told 200 when that one's
-//! events were acknowledged; when they weren't, it sends them itself.
+//! A key that comes with another body is a mistake of the client's, of which it is told. That a
+//! request counts once is the matter of `seen`.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::tokens::Digest;
@@ -22,16 +22,8 @@ type Key = (String, Vec<u8>);
 
 #[derive(Debug, Default)]
 struct Keys {
-    requests: HashMap<Key, Arc<Request>>,
+    bodies: HashMap<Key, Digest>,
     order: VecDeque<(Duration, Key)>,
-}
-
-/// The request that came first with its key.
-#[derive(Debug)]
-pub(super) struct Request {
-    body: Digest,
-    /// Whether its events were acknowledged; locked while somebody sends them.
-    pub(super) acknowledged: tokio::sync::Mutex<bool>,
 }
 
 impl Window {
@@ -44,27 +36,17 @@ impl Window {
         }
     }
 
-    /// The request that came first with this key; nothing when its body was another one.
-    pub(super) fn enter(
-        &self,
-        now: Duration,
-        collection: &str,
-        key: &[u8],
-        body: Digest,
-    ) -> Option<Arc<Request>> {
+    /// Whether the key came with this body first, or comes now for the first time.
+    pub(super) fn enter(&self, now: Duration, collection: &str, key: &[u8], body: Digest) -> bool {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         keys.forget(now, self.keep, self.most);
         let key = (collection.to_owned(), key.to_vec());
-        if let Some(first) = keys.requests.get(&key) {
-            return (first.body == body).then(|| Arc::clone(first));
+        if let Some(first) = keys.bodies.get(&key) {
+            return *first == body;
         }
-        let first = Arc::new(Request {
-            body,
-            acknowledged: tokio::sync::Mutex::new(false),
-        });
-        keys.requests.insert(key.clone(), Arc::clone(&first));
+        keys.bodies.insert(key.clone(), body);
         keys.order.push_back((now, key));
-        Some(first)
+        true
     }
 }
 
@@ -75,7 +57,7 @@ impl Keys {
             if self.order.len() < most && now < entered.saturating_add(keep) {
                 return;
             }
-            self.requests.remove(key);
+            self.bodies.remove(key);
             self.order.pop_front();
         }
     }
@@ -83,34 +65,27 @@ impl Keys {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
-    #[tokio::test]
-    async fn a_key_stands_for_its_first_request_within_its_collection() {
+    #[test]
+    fn a_key_has_one_body_for_a_while_within_its_collection() {
         let window = Window::new(Duration::from_secs(10), 100);
         let enter = |now, collection, body| {
             window.enter(Duration::from_secs(now), collection, b"k", [body; 32])
         };
-        *enter(0, "a", 1).unwrap().acknowledged.lock().await = true;
-        assert!(*enter(9, "a", 1).unwrap().acknowledged.lock().await);
-        assert!(
-            enter(9, "a", 2).is_none(),
-            "another body is another request"
-        );
-        assert!(!*enter(9, "b", 2).unwrap().acknowledged.lock().await);
-        let later = enter(10, "a", 2).unwrap();
-        assert!(!*later.acknowledged.lock().await, "it is forgotten by then");
+        assert!(enter(0, "a", 1));
+        assert!(enter(9, "a", 1));
+        assert!(!enter(9, "a", 2), "another body is another request");
+        assert!(enter(9, "b", 2));
+        assert!(enter(10, "a", 2), "it is forgotten by then");
     }
 
-    #[tokio::test]
-    async fn the_oldest_keys_go_first() {
+    #[test]
+    fn the_oldest_keys_go_first() {
         let window = Window::new(Duration::from_secs(10), 2);
-        let enter = |key: &[u8]| window.enter(Duration::ZERO, "a", key, [0; 32]).unwrap();
-        for key in [b"1", b"2", b"3"] {
-            *enter(key).acknowledged.lock().await = true;
-        }
-        assert!(*enter(b"3").acknowledged.lock().await);
-        assert!(!*enter(b"1").acknowledged.lock().await);
+        let enter = |key: &[u8], body| window.enter(Duration::ZERO, "a", key, [body; 32]);
+        assert!([b"1", b"2", b"3"].into_iter().all(|key| enter(key, 0)));
+        assert!(!enter(b"3", 1));
+        assert!(enter(b"1", 1));
     }
 }

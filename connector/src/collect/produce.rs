@@ -1,4 +1,4 @@
-//! Writes the events of a request to Kafka, and answers when all of them are acknowledged.
+//! Writes events to Kafka, and answers when all of them are acknowledged.
 //!
 //! Room is reserved for all of a request's events at once and before the first is sent: two
 //! requests that each held part of it would wait for each other for ever.
@@ -10,33 +10,32 @@ use bytes::Bytes;
 use eddy_engine::Clock;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::seen::{MARK_LETTERS, Mark};
 use crate::error::{Error, ErrorKind, Result};
-use crate::kafka::{Delivery, KafkaConfig, Outgoing, Producer, ProducerOptions};
+use crate::kafka::{BatchProducer, KafkaConfig, Outgoing};
 
-/// Events on their way at once. The producer takes more, so that it never waits itself.
+/// Events on their way at once. librdkafka takes twice as many, so that it never has to wait.
 const EVENTS: usize = 50_000;
-const PRODUCER_EVENTS: usize = 90_000;
-const PRODUCER_BYTES: usize = 1 << 30;
+/// Half of what librdkafka takes.
+const BYTES: usize = 1 << 29;
 /// What an event takes beside what is in it.
 const BESIDE: usize = 64;
-
-/// The events of one request.
-#[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) topic: String,
-    /// Of each event.
-    pub(super) headers: Vec<(String, Bytes)>,
-    pub(super) events: Vec<Event>,
-}
+/// The header of a record that has its event's mark, behind those of the client.
+pub(super) const ID: &str = "eddy-id";
 
 /// One event.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Event {
     pub(super) key: Option<Bytes>,
     pub(super) value: Bytes,
-    /// Of this one alone, behind those of its batch.
+    /// Of this one alone, behind those of its request.
     pub(super) headers: Vec<(Cow<'static, str>, Bytes)>,
+    /// By which it is known if it comes again.
+    pub(super) mark: Option<Mark>,
 }
+
+/// Headers that all events of a request have.
+pub(super) type OfAll = [(Cow<'static, str>, Bytes)];
 
 impl Event {
     /// One without headers of its own.
@@ -45,6 +44,7 @@ impl Event {
             key,
             value,
             headers: Vec::new(),
+            mark: None,
         }
     }
 
@@ -53,17 +53,29 @@ impl Event {
         self.key.as_ref().map_or(0, Bytes::len) + self.value.len()
     }
 
-    /// Bytes on the way to Kafka.
+    /// Bytes on the way to Kafka, but for the headers that others have, too.
     pub(super) fn size(&self) -> usize {
-        let headers = self.headers.iter();
-        let headers: usize = headers.map(|(name, value)| name.len() + value.len()).sum();
-        self.payload() + headers + BESIDE
+        let mark = self.mark.map_or(0, |_| ID.len() + MARK_LETTERS);
+        self.payload() + length(&self.headers) + mark + BESIDE
     }
+}
+
+/// Bytes of headers.
+fn length(headers: &OfAll) -> usize {
+    let headers = headers.iter();
+    headers.map(|(name, value)| name.len() + value.len()).sum()
+}
+
+/// Bytes on the way to Kafka: each record has the headers of all.
+pub(super) fn size<'a>(of_all: &OfAll, events: impl IntoIterator<Item = &'a Event>) -> usize {
+    let of_all = length(of_all);
+    let sizes = events.into_iter().map(|event| event.size() + of_all);
+    sizes.sum()
 }
 
 /// Writes to Kafka.
 pub(super) struct Sender {
-    producer: Producer,
+    producer: BatchProducer,
     events: Semaphore,
     kibibytes: Semaphore,
     bytes_max: usize,
@@ -87,22 +99,18 @@ impl Sender {
             let hold_ms = hold.as_millis().max(1_000).to_string();
             kafka = kafka.with("delivery.timeout.ms", hold_ms);
         }
-        let room = ProducerOptions {
-            in_flight_records: PRODUCER_EVENTS,
-            in_flight_bytes: PRODUCER_BYTES,
-        };
-        let bytes_max = memory_bytes.clamp(1 << 20, PRODUCER_BYTES / 2);
+        let bytes_max = memory_bytes.clamp(1 << 20, BYTES);
         Ok(Self {
-            producer: Producer::new(&kafka, room, clock)?,
+            producer: BatchProducer::new(&kafka, clock)?,
             events: Semaphore::new(EVENTS),
             kibibytes: Semaphore::new(bytes_max >> 10),
             bytes_max,
         })
     }
 
-    /// Whether the request could ever be sent.
-    pub(super) fn fits(&self, batch: &Batch) -> bool {
-        batch.events.len() <= EVENTS && batch.size() <= self.bytes_max
+    /// Whether so many events of so many bytes together could ever be sent at once.
+    pub(super) fn fits(&self, events: usize, bytes: usize) -> bool {
+        events <= EVENTS && bytes <= self.bytes_max
     }
 
     /// Waits until so many events of so many bytes together may be on their way; more than there
@@ -123,95 +131,43 @@ impl Sender {
         Ok([events, kibibytes.map_err(closed)?])
     }
 
-    /// Sends all events, and waits until Kafka has acknowledged all of them. What comes behind one
-    /// that can't be sent isn't sent.
+    /// Sends all events, for which there is [`Sender::room`], with the headers that all of them
+    /// have. The answer names those that aren't in Kafka by their numbers, each with its reason:
+    /// `NotFound`, `Invalid` or `Unavailable`, as the producer says.
     ///
     /// # Errors
-    /// The first event's that wasn't: `NotFound`, `Invalid`, `Unavailable` as the producer says;
-    /// others may be there.
-    pub(super) async fn send(&self, batch: &Batch) -> Result<()> {
-        let _room = self.room(batch.events.len(), batch.size()).await?;
-        let mut deliveries = Vec::with_capacity(batch.events.len());
-        let mut failed = None;
-        let mut headers = lent(&batch.headers);
-        for event in &batch.events {
-            match self
-                .hand_over(&batch.topic, event, &mut headers, batch.headers.len())
-                .await
-            {
-                Ok(delivery) => deliveries.push(delivery),
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
-            }
-        }
-        for delivery in deliveries {
-            if let Err(error) = delivery.wait().await {
-                failed.get_or_insert(error);
-            }
-        }
-        failed.map_or(Ok(()), Err)
-    }
-
-    /// Sends all events for which there is [`Sender::room`], and tells of each what became of it:
-    /// errors are those of [`Sender::send`].
-    pub(super) async fn send_each(&self, topic: &str, events: &[&Event]) -> Vec<Result<()>> {
-        let mut deliveries = Vec::with_capacity(events.len());
-        let mut headers = Vec::new();
-        for event in events {
-            deliveries.push(self.hand_over(topic, event, &mut headers, 0).await);
-        }
-        let mut outcomes = Vec::with_capacity(events.len());
-        for delivery in deliveries {
-            outcomes.push(match delivery {
-                Ok(delivery) => delivery.wait().await.map(drop),
-                Err(error) => Err(error),
-            });
-        }
-        outcomes
-    }
-
-    /// Hands one event to the client; `headers` begins with as many as all events have.
-    async fn hand_over<'a>(
+    /// `Unavailable` when the client ended; some of them may be there.
+    pub(super) async fn send(
         &self,
         topic: &str,
-        event: &'a Event,
-        headers: &mut Vec<Header<'a>>,
-        of_all: usize,
-    ) -> Result<Delivery> {
-        headers.truncate(of_all);
-        let own = event.headers.iter();
-        headers.extend(own.map(|(name, value)| (name.as_ref(), Some(value.as_ref()))));
-        let record = Outgoing {
-            topic,
-            partition: None,
-            key: event.key.as_deref(),
-            value: Some(&event.value),
-            headers,
-            timestamp_ms: None,
-        };
-        self.producer.send(&record).await
+        of_all: &OfAll,
+        events: &[&Event],
+    ) -> Result<Vec<(usize, Error)>> {
+        let mut batch = self.producer.begin(topic, events.len())?;
+        let mut headers: Vec<(&str, Option<&[u8]>)> = Vec::with_capacity(of_all.len() + 8);
+        headers.extend(of_all.iter().map(lent));
+        let ids = events.iter().map(|event| event.mark.map(Mark::text));
+        let ids: Vec<_> = ids.collect();
+        for (event, id) in events.iter().zip(&ids) {
+            headers.truncate(of_all.len());
+            let id = id.as_ref().map(|id| (ID, Some(id.as_slice())));
+            headers.extend(event.headers.iter().map(lent).chain(id));
+            let record = Outgoing {
+                topic,
+                partition: None,
+                key: event.key.as_deref(),
+                value: Some(&event.value),
+                headers: &headers,
+                timestamp_ms: None,
+            };
+            batch.add(&record).await;
+        }
+        batch.finish().await
     }
 }
 
-type Header<'a> = (&'a str, Option<&'a [u8]>);
-
-fn lent(headers: &[(String, Bytes)]) -> Vec<Header<'_>> {
-    let headers = headers.iter();
-    headers
-        .map(|(name, value)| (name.as_str(), Some(value.as_ref())))
-        .collect()
-}
-
-impl Batch {
-    /// Bytes on the way to Kafka: each record has its own headers.
-    pub(super) fn size(&self) -> usize {
-        let headers = self.headers.iter();
-        let headers: usize = headers.map(|(name, value)| name.len() + value.len()).sum();
-        let events: usize = self.events.iter().map(Event::size).sum();
-        events + self.events.len().saturating_mul(headers)
-    }
+fn lent<'a>((name, value): &'a (Cow<'static, str>, Bytes)) -> (&'a str, Option<&'a [u8]>) {
+    (name.as_ref(), Some(value.as_ref()))
 }
 
 fn permits(count: usize) -> u32 {

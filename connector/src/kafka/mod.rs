@@ -2,12 +2,14 @@
 //!
 //! `config` maps Java's keys to librdkafka's, `stores` those of Java's key and trust stores.
 //! `consumer` is what a sink task reads with, `producer` what load, replay and dead letters are
-//! written with, `transactions` what is to be there exactly once, `admin` answers questions about
-//! topics, `create` makes one, `compacted`, `tail` and `exclusive` make, follow and write small
-//! topics that hold a state, `embedded` is a broker for trying things.
+//! written with, `batches` what collectors write with, `transactions` what is to be there exactly
+//! once; `newest` reads back the end of a topic. `admin` answers questions about topics, `create`
+//! makes one, `compacted`, `tail` and `exclusive` make, follow and write small topics that hold a
+//! state, `embedded` is a broker for trying things.
 //! `native` holds the calls that rust-rdkafka has no safe API for.
 
 mod admin;
+mod batches;
 mod client;
 mod compacted;
 mod config;
@@ -19,6 +21,7 @@ mod exclusive;
 mod group;
 mod jaas;
 mod native;
+mod newest;
 mod producer;
 mod range;
 mod stores;
@@ -27,6 +30,7 @@ mod transactions;
 
 pub use crate::error::{Error, ErrorKind};
 pub use admin::{Admin, TopicDescription, Watermarks};
+pub(crate) use batches::BatchProducer;
 pub(crate) use compacted::make_compacted;
 pub use config::KafkaConfig;
 pub(crate) use consumer::{Consumer, ConsumerSettings, Seat};
@@ -37,6 +41,7 @@ pub(crate) use exclusive::Exclusive;
 pub(crate) use group::Assignments;
 pub(crate) use jaas::{credentials as login, options as login_options};
 pub(crate) use native::{Headers, Message};
+pub(crate) use newest::{Bounds, Newest};
 pub use producer::{Delivered, Delivery, Outgoing, Producer, ProducerOptions};
 pub(crate) use range::RangeReader;
 pub(crate) use tail::{Tail, Told};

@@ -4,10 +4,7 @@
 //! With the allocator's, the only file with `unsafe`. Everything here owns what it allocates, hands
 //! out borrows that end before it frees, and knows nothing of tables or tasks.
 
-#![expect(
-    unsafe_code,
-    reason = "librdkafka's batch and DescribeTopics calls have no safe wrapper"
-)]
+#![expect(unsafe_code, reason = "librdkafka has no safe wrapper of these")]
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::marker::PhantomData;
@@ -397,4 +394,18 @@ unsafe fn bytes<'b>(start: *const c_void, length: usize) -> Option<&'b [u8]> {
 
 fn milliseconds(duration: Duration) -> i32 {
     i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+pub(super) mod breaking {
+    use super::{Client, ClientContext, sys};
+
+    /// Makes the client believe that it broke for good, as nothing else does at will.
+    pub(in crate::kafka) fn break_client<C: ClientContext>(client: &Client<C>) {
+        let code = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+        // SAFETY: both pointers are valid during the call, the text ends with a zero.
+        unsafe {
+            sys::rd_kafka_test_fatal_error(client.native_ptr(), code, c"a test".as_ptr());
+        }
+    }
 }

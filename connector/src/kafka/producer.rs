@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eddy_engine::Clock;
+use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::future_producer::DeliveryFuture;
@@ -126,19 +127,8 @@ impl Producer {
         options: ProducerOptions,
         clock: Clock,
     ) -> Result<Self> {
-        let mut client = config.client()?;
-        for consumer_only in ["group.id", "group.instance.id", "isolation.level"] {
-            client.remove(consumer_only);
-        }
-        client.set("enable.idempotence", "true");
-        client.set("acks", "all");
-        for (key, value) in first.iter().chain(&DEFAULTS) {
-            if client.get(key).is_none() {
-                client.set(*key, *value);
-            }
-        }
         let log = ClientLog::new(clock.clone(), "producer");
-        let producer = client
+        let producer = settings(config, first)?
             .create_with_context(log)
             .map_err(|error| Error::kafka("the Kafka producer can't be made", error))?;
         let bytes_max = options.in_flight_bytes.clamp(1, 1 << 30);
@@ -218,6 +208,26 @@ const DEFAULTS: [(&str, &str); 6] = [
     ("delivery.timeout.ms", "120000"),
 ];
 
+/// The configuration of an idempotent producer; `first` holds before the usual defaults, and
+/// `config` before both.
+///
+/// # Errors
+/// `Invalid` for a configuration that can't be read.
+pub(super) fn settings(config: &KafkaConfig, first: &[(&str, &str)]) -> Result<ClientConfig> {
+    let mut client = config.client()?;
+    for consumer_only in ["group.id", "group.instance.id", "isolation.level"] {
+        client.remove(consumer_only);
+    }
+    client.set("enable.idempotence", "true");
+    client.set("acks", "all");
+    for (key, value) in first.iter().chain(&DEFAULTS) {
+        if client.get(key).is_none() {
+            client.set(*key, *value);
+        }
+    }
+    Ok(client)
+}
+
 async fn reserve(room: &Arc<Semaphore>, permits: u32) -> Result<OwnedSemaphorePermit> {
     Arc::clone(room)
         .acquire_many_owned(permits)
@@ -235,18 +245,23 @@ fn size(record: &Outgoing<'_>) -> usize {
     length(record.key) + length(record.value) + headers + 64
 }
 
-fn native<'a>(record: &Outgoing<'a>) -> Result<FutureRecord<'a, [u8], [u8]>> {
-    let mut headers = None;
-    for (name, value) in record.headers {
-        headers = Some(
-            headers
-                .unwrap_or_else(|| OwnedHeaders::new_with_capacity(record.headers.len()))
+/// The same as librdkafka has them; none where there are none.
+pub(super) fn headers(headers: &[(&str, Option<&[u8]>)]) -> Option<OwnedHeaders> {
+    let mut native = None;
+    for (name, value) in headers {
+        native = Some(
+            native
+                .unwrap_or_else(|| OwnedHeaders::new_with_capacity(headers.len()))
                 .insert(Header {
                     key: name,
                     value: *value,
                 }),
         );
     }
+    native
+}
+
+fn native<'a>(record: &Outgoing<'a>) -> Result<FutureRecord<'a, [u8], [u8]>> {
     if record.timestamp_ms == Some(0) {
         // librdkafka takes a zero for "now"; a wrong time would be silent.
         return Err(Error::invalid(
@@ -260,6 +275,6 @@ fn native<'a>(record: &Outgoing<'a>) -> Result<FutureRecord<'a, [u8], [u8]>> {
         payload: record.value,
         key: record.key,
         timestamp: record.timestamp_ms,
-        headers,
+        headers: headers(record.headers),
     })
 }

@@ -1,12 +1,10 @@
 //! gRPC: connections as they are accepted, each with its place among those that there may be.
 
-use std::sync::Arc;
-
 use axum::serve::ListenerExt;
-use eddy_connector::collect::{Connection, Grpc};
+use eddy_connector::collect::{Connection, Grpc, Places};
 use eddy_engine::Clock;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::stopped;
@@ -44,13 +42,13 @@ async fn accept<L: axum::serve::Listener>(
     connections_max: usize,
     mut stop: watch::Receiver<bool>,
 ) {
-    let (places, clock) = (Arc::new(Semaphore::new(connections_max)), Clock::system());
+    let (places, clock) = (Places::new(connections_max), Clock::system());
     let connections = futures::stream::unfold(socket, |mut socket| {
-        let (places, clock) = (Arc::clone(&places), clock.clone());
+        let (places, clock) = (places.clone(), clock.clone());
         async move {
-            // What waits to be accepted costs the process nothing.
-            let place = places.acquire_owned().await.ok()?;
             let (stream, _) = socket.accept().await;
+            // What waits to be accepted costs the process nothing.
+            let place = places.enter().await;
             Some((Ok(Connection::new(stream, place, &clock)), socket))
         }
     });

@@ -1,15 +1,16 @@
 //! HTTP/1: a task for each connection, with a deadline for the head of a request.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use eddy_connector::collect::{Place, Places};
 use eddy_engine::Clock;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::stopped;
@@ -30,12 +31,12 @@ pub(super) fn serve(
     connections_max: usize,
     stop: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
-    let connections = Arc::new(Semaphore::new(connections_max));
+    let places = Places::new(connections_max);
     match listener.into_parts() {
-        (socket, None) => tokio::spawn(accept(socket, routes, connections, stop)),
+        (socket, None) => tokio::spawn(accept(socket, routes, places, stop)),
         (socket, Some(tls)) => {
             let socket = TlsListener::new(socket, tls);
-            tokio::spawn(accept(socket, routes, connections, stop))
+            tokio::spawn(accept(socket, routes, places, stop))
         }
     }
 }
@@ -43,24 +44,22 @@ pub(super) fn serve(
 async fn accept<L: axum::serve::Listener>(
     mut socket: L,
     routes: Router,
-    connections: Arc<Semaphore>,
+    places: Places,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut open = JoinSet::new();
     loop {
-        // What waits to be accepted costs the process nothing.
-        let next = async {
-            let permit = Arc::clone(&connections).acquire_owned().await;
-            (permit, socket.accept().await)
-        };
-        tokio::select! {
+        let (stream, _) = tokio::select! {
             () = stopped(&mut stop) => break,
-            Some(_) = open.join_next() => {}
-            (permit, (stream, _)) = next => {
-                let Ok(permit) = permit else { break };
-                open.spawn(answer(stream, routes.clone(), stop.clone(), permit));
-            }
-        }
+            Some(_) = open.join_next() => continue,
+            next = socket.accept() => next,
+        };
+        // What waits to be accepted costs the process nothing.
+        let place = tokio::select! {
+            () = stopped(&mut stop) => break,
+            place = places.enter() => place,
+        };
+        open.spawn(answer(stream, routes.clone(), stop.clone(), place));
     }
     let clock = Clock::system();
     tokio::select! {
@@ -73,18 +72,27 @@ async fn answer<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: T,
     routes: Router,
     mut stop: watch::Receiver<bool>,
-    _permit: OwnedSemaphorePermit,
+    mut place: Place,
 ) {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(HEAD_BYTES_MAX);
-    let service = TowerToHyperService::new(routes);
+    let (routes, activity) = (TowerToHyperService::new(routes), place.activity());
+    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let (asked, answer) = (activity.ask(), routes.call(request));
+        async move {
+            let _asked = asked;
+            answer.await
+        }
+    });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
+        // It has nothing under way, and says nothing.
+        () = place.is_needed() => return,
         () = stopped(&mut stop) => {
             connection.as_mut().graceful_shutdown();
             connection.await

@@ -1,8 +1,12 @@
 //! Kafka is away: requests are held and then answered, or told to come again.
 
+use std::time::Duration;
+
+use eddy_engine::Clock;
+
 use super::collector;
 use crate::harness::lake::TestLake;
-use crate::harness::services::PrivateKafka;
+use crate::harness::services::{PrivateKafka, scale};
 use crate::harness::unique;
 use crate::harness::wait::{PATIENCE, wait_equal};
 
@@ -59,4 +63,57 @@ fn when_kafka_is_away_for_longer_than_the_hold_clients_are_told_to_come_again() 
     );
     kafka.restart();
     wait_equal(PATIENCE, "events are taken again", 200, || sent().status);
+}
+
+#[test]
+fn what_is_held_while_kafka_is_away_is_bounded_and_nothing_of_it_is_lost() {
+    const REQUESTS: usize = 32;
+    const EVENTS: usize = 500;
+    let kafka = PrivateKafka::start();
+    let lake = TestLake::local();
+    let topic = unique("holding");
+    let settings = "hold_seconds = 300\nbody_max = \"1MiB\"\nmemory = \"4MiB\"";
+    let (start, sender) = collector(&lake, &topic, settings);
+    let connector = [("topics", topic.as_str()), ("flush.interval.ms", "200")];
+    let eddy = start
+        .kafka("bootstrap.servers", &kafka.bootstrap_servers)
+        .connector("holding", &connector)
+        .ready();
+    assert_eq!(sender.send(&[], b"{\"n\":-1}").status, 200);
+    let before = eddy.peak_memory_bytes();
+    kafka.kill();
+    let held: Vec<_> = (0..REQUESTS)
+        .map(|number| {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                let event = |event: usize| {
+                    let n = number * EVENTS + event;
+                    format!("{{\"n\":{n},\"filler\":\"{}\"}}", "x".repeat(1_000))
+                };
+                let body: Vec<String> = (0..EVENTS).map(event).collect();
+                let key = number.to_string();
+                let headers = [
+                    ("Idempotency-Key", key.as_str()),
+                    ("Content-Type", "application/x-ndjson"),
+                ];
+                sender.send(&headers, body.join("\n").as_bytes()).status
+            })
+        })
+        .collect();
+    Clock::system().block(Duration::from_secs(scale(0, 60) as u64));
+    kafka.restart();
+    for answer in held {
+        assert_eq!(answer.join().expect("an answer"), 200);
+    }
+    // Four times as much as may be held was sent; the sink has its own part of this.
+    let grown = eddy.peak_memory_bytes().saturating_sub(before) >> 20;
+    assert!(grown < 256, "{grown} MiB more");
+    let all = (REQUESTS * EVENTS) as i64 + 1;
+    let sql = format!("SELECT count(DISTINCT n) AS n FROM \"{topic}\"");
+    wait_equal(PATIENCE, "the events in SQL", Some(all), || {
+        let rows = eddy.http().try_sql(&sql).ok()?;
+        rows.first()?["n"].as_i64()
+    });
+    let sql = format!("SELECT count(*) AS n FROM \"{topic}\"");
+    assert_eq!(eddy.http().number(&sql), all, "none is there twice");
 }

@@ -1,7 +1,7 @@
 //! Records of other buses come in over gRPC, as `plumber relay` sends them: each once, with what
 //! its bus says of it, however often and by however many connections it comes.
 
-mod client;
+pub mod client;
 mod failing;
 mod python;
 

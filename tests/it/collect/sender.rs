@@ -37,10 +37,7 @@ impl Sender {
         let address = format!("127.0.0.1:{}", free_port());
         let toml =
             format!("[collector]\nhttp_listen = \"{address}\"\ngrpc_listen = \"\"\n{settings}\n");
-        let client = reqwest::Client::builder()
-            .timeout(Duration::from_secs(120))
-            .build()
-            .expect("an HTTP client");
+        let client = client();
         let sender = Self {
             address,
             path: String::new(),
@@ -54,6 +51,14 @@ impl Sender {
     pub fn with_token(&self, token: &str) -> Self {
         Self {
             token: token.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// The same, with connections of its own.
+    pub fn anew(&self) -> Self {
+        Self {
+            client: client(),
             ..self.clone()
         }
     }
@@ -114,6 +119,12 @@ impl Sender {
             },
         }
     }
+}
+
+fn client() -> reqwest::Client {
+    // Longer than Kafka is away in any test.
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(600));
+    client.build().expect("an HTTP client")
 }
 
 /// A zstd frame that holds up to 255 bytes as they are.

@@ -1,4 +1,5 @@
-//! A connection of the listener: one of a bounded number, which has to say something soon.
+//! A connection of the listener: one of a bounded number, which has to say something soon, and goes
+//! when it is silent while somebody else needs its place.
 
 use std::io;
 use std::pin::Pin;
@@ -8,8 +9,9 @@ use std::time::Duration;
 use eddy_engine::Clock;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::OwnedSemaphorePermit;
 use tonic::transport::server::Connected;
+
+use crate::collect::places::{Activity, Place};
 
 /// How long a client may take for its first words.
 const GREETING: Duration = Duration::from_secs(30);
@@ -19,22 +21,23 @@ const GREETING_BYTES: usize = 24;
 /// A connection, and its place among those that there may be.
 pub struct Connection<T> {
     stream: T,
-    _place: OwnedSemaphorePermit,
+    place: Place,
     /// What is missing of the greeting, and what completes when it must be here.
     greeting: Option<(usize, BoxFuture<'static, ()>)>,
-    is_late: bool,
+    /// Whether it is hung up on.
+    is_over: bool,
 }
 
 impl<T> Connection<T> {
     /// A connection that was just accepted.
-    pub fn new(stream: T, place: OwnedSemaphorePermit, clock: &Clock) -> Self {
+    pub fn new(stream: T, place: Place, clock: &Clock) -> Self {
         let clock = clock.clone();
         let over = Box::pin(async move { clock.sleep(GREETING).await });
         Self {
             stream,
-            _place: place,
+            place,
             greeting: Some((GREETING_BYTES, over)),
-            is_late: false,
+            is_over: false,
         }
     }
 }
@@ -54,10 +57,13 @@ impl<T: AsyncRead + Unpin> AsyncRead for Connection<T> {
                 connection.greeting = None;
             } else if read.is_pending() && over.as_mut().poll(cx).is_ready() {
                 connection.greeting = None;
-                connection.is_late = true;
+                connection.is_over = true;
             }
         }
-        match connection.is_late {
+        if !connection.is_over && connection.place.poll_is_needed(cx).is_ready() {
+            connection.is_over = true;
+        }
+        match connection.is_over {
             true => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             false => read,
         }
@@ -95,25 +101,25 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
 }
 
 impl<T> Connected for Connection<T> {
-    type ConnectInfo = ();
+    type ConnectInfo = Activity;
 
-    fn connect_info(&self) {}
+    fn connect_info(&self) -> Activity {
+        self.place.activity()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::sync::Arc;
-
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::sync::Semaphore;
 
     use super::*;
+    use crate::collect::places::Places;
 
     #[tokio::test]
     async fn who_does_not_greet_is_hung_up_on() {
         let clock = Clock::manual(0);
-        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let place = Places::new(1).enter().await;
         let (here, mut there) = tokio::io::duplex(64);
         let mut connection = Connection::new(here, place, &clock);
         there.write_all(&[1; GREETING_BYTES - 1]).await.unwrap();
@@ -133,7 +139,7 @@ mod tests {
     #[tokio::test]
     async fn who_has_greeted_may_be_silent() {
         let clock = Clock::manual(0);
-        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let place = Places::new(1).enter().await;
         let (here, mut there) = tokio::io::duplex(64);
         let mut connection = Connection::new(here, place, &clock);
         there.write_all(&[1; GREETING_BYTES]).await.unwrap();
@@ -144,5 +150,24 @@ mod tests {
             there.write_all(&[1]).await.unwrap();
         });
         assert_eq!(later.0.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn who_is_silent_goes_when_somebody_needs_the_place() {
+        let (clock, places) = (Clock::manual(0), Places::new(1));
+        let (here, mut there) = tokio::io::duplex(64);
+        let mut connection = Connection::new(here, places.enter().await, &clock);
+        there.write_all(&[1; GREETING_BYTES]).await.unwrap();
+        let mut read = [0; 64];
+        assert_eq!(connection.read(&mut read).await.unwrap(), GREETING_BYTES);
+        let asked = connection.connect_info().ask();
+        let next = tokio::spawn(async move { places.enter().await });
+        there.write_all(&[1]).await.unwrap();
+        assert_eq!(connection.read(&mut read).await.unwrap(), 1);
+        drop(asked);
+        let over = connection.read(&mut read).await.unwrap_err();
+        assert_eq!(over.kind(), io::ErrorKind::TimedOut);
+        drop(connection);
+        next.await.unwrap();
     }
 }

@@ -8,7 +8,7 @@
 //! Such clients send a batch a few times, some seconds apart, and then drop it; but they wait for
 //! an answer as long as it takes. So whatever a wait may save waits: for room, for a token's rate,
 //! for Kafka, for a topic that isn't there yet. What isn't answered with OK may be there in part,
-//! and a batch that comes again doubles nothing that is remembered (`seen`).
+//! and a batch that comes again doubles nothing that is remembered (`seen`, `recall`).
 //!
 //! `frame` reads and writes messages, `fields` says what the fields of each record become and
 //! `record` makes an event of one, both pure; `take` sends them. `described` are the `.proto`
@@ -40,8 +40,8 @@ use tonic::transport::Server;
 
 use super::collection::State;
 use super::door::Opened;
+use super::places::Activity;
 use super::produce::Sender;
-use super::seen::Seen;
 use super::tokens::Token;
 use super::{Collector, within};
 use crate::error::{Error, Result};
@@ -69,7 +69,6 @@ struct Inner {
     collector: Collector,
     /// One of its own, which tries for as long as calls are held.
     sender: Sender,
-    seen: Seen,
 }
 
 impl Grpc {
@@ -77,12 +76,7 @@ impl Grpc {
         let (options, clock) = (&collector.0.options, collector.0.clock.clone());
         let memory_bytes = options.memory_bytes;
         let sender = Sender::new(&collector.0.kafka, memory_bytes, options.grpc_hold, clock)?;
-        let seen = Seen::new(options.keys_for, options.records_max);
-        Ok(Self(Arc::new(Inner {
-            collector,
-            sender,
-            seen,
-        })))
+        Ok(Self(Arc::new(Inner { collector, sender })))
     }
 
     /// Serves the collector, health checks and reflection on these connections until `stop`
@@ -239,8 +233,13 @@ impl Service<Request<Body>> for Grpc {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let activity = request.extensions().get::<Activity>();
+        let asked = activity.map(Activity::ask);
         let answer = self.clone().answer(request);
-        Box::pin(async move { Ok(answer.await) })
+        Box::pin(async move {
+            let _asked = asked;
+            Ok(answer.await)
+        })
     }
 }
 

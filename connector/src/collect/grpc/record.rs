@@ -1,4 +1,4 @@
-//! Makes an event of a record, and a mark by which it is known when it comes again: pure.
+//! Makes an event of a record, with a mark by which it is known when it comes again: pure.
 //!
 //! Records are read field by field as they lie on the wire: parts of the message become parts of
 //! the event without a copy, and a record that comes to two bytes takes no more than it is.
@@ -10,7 +10,7 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 
 use super::fields::{Fields, Method, Role};
 use crate::collect::produce::Event;
-use crate::collect::seen::{Mark, mark};
+use crate::collect::seen::Mark;
 
 /// Times below are in seconds, milliseconds or microseconds; those beyond in nanoseconds.
 const NANOSECONDS_FROM: i64 = 100_000_000_000_000_000;
@@ -38,7 +38,7 @@ impl Iterator for Records {
     }
 }
 
-/// The event of a record that is the `index`th of its call, and its mark if it can be known again.
+/// The event of a record that is the `index`th of its call, with a mark if it can be known again.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -47,7 +47,7 @@ pub(super) fn event(
     collection: &str,
     index: usize,
     record: Bytes,
-) -> Result<(Event, Option<Mark>), String> {
+) -> Result<Event, String> {
     let mut read = Read::default();
     read.fields(method.fields, record)?;
     if read.is_unordered {
@@ -67,12 +67,12 @@ pub(super) fn event(
         headers.push(("kafka-partition".into(), text(partition)));
         headers.push(("kafka-offset".into(), text(offset)));
     }
-    let event = Event {
+    Ok(Event {
         key: Some(key).filter(|key| !key.is_empty()),
         value,
         headers,
-    };
-    Ok((event, mark))
+        mark,
+    })
 }
 
 /// What was read of a record.
@@ -216,7 +216,7 @@ impl Read {
         // Redelivered, a bus says other things about the same record.
         let headers = self.headers.iter().filter(|_| kind == "time");
         let headers = headers.flat_map(|(name, value)| [name.as_bytes(), value.as_ref()]);
-        Some(mark(said.into_iter().chain(headers)))
+        Some(Mark::of(said.into_iter().chain(headers)))
     }
 }
 

@@ -21,8 +21,9 @@ pub(super) struct Refusal {
 
 /// Every event is in Kafka. The text is what clients of the old platform know.
 pub(super) fn collected() -> Response {
-    let body = json!({ "message": "event has been successfully collected" });
-    Json(body).into_response()
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    let body = r#"{"message":"event has been successfully collected"}"#;
+    (kind, body).into_response()
 }
 
 impl Refusal {

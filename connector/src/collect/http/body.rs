@@ -73,10 +73,16 @@ pub(super) fn expected(
 /// # Errors
 /// 413 when it is larger than what is taken, 400 when it breaks off.
 pub(super) async fn read(body: Body, most: usize) -> Result<Bytes, Refusal> {
+    let length = http_body::Body::size_hint(&body).exact();
+    let length = length.and_then(|length| usize::try_from(length).ok());
     let mut parts = body.into_data_stream();
-    let mut read = BytesMut::new();
+    // Memory that nothing is written to costs nothing.
+    let mut read = BytesMut::with_capacity(length.unwrap_or_default().min(most));
     while let Some(part) = parts.next().await {
         let part = part.map_err(|_| Refusal::invalid("the body broke off"))?;
+        if length == Some(part.len()) && part.len() <= most {
+            return Ok(part);
+        }
         if read.len() + part.len() > most {
             rest(parts).await;
             return Err(too_large(most));

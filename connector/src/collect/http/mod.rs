@@ -7,16 +7,16 @@
 //! The token is asked for before the body is read. Bodies wait for room, which is bounded in bytes
 //! and requests. `shape` says of how many events a body is, `split` cuts them out byte for byte,
 //! `key` finds their keys, `body` reads and inflates, `kept` says what of a request stays with its
-//! events, `answer` is what clients are told.
+//! events, `send` sends them, `answer` is what clients are told.
 
 mod answer;
 mod body;
 mod kept;
 mod key;
+mod send;
 mod shape;
 mod split;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -27,15 +27,13 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
-use ring::digest::{SHA256, digest};
 
 use super::collection::State;
+use super::deliver::Item;
 use super::door::Opened;
-use super::once::Window;
-use super::produce::{self, Batch, Event};
-use super::tokens::{Digest, Token};
+use super::produce;
+use super::tokens::Token;
 use super::{Collector, CollectorOptions, within};
-use crate::error::{Error, ErrorKind};
 use answer::Refusal;
 use body::Encoding;
 use shape::Shape;
@@ -172,40 +170,46 @@ async fn take(
     let body = read.unwrap_or_else(|| Err(Refusal::slow()))?;
     let body = body::inflate(body, encoding, options.body_bytes_max).await?;
     let events = split::events(&body, shape, options.events_max)?;
-    let events = key::with_keys(events, &parts.headers, parts.uri.query())?;
-    let headers = kept::headers(parts, shape, &options.headers);
-    let batch = Batch {
-        topic: opened.topic.clone(),
-        headers,
-        events,
-    };
-    if !collector.0.producer.fits(&batch) {
+    let mut events = key::with_keys(events, &parts.headers, parts.uri.query())?;
+    let of_all = kept::headers(parts, shape, &options.headers);
+    if let Some(key) = idempotency_key {
+        send::with_marks(collector, &opened.collection, &key, &body, &mut events)?;
+    }
+    drop(body);
+    let bytes = produce::size(&of_all, &events);
+    if !collector.0.producer.fits(events.len(), bytes) {
         return Err(Refusal::too_large(
             "the events and their headers are too much at once",
         ));
     }
     if let Some(rate) = opened.rate {
         let now = clock.monotonic();
-        let taken = collector
-            .0
-            .rates
-            .take(&opened.token, rate, batch.events.len(), now);
+        let rates = &collector.0.rates;
+        let taken = rates.take(&opened.token, rate, events.len(), now);
         taken.map_err(|wait| Refusal::too_many(rate, wait))?;
     }
-    let first = match idempotency_key {
-        Some(key) => Some(enter(collector, opened, &key, &body)?),
-        None => None,
+    let request = send::Request {
+        collector: collector.clone(),
+        collection: opened.collection.clone(),
+        topic: opened.topic.clone(),
+        of_all,
+        items: events.into_iter().map(Item::new).collect(),
     };
-    drop(body);
-    // A task of its own: whoever hangs up doesn't stop what has begun, or a request that comes
-    // again would find it half done. It keeps its room until it ends.
-    let (collector, collection) = (collector.clone(), opened.collection.clone());
+    // A task of its own: whoever hangs up, or is told to come again, doesn't stop what has begun,
+    // or a request that comes again would find it half done. It keeps its room until it ends.
     let sent = tokio::spawn(async move {
         let _room = room;
-        send(&collector, &collection, batch, first).await
+        request.send().await
     });
-    sent.await
-        .unwrap_or_else(|_| Err(Refusal::unavailable("sending the events broke off")))
+    match within(clock, options.hold, sent).await {
+        Some(sent) => {
+            sent.unwrap_or_else(|_| Err(Refusal::unavailable("sending the events broke off")))
+        }
+        None => Err(Refusal::unavailable(format!(
+            "Kafka did not acknowledge the events within {} s; some of them may be there",
+            options.hold.as_secs()
+        ))),
+    }
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<Bytes>, Refusal> {
@@ -215,69 +219,4 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<Bytes>, Refusal> {
         )),
         key => Ok(key.map(|key| Bytes::copy_from_slice(key.as_bytes()))),
     }
-}
-
-fn enter(
-    collector: &Collector,
-    opened: &Opened,
-    key: &[u8],
-    body: &[u8],
-) -> Result<Arc<super::once::Request>, Refusal> {
-    let mut bytes: Digest = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, body).as_ref());
-    let window: &Window = &collector.0.window;
-    let now = collector.0.clock.monotonic();
-    let first = window.enter(now, &opened.collection, key, bytes);
-    first.ok_or_else(Refusal::another_body)
-}
-
-/// Sends the events, unless they were sent already under their key.
-async fn send(
-    collector: &Collector,
-    collection: &str,
-    batch: Batch,
-    first: Option<Arc<super::once::Request>>,
-) -> Result<(), Refusal> {
-    let hold = collector.0.options.hold;
-    let sending = async {
-        let mut acknowledged = match &first {
-            Some(first) => Some(first.acknowledged.lock().await),
-            None => None,
-        };
-        if acknowledged.as_deref() == Some(&true) {
-            return Ok(());
-        }
-        let partitions = collector.0.collections.partitions(collection);
-        collector.0.topics.make(&batch.topic, partitions).await?;
-        collector.0.producer.send(&batch).await?;
-        if let Some(acknowledged) = &mut acknowledged {
-            **acknowledged = true;
-        }
-        let counts = collector.0.statistics.of(collection);
-        let now_ms = collector.0.clock.now_us() / 1_000;
-        let bytes = batch.events.iter().map(Event::payload).sum();
-        counts.count(batch.events.len(), bytes, now_ms);
-        Ok(())
-    };
-    let sent = within(&collector.0.clock, hold, sending).await;
-    let sent = sent.unwrap_or_else(|| {
-        Err(Error::unavailable(format!(
-            "Kafka did not acknowledge the events within {} s",
-            hold.as_secs()
-        )))
-    });
-    sent.map_err(|error| refused(collector, &batch.topic, &error))
-}
-
-/// What a client is told of what Kafka said. The details are for the log: they name what isn't the
-/// client's.
-fn refused(collector: &Collector, topic: &str, error: &Error) -> Refusal {
-    if produce::is_too_large(error) {
-        return Refusal::too_large("Kafka takes no event as large as one of these");
-    }
-    tracing::warn!(topic, %error, "events were not taken");
-    if error.kind() == ErrorKind::NotFound {
-        collector.0.topics.forget(topic);
-    }
-    Refusal::unavailable("Kafka doesn't take the events just now; some of them may be there")
 }

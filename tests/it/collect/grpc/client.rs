@@ -10,6 +10,7 @@ use prost_reflect::{
     DescriptorPool, DynamicMessage, Kind, MessageDescriptor, ReflectMessage as _, Value,
 };
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
@@ -89,6 +90,17 @@ impl Client {
         Ok(processed.expect("a count").as_i64().expect("a number"))
     }
 
+    /// Begins a call whose message never comes; the answer is what the collector says then.
+    pub fn begin(&self, method: &str) -> Result<(), Status> {
+        let nothing = futures::stream::pending::<DynamicMessage>();
+        block_on(async {
+            let mut grpc = self.ready().await?;
+            let (request, path) = (self.request(nothing), path(method));
+            let codec = Dynamic(messages(method).1);
+            grpc.client_streaming(request, path, codec).await.map(drop)
+        })
+    }
+
     /// What every client asks first.
     pub fn test(&self) -> Result<(), Status> {
         let request = DynamicMessage::new(messages("Test").0);
@@ -98,6 +110,13 @@ impl Client {
     }
 
     async fn call(&self, method: &str, message: DynamicMessage) -> Result<DynamicMessage, Status> {
+        let mut grpc = self.ready().await?;
+        let (request, codec) = (self.request(message), Dynamic(messages(method).1));
+        let answered: Response<_> = grpc.unary(request, path(method), codec).await?;
+        Ok(answered.into_inner())
+    }
+
+    async fn ready(&self) -> Result<tonic::client::Grpc<Channel>, Status> {
         let channel = match &self.channel {
             Some(channel) => channel.clone(),
             None => {
@@ -110,17 +129,22 @@ impl Client {
             tonic::client::Grpc::new(channel).max_encoding_message_size(MESSAGE_BYTES_MAX);
         let ready = grpc.ready().await;
         ready.map_err(|error| Status::unavailable(error.to_string()))?;
+        Ok(grpc)
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         if !self.token.is_empty() {
             let token = self.token.parse().expect("a token that can be sent");
             request.metadata_mut().insert(self.header, token);
         }
-        let path = format!("/services.GRPCCollector/{method}");
-        let path = path.parse().expect("a path");
-        let answer = messages(method).1;
-        let answered: Response<DynamicMessage> = grpc.unary(request, path, Dynamic(answer)).await?;
-        Ok(answered.into_inner())
+        request
     }
+}
+
+fn path(method: &str) -> PathAndQuery {
+    let path = format!("/services.GRPCCollector/{method}");
+    path.parse().expect("a path")
 }
 
 /// An empty record for this method.

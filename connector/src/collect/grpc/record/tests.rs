@@ -28,7 +28,9 @@ fn encoded(name: &str, fields: &[(&str, Value)]) -> Bytes {
 }
 
 fn read(name: &str, record: impl Into<Bytes>) -> (Event, Option<Mark>) {
-    event(fields::method(name).unwrap(), "clicks", 0, record.into()).unwrap()
+    let event = event(fields::method(name).unwrap(), "clicks", 0, record.into()).unwrap();
+    let mark = event.mark;
+    (event, mark)
 }
 
 fn headers(event: &Event) -> Vec<(&str, &str)> {
@@ -249,7 +251,7 @@ fn a_record_is_known_again_by_its_place_its_id_or_a_fine_time_and_by_what_it_say
     let timed = |index: usize, timestamp: i64| {
         let record = encoded("AddRecord", &[("timestamp", Value::I64(timestamp))]);
         let method = fields::method("AddRecord").unwrap();
-        event(method, "clicks", index, record).unwrap().1
+        event(method, "clicks", index, record).unwrap().mark
     };
     let fine = 1_700_000_000_000_000_001;
     assert!(timed(0, fine).is_some());
@@ -276,7 +278,7 @@ fn what_is_no_record_is_told_by_its_field() {
         "a header's name"
     );
     assert!(wrong(b"\x1a\x05abc").contains("too early"));
-    let (event, _) = event(method, "c", 0, Bytes::from_static(b"\xf8\x07\x01\x1a\x01v")).unwrap();
+    let event = event(method, "c", 0, Bytes::from_static(b"\xf8\x07\x01\x1a\x01v")).unwrap();
     assert_eq!(event.value, "v", "unknown fields are passed over");
 }
 
