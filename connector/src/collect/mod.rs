@@ -9,8 +9,8 @@
 //! `declared` are those of the configuration file, `snapshot` is both at one moment. `door` finds
 //! a token's collection, `rate` what a token may send, `room` bounds what is held. `topics` makes
 //! topics, `produce` writes to them, `once` keeps a resent request from counting twice and `seen` a
-//! record of another bus, `statistics` counts. `rest` manages collections, `http` and `grpc` take
-//! events.
+//! record of another bus, `statistics` counts. `rest` manages collections (as
+//! `manage` lets others of this process), `http` and `grpc` take events.
 //!
 //! Whoever got 200 has every event of the request in Kafka. After 503, or no answer, some of them
 //! may be there; after any other answer none is (over gRPC: as `grpc` says). What the lake does
@@ -21,6 +21,7 @@ mod declared;
 mod door;
 mod grpc;
 mod http;
+mod manage;
 mod once;
 mod produce;
 mod rate;
@@ -147,6 +148,11 @@ impl Collector {
             clock,
             options,
         })))
+    }
+
+    /// What [`Collector::router`] serves, as an OpenAPI document.
+    pub fn document() -> &'static str {
+        http::DOCUMENT
     }
 
     /// Where producers send events: `POST /v1/collection`.
