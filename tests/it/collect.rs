@@ -5,7 +5,7 @@ mod away;
 mod grpc;
 mod kills;
 mod refused;
-mod sender;
+pub mod sender;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::json;
