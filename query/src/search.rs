@@ -46,6 +46,10 @@ use crate::error::Error;
 /// The function's name.
 pub(crate) const NAME: &str = "search";
 
+/// The same, for searches whose fields nobody can be expected to know: one that the table doesn't
+/// have holds nothing. In a statement it becomes what `search` becomes.
+pub(crate) const LENIENT: &str = "search_lenient";
+
 /// The columns that follow the words in a call.
 pub(crate) const COLUMNS: [&str; 3] = ["_key", "_value", "_headers"];
 

@@ -321,11 +321,16 @@ fn choice<T: Copy>(option: &str, value: &str, known: &[(&str, T)], planned: &[&s
         .with_hint(format!("{option} may be {}", words.join(", "))))
 }
 
-/// A name is also the replay's id, a part of URLs and of object keys.
-fn name(value: &str) -> Result<String> {
+/// Whether something can be called so: names are parts of URLs and of object keys.
+pub(crate) fn is_name(value: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let starts = value.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if starts && value.len() <= 128 && value.chars().all(fits) {
+    starts && value.len() <= 128 && value.chars().all(fits)
+}
+
+/// A name is also the replay's id.
+fn name(value: &str) -> Result<String> {
+    if is_name(value) {
         return Ok(value.to_owned());
     }
     Err(

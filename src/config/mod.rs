@@ -9,6 +9,7 @@ mod collector;
 mod connect;
 mod flight;
 mod listeners;
+mod platform;
 mod query;
 mod replay;
 mod size;
@@ -27,6 +28,7 @@ pub(crate) use connect::ConnectSettings;
 pub(crate) use flight::FlightSettings;
 pub(crate) use listeners::HttpSettings;
 use listeners::PostgresSettings;
+use platform::PlatformSettings;
 pub(crate) use query::QuerySettings;
 pub(crate) use replay::ReplaySettings;
 pub(crate) use size::ByteSize;
@@ -92,6 +94,8 @@ pub(crate) struct Settings {
     pub(crate) connect: ConnectSettings,
     /// `[collector]`.
     pub(crate) collector: CollectorSettings,
+    /// `[platform]`.
+    pub(crate) platform: PlatformSettings,
 }
 
 /// `[lake]`.

@@ -6,6 +6,8 @@ mod flight;
 mod http;
 mod into;
 mod keeper;
+mod openapi;
+mod platform;
 mod postgres;
 mod source;
 mod system;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use axum::Router;
 use eddy_connector::{
     ConnectorConfig, Connectors, KafkaConfig, Settled, Unknown, Worker, WorkerOptions,
 };
@@ -102,6 +105,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     if roles.contains(&Role::Query) {
         routes = routes.merge(query.router());
     }
+    let routes = guarded(config, &lake, &query, &jobs, &collects, &token, routes)?;
     let (stop, stopped) = watch::channel(false);
     let url = listener.as_ref().map(http::Listener::url);
     let (worker, rest) = rest.unzip();
@@ -110,7 +114,6 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     serving.extend(flight.map(|door| door.serve(&query, &token, roles, &stopped)));
     serving.extend(wire.map(|wire| postgres::serve(&query, wire, token.clone(), &stopped)));
     serving.extend(collects.map_or_else(Vec::new, |door| door.serve(&stopped)));
-    let routes = protect(routes, HostGuard::default(), token);
     serving.extend(listener.map(|listener| listener.serve(routes, stopped)));
     ready.set(true);
     tracing::info!(url, lake = %lake.url(), ?roles, "eddy is up");
@@ -125,6 +128,22 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
         ready,
         url,
     })
+}
+
+/// All routes of the HTTP listener, each behind its guard.
+fn guarded(
+    config: &Config,
+    lake: &Lake,
+    query: &Query,
+    jobs: &Option<Jobs>,
+    collects: &Option<collect::Door>,
+    token: &Option<Token>,
+    routes: Router,
+) -> Result<Router> {
+    let collector = collects.as_ref().and_then(collect::Door::collector);
+    let platform = platform::of_process(config, lake, query, jobs, collector, token)?;
+    let routes = routes.merge(openapi::router());
+    Ok(protect(routes, HostGuard::default(), token.clone()).merge(platform))
 }
 
 /// Live rows are elsewhere too, and so may be some of the work for large queries.

@@ -7,7 +7,7 @@ mod grpc;
 mod hostile;
 mod kills;
 mod refused;
-mod sender;
+pub mod sender;
 mod tls;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};

@@ -42,6 +42,7 @@ mod odd_input;
 mod offsets;
 mod outage;
 mod partitions;
+mod platform;
 mod positions;
 mod proof;
 mod readers;

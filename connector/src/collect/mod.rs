@@ -8,10 +8,10 @@
 //! `tokens` how tokens are made, stored and recognised; `registry` keeps them in the lake,
 //! `declared` are those of the configuration file, `snapshot` is both at one moment. `door` finds
 //! a token's collection, `rate` what a token may send, `room` bounds what is held and `places` the
-//! connections. `topics` makes
-//! topics, `produce` writes to them, `deliver` sees to it that what comes again counts once: `seen`
-//! remembers what Kafka has, `recall` reads it back, `once` tells a key's second body. `statistics`
-//! counts. `rest` manages collections, `http` and `grpc` take events.
+//! connections. `topics` makes topics, `produce` writes to them, `deliver` sees to it that what
+//! comes again counts once: `seen` remembers what Kafka has, `recall` reads it back, `once` tells
+//! a key's second body. `statistics` counts. `rest` manages collections (as `manage` lets others of
+//! this process), `http` and `grpc` take events.
 //!
 //! Whoever got 200 has every event of the request in Kafka. After 503, or no answer, some of them
 //! may be there; after any other answer none is (over gRPC: as `grpc` says). What the lake does
@@ -23,6 +23,7 @@ mod deliver;
 mod door;
 mod grpc;
 mod http;
+mod manage;
 mod once;
 mod places;
 mod produce;
@@ -157,6 +158,11 @@ impl Collector {
             clock,
             options,
         })))
+    }
+
+    /// What [`Collector::router`] serves, as an OpenAPI document.
+    pub fn document() -> &'static str {
+        http::DOCUMENT
     }
 
     /// Where producers send events: `POST /v1/collection`.

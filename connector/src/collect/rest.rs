@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Collector;
-use super::collection::{Collection, Issued, State, check_name, check_topic};
+use super::collection::{Collection, Issued, State};
 use super::tokens::Token;
 use crate::error::{Error, ErrorKind};
 
@@ -35,12 +35,8 @@ pub(super) fn router(collector: Collector) -> Router {
 type Answer = Result<Response, Failed>;
 
 async fn list(Shared(collector): Shared<Collector>) -> Answer {
-    let snapshot = collector.0.collections.current().await?;
-    let all: Vec<Value> = snapshot
-        .collections
-        .values()
-        .map(|one| shown(&collector, one))
-        .collect();
+    let all = collector.collections().await?;
+    let all: Vec<Value> = all.iter().map(|one| shown(&collector, one)).collect();
     Ok(answer(StatusCode::OK, &json!({ "collections": all })))
 }
 
@@ -51,15 +47,8 @@ async fn show(Shared(collector): Shared<Collector>, Path(name): Path<String>) ->
 
 async fn create(Shared(collector): Shared<Collector>, body: Bytes) -> Answer {
     let given: Given = parse(&body)?;
-    check_name(&given.name)?;
-    check_topic(&given.topic)?;
-    if given.partitions.is_some_and(|partitions| partitions < 1) {
-        return Err(Error::invalid("`partitions` must be at least 1").into());
-    }
-    let topics = &collector.0.topics;
-    topics.make(&given.topic, given.partitions).await?;
-    let collections = &collector.0.collections;
-    let (made, token) = collections.create(&given.name, &given.topic).await?;
+    let created = collector.create(&given.name, &given.topic, given.partitions);
+    let (made, token) = created.await?;
     let mut body = shown(&collector, &made);
     reveal(&mut body, &token);
     Ok(answer(StatusCode::CREATED, &body))

@@ -66,7 +66,8 @@ impl IntoResponse for Error {
 /// When someone who was refused for want of a turn may try again, in seconds.
 const RETRY_AFTER_S: &str = "2";
 
-fn status(kind: ErrorKind) -> StatusCode {
+/// The status of the answer for an error of this kind.
+pub fn status(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::Syntax
         | ErrorKind::NotSupported

@@ -31,7 +31,11 @@ impl HostGuard {
         }
     }
 
-    fn check(&self, headers: &HeaderMap) -> Result<(), Error> {
+    /// Refuses headers of a request that wasn't meant for this listener.
+    ///
+    /// # Errors
+    /// `Forbidden`, naming the header.
+    pub fn check(&self, headers: &HeaderMap) -> Result<(), Error> {
         let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
         let host = text(header::HOST);
         if let Some(host) = host
@@ -71,7 +75,7 @@ impl Token {
     }
 
     /// Whether this is it.
-    pub(crate) fn is(&self, given: &[u8]) -> bool {
+    pub fn is(&self, given: &[u8]) -> bool {
         same(given, self.0.as_bytes())
     }
 

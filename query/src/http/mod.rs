@@ -19,7 +19,7 @@ mod tail;
 use axum::Router;
 use axum::routing::{delete, get, post};
 
-pub use error::{ErrorBody, error_response};
+pub use error::{ErrorBody, error_response, status};
 pub use guard::{HostGuard, Token, protect};
 pub(crate) use json::values as json_values;
 pub(crate) use tail::TAILS_MAX;

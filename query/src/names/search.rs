@@ -5,6 +5,7 @@
 //! search('late order')       FROM orders          -> search('late order', "orders"."_key", ...)
 //! search(o, 'late n:>=3')    FROM orders o JOIN c -> search('late', "o"."_key", ...)
 //!                                                    AND eddy_found('[n:>=3]', "o"."n")
+//! search_lenient('no_such:1 OR n:>=3')            -> false OR eddy_found('[n:>=3]', "n")
 //! ```
 
 use datafusion::sql::sqlparser::ast::{
@@ -15,7 +16,7 @@ use super::build::{call, not, resolved, text, value};
 use super::fields::targets;
 use super::scope::{Relation, Scope};
 use crate::error::{Error, ErrorKind, Result, TextPosition};
-use crate::search::{COLUMNS, FOUND, Field, NAME, Tree, Where, parse};
+use crate::search::{COLUMNS, FOUND, Field, LENIENT, NAME, Tree, Where, parse};
 
 const HINT: &str = "write `search('some words field:value')`, or `search(t, 'some words')` where \
                     there are several tables";
@@ -25,20 +26,31 @@ pub(super) fn expand_search(expr: &mut Expr, scopes: &[Scope]) -> Result<()> {
     let Expr::Function(function) = &*expr else {
         return Ok(());
     };
-    if !is_call(function, NAME) {
-        return Ok(());
-    }
+    let unknown = match () {
+        () if is_call(function, NAME) => Unknown::Refused,
+        () if is_call(function, LENIENT) => Unknown::Empty,
+        () => return Ok(()),
+    };
     let position = position(function);
     if let Some(expanded) =
-        expanded(function, scopes).map_err(|error| error.with_position(position))?
+        expanded(function, scopes, unknown).map_err(|error| error.with_position(position))?
     {
         *expr = expanded;
     }
     Ok(())
 }
 
+/// What a field is that the table doesn't have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unknown {
+    /// A mistake.
+    Refused,
+    /// One that holds nothing in any row.
+    Empty,
+}
+
 /// What a call stands for; `None` where its columns are there already.
-fn expanded(function: &Function, scopes: &[Scope]) -> Result<Option<Expr>> {
+fn expanded(function: &Function, scopes: &[Scope], unknown: Unknown) -> Result<Option<Expr>> {
     let wrong = |text: &str| Error::invalid(text).with_hint(HINT);
     let FunctionArguments::List(list) = &function.args else {
         return Err(wrong("`search` takes a text"));
@@ -49,7 +61,9 @@ fn expanded(function: &Function, scopes: &[Scope]) -> Result<Option<Expr>> {
             Some(name) => (Some(name), text, false),
             None => return Err(wrong("`search` takes a table's name before the text")),
         },
-        [text, columns @ ..] if columns.len() == COLUMNS.len() => (None, text, true),
+        [text, columns @ ..] if columns.len() == COLUMNS.len() && unknown == Unknown::Refused => {
+            (None, text, true)
+        }
         _ => return Err(wrong("`search` takes a text")),
     };
     let Some(wanted) = string(text) else {
@@ -71,12 +85,12 @@ fn expanded(function: &Function, scopes: &[Scope]) -> Result<Option<Expr>> {
     };
     let relation = relation.ok_or_else(|| wrong("`search` must say which table it means"))?;
     match tree.names_fields() {
-        true => of_tree(&tree, relation).map(Some),
+        true => of_tree(&tree, relation, unknown).map(Some),
         false => of_words(wanted.to_owned(), relation).map(Some),
     }
 }
 
-fn of_tree(tree: &Tree, relation: &Relation) -> Result<Expr> {
+fn of_tree(tree: &Tree, relation: &Relation, unknown: Unknown) -> Result<Expr> {
     if *tree == Tree::Everything {
         return Ok(value(Value::Boolean(true)));
     }
@@ -84,10 +98,10 @@ fn of_tree(tree: &Tree, relation: &Relation) -> Result<Expr> {
         return of_words(tree.text_of_words(), relation);
     }
     match tree {
-        Tree::Field(field) => of_field(field, relation),
-        Tree::Not(inner) => Ok(not(of_tree(inner, relation)?)),
-        Tree::All(inner) => each(inner, Tree::All, BinaryOperator::And, relation),
-        Tree::Any(inner) => each(inner, Tree::Any, BinaryOperator::Or, relation),
+        Tree::Field(field) => of_field(field, relation, unknown),
+        Tree::Not(inner) => Ok(not(of_tree(inner, relation, unknown)?)),
+        Tree::All(inner) => each(inner, Tree::All, BinaryOperator::And, relation, unknown),
+        Tree::Any(inner) => each(inner, Tree::Any, BinaryOperator::Or, relation, unknown),
         Tree::Everything | Tree::Words(_) => Err(Error::internal("a search was not taken apart")),
     }
 }
@@ -98,6 +112,7 @@ fn each(
     join: fn(Vec<Tree>) -> Tree,
     op: BinaryOperator,
     relation: &Relation,
+    unknown: Unknown,
 ) -> Result<Expr> {
     let (fields, words): (Vec<&Tree>, Vec<&Tree>) =
         inner.iter().partition(|one| one.names_fields());
@@ -107,7 +122,7 @@ fn each(
         conditions.push(of_words(words.text_of_words(), relation)?);
     }
     for field in fields {
-        conditions.push(of_tree(field, relation)?);
+        conditions.push(of_tree(field, relation, unknown)?);
     }
     joined(conditions, &op)
 }
@@ -146,8 +161,14 @@ fn of_words(words: String, relation: &Relation) -> Result<Expr> {
     Ok(call(NAME, arguments.collect()))
 }
 
-fn of_field(field: &Field, relation: &Relation) -> Result<Expr> {
-    let found = targets(field, relation).map_err(|error| {
+fn of_field(field: &Field, relation: &Relation, unknown: Unknown) -> Result<Expr> {
+    let found = targets(field, relation);
+    if let (Err(error), Unknown::Empty) = (&found, unknown)
+        && error.kind() == ErrorKind::UnknownColumn
+    {
+        return Ok(value(Value::Boolean(false)));
+    }
+    let found = found.map_err(|error| {
         let placed = Error::new(error.kind(), at(field.at, error.message()));
         match error.hint() {
             Some(hint) => placed.with_hint(hint),

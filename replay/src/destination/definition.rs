@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::secret;
 use crate::error::{Error, Result};
+use crate::request::is_name;
 
 /// A destination as it is written down. `Debug` hides secrets; `Serialize` does not, it is for
 /// the register, which only takes definitions without literal secrets.
@@ -39,9 +40,7 @@ impl Definition {
     /// Refuses names that can't stand in a URL or an object key.
     pub(crate) fn check_name(&self) -> Result<()> {
         let name = self.name.as_str();
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-        if starts && name.len() <= 128 && name.chars().all(fits) {
+        if is_name(name) {
             return Ok(());
         }
         Err(

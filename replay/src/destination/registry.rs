@@ -13,7 +13,7 @@ use super::rabbitmq::RabbitMq;
 use super::sqs::Sqs;
 use super::{Checked, Definition, Destination, Kind, Reach};
 use crate::error::{Error, ErrorKind, Result};
-use crate::request::Options;
+use crate::request::{Options, is_name};
 use crate::store::Store;
 
 /// The register of a destination is `destinations/<name>`.
@@ -133,7 +133,7 @@ impl Destinations {
             return Err(read_only(name));
         }
         let register = format!("{FOLDER}/{name}");
-        let Some((number, stored)) = self.0.store.latest::<Stored>(&register).await? else {
+        let Some((number, stored)) = self.stored(name).await? else {
             return Err(not_found(name));
         };
         if stored.definition.is_none() {
@@ -154,11 +154,7 @@ impl Destinations {
                 declared: true,
             });
         }
-        let stored = self
-            .0
-            .store
-            .latest::<Stored>(&format!("{FOLDER}/{name}"))
-            .await?;
+        let stored = self.stored(name).await?;
         if let Some(definition) = stored.and_then(|(_, stored)| stored.definition) {
             return Ok(Listed {
                 definition,
@@ -176,6 +172,14 @@ impl Destinations {
             format!("the destinations are: {}", names.join(", "))
         };
         Err(not_found(name).with_hint(hint))
+    }
+
+    /// What is stored of a name; the store isn't asked for what it may have no word for.
+    async fn stored(&self, name: &str) -> Result<Option<(u64, Stored)>> {
+        match is_name(name) {
+            true => self.0.store.latest(&format!("{FOLDER}/{name}")).await,
+            false => Ok(None),
+        }
     }
 
     /// All destinations by name.

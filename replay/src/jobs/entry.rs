@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::job::{FORMAT, Job, State, Transactions};
 use crate::plan::Plan;
 use crate::progress::Counts;
-use crate::request::{Options, Payload, Request};
+use crate::request::{Options, Payload, Request, is_name};
 use crate::run::Worker;
 use crate::source::Pinned;
 
@@ -44,6 +44,10 @@ impl Entry {
 
 impl Inner {
     pub(super) async fn load(&self, id: &str) -> Result<(u64, Job)> {
+        // The store isn't asked for what it may have no word for.
+        if !is_name(id) {
+            return Err(no_replay(id));
+        }
         match self.store.latest::<Job>(&register(id)).await? {
             Some((_, job)) if job.format != FORMAT => Err(Error::internal(format!(
                 "replay `{id}` is stored in format {}, which this build doesn't know",

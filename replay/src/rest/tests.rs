@@ -149,8 +149,23 @@ async fn errors_have_a_code_a_message_and_a_hint() {
     assert_eq!(error["error"]["hint"], "the destinations are: retry");
     let (status, _) = answer(start_replay(State(jobs.clone()), "{".into()).await).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    let (status, _) = answer(show_replay(State(jobs), Path("x".to_owned())).await).await;
-    assert_eq!(status, StatusCode::NOT_FOUND);
+    // What no store could look for isn't there either.
+    for name in ["x", "..", "a/b", "nul\0", &"a".repeat(5_000)] {
+        let id = || Path(name.to_owned());
+        let all = [
+            answer(show_replay(State(jobs.clone()), id()).await).await,
+            answer(pause_replay(State(jobs.clone()), id()).await).await,
+            answer(show_destination(State(jobs.clone()), id()).await).await,
+            answer(check_destination(State(jobs.clone()), id()).await).await,
+        ];
+        assert!(
+            all.iter()
+                .all(|(status, _)| *status == StatusCode::NOT_FOUND),
+            "{name}"
+        );
+        let gone = delete_destination(State(jobs.clone()), id()).await;
+        assert_eq!(gone.unwrap_err().kind(), ErrorKind::NotFound, "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

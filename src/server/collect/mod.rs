@@ -81,6 +81,11 @@ impl Door {
         Ok(management)
     }
 
+    /// The collector, once it is made.
+    pub(super) fn collector(&self) -> Option<&Collector> {
+        self.opened.as_ref().map(|(collector, _)| collector)
+    }
+
     /// Takes events until `stop` turns true, if it was opened; requests that are under way may end
     /// for a bounded time.
     pub(super) fn serve(self, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {

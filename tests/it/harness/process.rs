@@ -31,6 +31,7 @@ pub struct Start {
     kafka: BTreeMap<String, String>,
     connectors: BTreeMap<String, BTreeMap<String, String>>,
     more: String,
+    token: Option<String>,
     connect: bool,
     postgres: bool,
     flight: bool,
@@ -49,6 +50,7 @@ impl Start {
             kafka: kafka.into(),
             connectors: BTreeMap::new(),
             more: String::new(),
+            token: None,
             connect: false,
             postgres: false,
             flight: false,
@@ -61,6 +63,12 @@ impl Start {
     /// Serves Kafka Connect's REST API, as a group of its own.
     pub fn connect(mut self) -> Self {
         self.connect = true;
+        self
+    }
+
+    /// Wants this token of requests.
+    pub fn token(mut self, token: &str) -> Self {
+        self.token = Some(token.into());
         self
     }
 

@@ -25,7 +25,7 @@ use axum::extract::{Request, State as Shared};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use bytes::Bytes;
 
 use super::collection::State;
@@ -43,10 +43,15 @@ const IDEMPOTENCY_KEY_MOST: usize = 255;
 /// How long the body of a refused request is read on.
 const REFUSED: Duration = Duration::from_secs(1);
 
-/// The route of events.
+/// OpenAPI 3.1 of what is served here.
+pub(super) const DOCUMENT: &str = include_str!("openapi.json");
+
+/// The route of events, and what they are described by.
 pub(super) fn router(collector: Collector) -> Router {
+    let document = ([(header::CONTENT_TYPE, "application/json")], DOCUMENT);
     Router::new()
         .route("/v1/collection", post(collect))
+        .route("/openapi.json", get(move || async move { document }))
         .fallback(|| async { Refusal::not_found() })
         .method_not_allowed_fallback(|| async { Refusal::not_allowed() })
         .with_state(collector)

@@ -251,3 +251,37 @@ fn a_search_says_what_is_wrong_with_a_field() {
     let (_, rows): (_, Vec<Json>) = world.ask(limited).unwrap();
     assert_eq!(rows.len(), 1);
 }
+
+#[test]
+fn a_lenient_search_takes_a_field_that_is_not_there_for_one_without_values() {
+    let world = World::new();
+    let mut topic = kinds(&world);
+    let all: Vec<i64> = (0..5).collect();
+    let check = || {
+        for (text, expected) in [
+            ("no_such:1", vec![]),
+            ("user.no_such:1", vec![]),
+            ("_exists_:no_such", vec![]),
+            ("no_such:1 OR status:failed", vec![0, 4]),
+            ("no_such:1 AND status:failed", vec![]),
+            ("-no_such:1", all.clone()),
+            ("joan -no_such:[1 TO 2]", vec![2]),
+            ("*", all.clone()),
+        ] {
+            let found = world.offsets(&format!("search_lenient('{text}')"));
+            assert_eq!(found, expected, "{text}");
+        }
+    };
+    check();
+    topic.commit();
+    check();
+    for wrong in [
+        "search_lenient('a AND')",
+        "search_lenient('_timestamp:[yesterday TO *]')",
+        "search_lenient('user:x')",
+        "search_lenient('late', _key, _value, _headers)",
+    ] {
+        let error = world.error(&format!("SELECT 1 FROM t WHERE {wrong}"));
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{wrong}: {error}");
+    }
+}

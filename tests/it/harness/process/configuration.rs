@@ -11,6 +11,9 @@ impl Start {
     pub(super) fn configuration(&self, eddy: &Eddy) -> String {
         let port = eddy.port;
         let mut text = format!("{}\n[http]\nlisten = \"127.0.0.1:{port}\"\n", self.lake);
+        if let Some(token) = &self.token {
+            text.push_str(&format!("token = {}\n", quoted(token)));
+        }
         match &eddy.connect {
             Some((port, Group(group))) => {
                 let listen = quoted(&format!("127.0.0.1:{port}"));
