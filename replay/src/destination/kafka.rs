@@ -93,9 +93,11 @@ impl Kafka {
             .trim()
             .to_owned();
         let mut config = KafkaConfig::new(options);
-        if replay.on_error == OnError::Stop && config.get("enable.gapless.guarantee").is_none() {
+        let stops = replay.on_error == OnError::Stop && !replay.exactly_once;
+        if stops && config.get("enable.gapless.guarantee").is_none() {
             // A failed record must not be overtaken: whatever comes after it fails too, and the
-            // next attempt sends them in their order.
+            // next attempt sends them in their order. A transaction is taken back as a whole, which
+            // a client that has failed so could not do any more.
             config = config.with("enable.gapless.guarantee", "true");
         }
         let producer = match replay.exactly_once {
