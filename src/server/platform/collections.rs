@@ -50,8 +50,7 @@ pub(super) async fn create(State(platform): State<Platform>, body: Bytes) -> Ans
     if says(&given.envelope_root_message) || says(&given.payload_root_message) {
         return Err(Failure::invalid(
             "payload_root_message",
-            "what the events of a collection are is said to the connector of its topic \
-             (`value.converter`), and not here",
+            "what a collection's events are is said to the connector of its topic, and not here",
         ));
     }
     let collector = &platform.0.collector;
