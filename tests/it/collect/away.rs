@@ -96,14 +96,15 @@ fn what_is_held_while_kafka_is_away_is_bounded_and_nothing_of_it_is_lost() {
                     ("Idempotency-Key", key.as_str()),
                     ("Content-Type", "application/x-ndjson"),
                 ];
-                sender.send(&headers, body.join("\n").as_bytes()).status
+                sender.send(&headers, body.join("\n").as_bytes())
             })
         })
         .collect();
     Clock::system().block(Duration::from_secs(scale(0, 60) as u64));
     kafka.restart();
     for answer in held {
-        assert_eq!(answer.join().expect("an answer"), 200);
+        let answer = answer.join().expect("an answer");
+        assert_eq!(answer.status, 200, "{answer:?}");
     }
     // Four times as much as may be held was sent; the sink has its own part of this.
     let grown = eddy.peak_memory_bytes().saturating_sub(before) >> 20;

@@ -122,8 +122,9 @@ impl Sender {
 }
 
 fn client() -> reqwest::Client {
-    // Longer than Kafka is away in any test.
+    // Longer than Kafka is away in any test, also where a body waits to be read.
     let client = reqwest::Client::builder().timeout(Duration::from_secs(600));
+    let client = client.tcp_user_timeout(None::<Duration>);
     client.build().expect("an HTTP client")
 }
 
