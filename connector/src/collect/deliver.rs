@@ -85,6 +85,15 @@ impl Delivery<'_> {
         }
         let mut claim = inner.seen.claim(inner.clock.monotonic());
         let (mut mine, elsewhere) = claimed(items, &mut claim);
+        let may_come_again = mine.iter().any(|item| item.event.mark.is_some());
+        if may_come_again && !inner.recall.knows(self.topic) {
+            // Since the look above another request gave up what it had claimed and sent: before
+            // it is sent again, there is another look.
+            return Leftover {
+                elsewhere,
+                failed: None,
+            };
+        }
         let sent = self.send(&mine, left).await;
         let failed = sent
             .and_then(|failed| self.note(&mut mine, failed, &claim))

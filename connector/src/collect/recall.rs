@@ -85,6 +85,12 @@ impl Recall {
         })
     }
 
+    /// Whether the topic was read, and nothing was left open since.
+    pub(super) fn knows(&self, topic: &str) -> bool {
+        let topics = self.topics();
+        topics.get(topic).is_some_and(|known| known.initialized())
+    }
+
     /// Reads the topic again next time, since it may have what nobody here knows of.
     pub(super) fn forget(&self, topic: &str) {
         self.topics().remove(topic);

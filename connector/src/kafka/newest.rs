@@ -153,9 +153,11 @@ impl Newest {
                 .map_err(failed)?;
         }
         self.consumer.assign(&list).map_err(failed)?;
+        let mut trouble = None;
         while !piece.is_empty() {
             match self.consumer.poll(LOOK) {
                 Some(Ok(message)) => {
+                    trouble = None;
                     let Some(range) = piece.get(&message.partition()) else {
                         continue;
                     };
@@ -177,11 +179,13 @@ impl Newest {
                     if !error.is_unavailable() {
                         return Err(error);
                     }
+                    trouble = Some(error);
                 }
                 None => {}
             }
             if self.clock.monotonic() >= until {
-                return Ok(false);
+                // A broker that went away meanwhile is no bound that was met.
+                return trouble.map_or(Ok(false), Err);
             }
         }
         Ok(true)
@@ -270,6 +274,18 @@ mod tests {
         });
         found.sort_unstable();
         (whole.unwrap(), found)
+    }
+
+    #[test]
+    fn a_broker_that_goes_away_meanwhile_is_told_and_is_no_end() {
+        let broker = EmbeddedBroker::start().unwrap();
+        broker.create_topic("t", 1).unwrap();
+        let clock = Clock::system();
+        let newest = Newest::new(&broker.config(), clock.clone()).unwrap();
+        drop(broker);
+        let until = clock.monotonic() + Duration::from_secs(3);
+        let read = newest.piece("t", Ranges::from([(0, 0..10)]), until, &mut |_| true);
+        assert!(read.unwrap_err().is_unavailable());
     }
 
     #[tokio::test(flavor = "multi_thread")]
