@@ -97,7 +97,8 @@ impl Error {
                 | RDKafkaErrorCode::SaslAuthenticationFailed
                 | RDKafkaErrorCode::InvalidTopic
                 | RDKafkaErrorCode::InvalidArgument
-                | RDKafkaErrorCode::InvalidRecord,
+                | RDKafkaErrorCode::InvalidRecord
+                | RDKafkaErrorCode::InvalidTimestamp,
             ) => ErrorKind::Invalid,
             Some(RDKafkaErrorCode::Fatal) => ErrorKind::Internal,
             _ => match error {

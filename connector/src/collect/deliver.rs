@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use eddy_engine::{Clock, fault};
-use tokio::sync::watch;
+use tokio::sync::{SemaphorePermit, watch};
 
 use super::produce::{self, Event, OfAll, Sender, is_too_large};
 use super::seen::{Claim, Found, Mark};
@@ -94,24 +94,40 @@ impl Delivery<'_> {
                 failed: None,
             };
         }
-        let sent = self.send(&mine, left).await;
+        if mine.is_empty() {
+            return Leftover {
+                elsewhere,
+                failed: None,
+            };
+        }
+        let events: Vec<&Event> = mine.iter().map(|item| &item.event).collect();
+        let _room = match self.ready(&events, left).await {
+            Ok(room) => room,
+            Err(error) => {
+                return Leftover {
+                    elsewhere,
+                    failed: Some(error),
+                };
+            }
+        };
+        let sent = self.sender.send(self.topic, self.of_all, &events).await;
+        fault::point("after_acknowledged");
+        let is_open = match &sent {
+            Ok(failed) => failed.iter().any(|(_, error)| may_be_there(error)),
+            Err(error) => may_be_there(error),
+        };
+        if is_open {
+            inner.recall.forget(self.topic);
+        }
         let failed = sent
             .and_then(|failed| self.note(&mut mine, failed, &claim))
             .err();
-        if failed.as_ref().is_some_and(may_be_there) {
-            inner.recall.forget(self.topic);
-        }
         Leftover { elsewhere, failed }
     }
 
-    /// Sends each of the items once, to a topic that is made if it isn't there. The answer names
-    /// those that aren't in Kafka.
-    async fn send(&self, mine: &[&mut Item], left: Duration) -> Result<Vec<(usize, Error)>> {
-        if mine.is_empty() {
-            return Ok(Vec::new());
-        }
+    /// Waits for room for the events, and makes the topic if it isn't there.
+    async fn ready(&self, events: &[&Event], left: Duration) -> Result<[SemaphorePermit<'_>; 2]> {
         let inner = &self.collector.0;
-        let events: Vec<&Event> = mine.iter().map(|item| &item.event).collect();
         let bytes = produce::size(self.of_all, events.iter().copied());
         let partitions = inner.collections.partitions(self.collection);
         let make = || inner.topics.make(self.topic, partitions);
@@ -121,10 +137,7 @@ impl Delivery<'_> {
         };
         let ready = within(&inner.clock, left, ready).await;
         let none = || Err(Error::unavailable("there was no room on the way to Kafka"));
-        let _room = ready.unwrap_or_else(none)?;
-        let sent = self.sender.send(self.topic, self.of_all, &events).await;
-        fault::point("after_acknowledged");
-        sent
+        ready.unwrap_or_else(none)
     }
 
     /// Notes what became of the items; the error is one of those that may do better again.

@@ -66,6 +66,8 @@ impl Collector {
                  hand"
             )));
         }
+        // A request that is refused leaves no topic behind.
+        self.0.collections.could_create(name).await?;
         self.0.topics.make(topic, partitions).await?;
         self.0.collections.create(name, topic).await
     }

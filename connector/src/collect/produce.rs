@@ -60,10 +60,12 @@ impl Event {
     }
 }
 
-/// Bytes of headers.
+/// Bytes of headers, and what they take beside them.
 fn length(headers: &OfAll) -> usize {
+    let beside = size_of_val(headers);
     let headers = headers.iter();
-    headers.map(|(name, value)| name.len() + value.len()).sum()
+    let bytes: usize = headers.map(|(name, value)| name.len() + value.len()).sum();
+    bytes + beside
 }
 
 /// Bytes on the way to Kafka: each record has the headers of all.

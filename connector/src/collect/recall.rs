@@ -11,11 +11,12 @@
 //! first second.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use eddy_engine::Clock;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::produce::ID;
 use super::seen::Mark;
@@ -42,11 +43,18 @@ pub(super) struct Recall {
     opened: Duration,
     keep: Duration,
     most: usize,
-    /// For each topic whether it was read.
-    topics: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
+    topics: Mutex<HashMap<String, Arc<Topic>>>,
     reading: Semaphore,
     /// Clients that Kafka didn't answer: the next one would only say once more that it is away.
     unanswered: Mutex<Vec<Newest>>,
+}
+
+/// A topic that is read, or was.
+#[derive(Debug, Default)]
+struct Topic {
+    /// Whose turn it is to read it. Who waits for it goes with its request.
+    turn: Arc<tokio::sync::Mutex<()>>,
+    known: AtomicBool,
 }
 
 impl Recall {
@@ -68,16 +76,21 @@ impl Recall {
     /// # Errors
     /// `Unavailable` when Kafka can't tell just now.
     pub(super) async fn look(&self, collector: &Collector, topic: &str) -> Result<()> {
-        let known = Arc::clone(self.topics().entry(topic.to_owned()).or_default());
-        if known.initialized() {
+        let asked = Arc::clone(self.topics().entry(topic.to_owned()).or_default());
+        if asked.known.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let turn = Arc::clone(&asked.turn).lock_owned().await;
+        if asked.known.load(Ordering::Acquire) {
             return Ok(());
         }
         // A task of its own: what was begun is of use to the next one, too.
         let (collector, topic) = (collector.clone(), topic.to_owned());
         let looked = tokio::spawn(async move {
-            let recall = &collector.0.recall;
-            let read = known.get_or_try_init(|| recall.read(&collector, &topic));
-            read.await.copied()
+            let _turn = turn;
+            let read = collector.0.recall.read(&collector, &topic).await;
+            asked.known.store(read.is_ok(), Ordering::Release);
+            read
         });
         looked.await.unwrap_or_else(|error| {
             let text = "reading back a topic broke off";
@@ -88,7 +101,8 @@ impl Recall {
     /// Whether the topic was read, and nothing was left open since.
     pub(super) fn knows(&self, topic: &str) -> bool {
         let topics = self.topics();
-        topics.get(topic).is_some_and(|known| known.initialized())
+        let topic = topics.get(topic);
+        topic.is_some_and(|topic| topic.known.load(Ordering::Acquire))
     }
 
     /// Reads the topic again next time, since it may have what nobody here knows of.
@@ -168,7 +182,7 @@ impl Recall {
         Ok((marks, read?))
     }
 
-    fn topics(&self) -> MutexGuard<'_, HashMap<String, Arc<OnceCell<()>>>> {
+    fn topics(&self) -> MutexGuard<'_, HashMap<String, Arc<Topic>>> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -81,6 +81,16 @@ impl Collections {
         })))
     }
 
+    /// Whether a collection of that name could be made now, asked before its topic is made.
+    ///
+    /// # Errors
+    /// As [`Collections::create`].
+    pub(super) async fn could_create(&self, name: &str) -> Result<()> {
+        self.refuse_declared(name)?;
+        let (_, all) = self.stored().await?;
+        has_room(&all, name)
+    }
+
     /// Makes a collection with its first token, which nobody can learn later.
     ///
     /// # Errors
@@ -97,14 +107,7 @@ impl Collections {
             declared: false,
         };
         let change = |all: &mut BTreeMap<String, Collection>| {
-            if all.contains_key(name) {
-                return Err(taken(name));
-            }
-            if all.len() >= COLLECTIONS_MOST {
-                return Err(Error::invalid(format!(
-                    "there are {COLLECTIONS_MOST} collections already, and there can't be more"
-                )));
-            }
+            has_room(all, name)?;
             all.insert(name.to_owned(), made.clone());
             Ok(made.clone())
         };
@@ -204,6 +207,7 @@ impl Collections {
         if let Some(known) = self.fresh() {
             return Ok(known);
         }
+        let begun = self.0.clock.monotonic();
         let looked = within(&self.0.clock, LOOK, self.stored()).await;
         let looked = looked.unwrap_or_else(|| {
             Err(Error::unavailable(
@@ -211,12 +215,13 @@ impl Collections {
             ))
         });
         match looked {
-            Ok((_, all)) => Ok(self.know(all)),
+            Ok((number, all)) => Ok(self.know(number, all, begun)),
             Err(error) => match self.known() {
                 Some(known) => {
                     tracing::warn!(%error, "collections are those that were known before");
                     // Not each request waits for a lake that is away.
-                    Ok(self.know(known.stored()))
+                    let now = self.0.clock.monotonic();
+                    Ok(self.know(known.number, known.stored(), now))
                 }
                 None => Err(error),
             },
@@ -240,12 +245,7 @@ impl Collections {
         Ok((issued, token))
     }
 
-    /// Changes what is stored, and knows it from then on.
-    async fn change<T>(
-        &self,
-        name: &str,
-        change: impl Fn(&mut BTreeMap<String, Collection>) -> Result<T>,
-    ) -> Result<T> {
+    fn refuse_declared(&self, name: &str) -> Result<()> {
         if self.0.declared.iter().any(|one| one.name == name) {
             return Err(Error::new(
                 ErrorKind::Fenced,
@@ -254,6 +254,16 @@ impl Collections {
                 ),
             ));
         }
+        Ok(())
+    }
+
+    /// Changes what is stored, and knows it from then on.
+    async fn change<T>(
+        &self,
+        name: &str,
+        change: impl Fn(&mut BTreeMap<String, Collection>) -> Result<T>,
+    ) -> Result<T> {
+        self.refuse_declared(name)?;
         for _ in 0..ATTEMPTS {
             let (number, mut all) = self.stored().await?;
             let changed = change(&mut all)?;
@@ -267,7 +277,7 @@ impl Collections {
             })?;
             match self.put(number, bytes.into()).await {
                 Ok(()) => {
-                    self.know(all);
+                    self.know(number + 1, all, self.0.clock.monotonic());
                     return Ok(changed);
                 }
                 Err(error) if error.kind() == eddy_engine::ErrorKind::Fenced => {}
@@ -315,20 +325,39 @@ impl Collections {
         (self.0.clock.monotonic() < known.read_at + FRESH_FOR).then_some(known)
     }
 
-    fn know(&self, stored: BTreeMap<String, Collection>) -> Arc<Snapshot> {
-        let read_at = self.0.clock.monotonic();
-        let snapshot = Arc::new(Snapshot::new(stored, &self.0.declared, read_at));
+    /// Knows this from now on, unless what is known is newer: a look may end after a change that
+    /// began later.
+    fn know(
+        &self,
+        number: u64,
+        stored: BTreeMap<String, Collection>,
+        read_at: Duration,
+    ) -> Arc<Snapshot> {
         let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(newer) = known.as_ref().filter(|known| known.number > number) {
+            return Arc::clone(newer);
+        }
+        let snapshot = Snapshot::new(stored, &self.0.declared, number, read_at);
+        let snapshot = Arc::new(snapshot);
         *known = Some(Arc::clone(&snapshot));
         snapshot
     }
 }
 
-fn taken(name: &str) -> Error {
-    Error::new(
-        ErrorKind::Fenced,
-        format!("there is a collection `{name}` already"),
-    )
+/// Whether one more, of that name, may be among those that are stored.
+fn has_room(all: &BTreeMap<String, Collection>, name: &str) -> Result<()> {
+    if all.contains_key(name) {
+        return Err(Error::new(
+            ErrorKind::Fenced,
+            format!("there is a collection `{name}` already"),
+        ));
+    }
+    if all.len() >= COLLECTIONS_MOST {
+        return Err(Error::invalid(format!(
+            "there are {COLLECTIONS_MOST} collections already, and there can't be more"
+        )));
+    }
+    Ok(())
 }
 
 fn unknown(name: &str) -> Error {

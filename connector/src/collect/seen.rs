@@ -195,17 +195,20 @@ impl Seen {
     }
 
     /// Remembers marks that Kafka was found to have, the newest first: half as many as there may
-    /// be, so that they push out none.
+    /// be. The younger ones become the older ones where there is no room, as they soon would.
     pub(super) fn recall(&self, now: Duration, newest_first: impl IntoIterator<Item = Mark>) {
         let mut marks = self.marks();
         marks.turn(now, self.keep, self.most);
-        for mark in newest_first {
-            // One less: the next claim would turn, for the sake of a single one more.
-            if marks.younger.len() + 1 >= self.most / 2 {
-                return;
-            }
-            marks.younger.insert(mark);
+        let most = self.most / 2;
+        let new = newest_first.into_iter();
+        let new = new.filter(|mark| !marks.younger.contains(mark));
+        // One less: the next claim would turn, for the sake of a single one more.
+        let new: Vec<Mark> = new.take(most.saturating_sub(1)).collect();
+        if marks.younger.len() + new.len() >= most {
+            marks.older = std::mem::take(&mut marks.younger);
+            marks.turned = now;
         }
+        marks.younger.extend(new);
     }
 
     fn marks(&self) -> MutexGuard<'_, Marks> {
@@ -317,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_recalled_lives_as_long_and_pushes_out_nothing() {
+    fn what_is_recalled_lives_as_long_and_has_room_whatever_there_is() {
         let second = Duration::from_secs;
         let window = Seen::new(second(10), 8);
         // The process has been there for a while before it asks for the first time.
@@ -327,13 +330,21 @@ mod tests {
         drop(claim);
         window.recall(second(105), (3..100).map(Mark));
         let known = |at, mark| seen(&mut window.claim(second(at)), &[mark]) == ["acknowledged"];
-        assert!((1..4).all(|mark| known(105, mark)));
-        assert!(!known(105, 4), "there is no room");
-        // They are in the older half by now, and live on.
-        assert!((1..4).all(|mark| known(114, mark)));
+        assert!(
+            (1..6).all(|mark| known(105, mark)),
+            "two of before, three newest"
+        );
+        assert!(!known(105, 6), "half as many as there may be, but for one");
+        assert!((3..6).all(|mark| known(114, mark)));
         let other = Seen::new(second(10), 8);
         other.recall(second(100), [Mark(1)]);
         assert_eq!(seen(&mut other.claim(second(109)), &[1]), ["acknowledged"]);
+        // What is known already takes no room of others.
+        other.recall(second(100), [1, 1, 1, 2, 3].map(Mark));
+        assert_eq!(
+            seen(&mut other.claim(second(100)), &[1, 2, 3]),
+            ["acknowledged"; 3]
+        );
     }
 
     #[test]

@@ -15,19 +15,24 @@ pub(super) struct Snapshot {
     issued: HashMap<String, String>,
     /// Declared tokens by their digests: collection and id.
     declared: HashMap<Digest, (String, String, Option<u32>)>,
+    /// The number of the next object of those that are stored: more is newer.
+    pub(super) number: u64,
     /// On the process's clock.
     pub(super) read_at: Duration,
 }
 
 impl Snapshot {
-    /// What is stored and what the file declares, as it was at `read_at`.
+    /// What is stored, before object `number` is, and what the file declares, as it was at
+    /// `read_at`.
     pub(super) fn new(
         stored: BTreeMap<String, Collection>,
         declared: &[Declared],
+        number: u64,
         read_at: Duration,
     ) -> Self {
         let mut snapshot = Self {
             collections: stored,
+            number,
             read_at,
             ..Self::default()
         };

@@ -15,6 +15,7 @@ use eddy_engine::TimestampType;
 use rdkafka::bindings as sys;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::kafka::admin::Description;
@@ -225,6 +226,13 @@ impl<'b> Message<'b> {
     }
 }
 
+impl<'b> From<&'b BorrowedMessage<'_>> for Message<'b> {
+    fn from(message: &'b BorrowedMessage<'_>) -> Self {
+        let (message, batch) = (message.ptr(), PhantomData);
+        Self { message, batch }
+    }
+}
+
 /// The headers of a message: name and value, as the bytes that they are.
 pub(crate) type Headers<'b> = Vec<(&'b [u8], Option<&'b [u8]>)>;
 
@@ -237,9 +245,8 @@ pub(super) fn describe_topics<C: ClientContext>(
     timeout: Duration,
 ) -> Result<Vec<Description>, (RDKafkaErrorCode, String)> {
     let invalid = |why: &str| (RDKafkaErrorCode::InvalidArgument, why.to_owned());
-    let names: Vec<CString> = topics
-        .iter()
-        .map(|topic| CString::new(*topic))
+    let names = topics.iter().map(|topic| CString::new(*topic));
+    let names: Vec<CString> = names
         .collect::<Result<_, _>>()
         .map_err(|_| invalid("a topic's name holds a zero byte"))?;
     let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
@@ -249,18 +256,13 @@ pub(super) fn describe_topics<C: ClientContext>(
         let rk = client.native_ptr();
         let collection =
             sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
-        let options = sys::rd_kafka_AdminOptions_new(
-            rk,
-            sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
-        );
+        let kind = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
+        let options = sys::rd_kafka_AdminOptions_new(rk, kind);
         let mut text = [0 as c_char; 256];
-        sys::rd_kafka_AdminOptions_set_request_timeout(
-            options,
-            milliseconds(timeout),
-            text.as_mut_ptr(),
-            text.len(),
-        );
-        sys::rd_kafka_AdminOptions_set_broker(options, broker, text.as_mut_ptr(), text.len());
+        let (why, room) = (text.as_mut_ptr(), text.len());
+        let within = milliseconds(timeout);
+        sys::rd_kafka_AdminOptions_set_request_timeout(options, within, why, room);
+        sys::rd_kafka_AdminOptions_set_broker(options, broker, why, room);
         let queue = sys::rd_kafka_queue_new(rk);
         sys::rd_kafka_DescribeTopics(rk, collection, options, queue);
         // A little longer than the request may take, so that its own timeout is what is reported.

@@ -11,12 +11,13 @@ use std::time::Duration;
 use eddy_engine::Clock;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::admin::{Admin, Watermarks};
 use super::client::ClientLog;
 use super::config::KafkaConfig;
+use super::native;
 use crate::error::{Error, Result};
 
 /// Records of the first piece; each next one has four times as many.
@@ -212,16 +213,13 @@ fn length(piece: &Ranges) -> i64 {
     piece.values().map(|range| range.end - range.start).sum()
 }
 
-/// The last header of this name: those before it came with the record from elsewhere.
+/// The last header of this name: those before it came with the record from elsewhere. The names of
+/// others may be any bytes.
 fn last<'a>(message: &'a BorrowedMessage<'_>, name: &str) -> Option<&'a [u8]> {
-    let headers = message.headers()?;
-    let mut all = (0..headers.count()).rev();
-    all.find_map(|at| {
-        headers
-            .try_get(at)
-            .filter(|header| header.key == name)?
-            .value
-    })
+    let mut headers = native::Headers::new();
+    native::Message::from(message).headers(&mut headers);
+    let mut newest_first = headers.into_iter().rev();
+    newest_first.find(|(own, _)| *own == name.as_bytes())?.1
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ use crate::collect::seen::Mark;
 const NANOSECONDS_FROM: i64 = 100_000_000_000_000_000;
 const NANOSECONDS_IN_A_MILLISECOND: i64 = 1_000_000;
 
+/// The most headers of a record. On the wire one takes two bytes, here some fifty.
+const HEADERS_MOST: usize = 4_096;
+
 /// The records of a message, one after the other, none decoded.
 pub(super) struct Records(pub(super) Bytes);
 
@@ -99,6 +102,9 @@ impl Read {
             if let Some((_, role)) = known {
                 let read = self.field(*role, part);
                 read.map_err(|wrong| format!("field {number}: {wrong}"))?;
+            }
+            if self.headers.len() > HEADERS_MOST {
+                return Err(format!("it has more than {HEADERS_MOST} headers"));
             }
         }
         Ok(())

@@ -67,9 +67,13 @@ impl Request {
         };
         loop {
             let leftover = delivery.attempt(&mut self.items, hold).await;
-            if number_of(&self.items, State::TooLarge) > 0 {
-                let text = "Kafka takes no event as large as one of these";
-                return Err(Refusal::too_large(text));
+            let large = number_of(&self.items, State::TooLarge);
+            if large > 0 {
+                let there = number_of(&self.items, State::Acknowledged);
+                return Err(Refusal::too_large(format!(
+                    "{large} of {} events are larger than Kafka takes; {there} others are there",
+                    self.items.len()
+                )));
             }
             if let Some(error) = leftover.failed {
                 return Err(refused(&self.collector, &self.topic, &error));

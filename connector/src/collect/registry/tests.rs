@@ -99,3 +99,16 @@ async fn wrong_rates_and_times_are_refused_and_states_are_kept() {
         assert_eq!(other.get("clicks").await.unwrap().state, state);
     }
 }
+
+#[tokio::test]
+async fn a_look_that_began_earlier_does_not_bring_back_what_was_changed_since() {
+    let lake = memory_lake(Clock::system());
+    let one = Collections::open(&lake, Vec::new()).unwrap();
+    let (_, token) = one.create("clicks", "clicks").await.unwrap();
+    let (number, before) = one.stored().await.unwrap();
+    let id = token.id().unwrap();
+    one.revoke("clicks", id).await.unwrap();
+    let known = one.know(number, before, one.0.clock.monotonic());
+    assert!(known.issued(id).is_none());
+    assert!(one.current().await.unwrap().issued(id).is_none());
+}
