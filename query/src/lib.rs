@@ -12,6 +12,7 @@
 //!                       v
 //!                  run: a thread pool of its own, limits, cancel --> Arrow batches
 //!                       |             nodes/     parts of large plans, done on other nodes
+//!                       |             warm       done once at the start: nobody waits for it
 //! ```
 //!
 //! Only this crate links DataFusion. It knows neither Kafka nor replay: where `INTO` goes and what
@@ -51,6 +52,7 @@ mod table;
 mod tail;
 #[cfg(test)]
 mod testing;
+mod warm;
 
 pub use cache::CacheOptions;
 pub use error::{Error, ErrorKind, Result, TextPosition};

@@ -9,6 +9,7 @@ mod keeper;
 mod openapi;
 mod platform;
 mod postgres;
+mod service;
 mod source;
 mod system;
 mod tls;
@@ -16,44 +17,22 @@ mod worker_id;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
-use eddy_connector::{
-    ConnectorConfig, Connectors, KafkaConfig, Settled, Unknown, Worker, WorkerOptions,
-};
+use eddy_connector::{ConnectorConfig, Connectors, KafkaConfig, Settled, Unknown, WorkerOptions};
 use eddy_engine::seal::Key;
 use eddy_engine::{Clock, Lake, LakeOptions, TablePath};
 use eddy_query::Query;
 use eddy_query::http::{HostGuard, Token, protect};
 use eddy_replay::{Definition, Destinations, Jobs};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 pub(crate) use collect::declared as collections;
+pub(crate) use service::Service;
 
 use crate::cli::Role;
 use crate::config::Config;
-
-/// How long an orderly end may take before what isn't committed is left to be read again.
-const STOP_DEADLINE: Duration = Duration::from_secs(25);
-/// How long a worker may take to tell its group that it is away for a moment.
-const LEAVE_DEADLINE: Duration = Duration::from_secs(3);
-
-/// The running roles of one process.
-pub(crate) struct Service {
-    lake: Lake,
-    connectors: Option<Arc<Connectors>>,
-    worker: Option<Worker>,
-    jobs: Option<Jobs>,
-    /// The listeners.
-    serving: Vec<JoinHandle<()>>,
-    announced: Option<flight::Announced>,
-    stop: watch::Sender<bool>,
-    ready: http::Ready,
-    url: Option<String>,
-}
 
 /// Starts `roles` as `config` says.
 ///
@@ -72,7 +51,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     let (told, mut routes) = http::health(ready.clone())?;
     let lake = open_lake(config).await?;
     let query = Query::new(lake.clone(), config.settings.query.options(&config.folder)?)?;
-    look_for_others(config, roles, &query, token.as_ref())?;
+    prepare_queries(config, roles, &query, token.as_ref())?;
     // What is asked for or replayed may be in a lake that a connector has for itself.
     let settled = connectors_with_lakes(config, &lake).await?;
     for one in &settled {
@@ -146,19 +125,25 @@ fn guarded(
     Ok(protect(routes, HostGuard::default(), token.clone()).merge(platform))
 }
 
-/// Live rows are elsewhere too, and so may be some of the work for large queries.
-fn look_for_others(
+/// Live rows are elsewhere too, and so may be some of the work for large queries; and nobody should
+/// wait for what the first query has to do.
+fn prepare_queries(
     config: &Config,
     roles: &[Role],
     query: &Query,
     token: Option<&Token>,
 ) -> Result<()> {
     query.look_for_workers(token.cloned());
-    match config.settings.query.nodes() {
-        Some(nodes) if roles.contains(&Role::Query) => {
-            Ok(query.look_for_nodes(nodes, token.cloned())?)
-        }
-        _ => Ok(()),
+    if !roles.contains(&Role::Query) {
+        return Ok(());
+    }
+    let settings = &config.settings.query;
+    if settings.warms_up() {
+        query.warm_up();
+    }
+    match settings.nodes() {
+        Some(nodes) => Ok(query.look_for_nodes(nodes, token.cloned())?),
+        None => Ok(()),
     }
 }
 
@@ -344,57 +329,4 @@ async fn start_jobs(config: &Config, lake: &Lake, query: &Query) -> Result<Jobs>
     query.set_into_handler(Arc::new(into::Replays(jobs.clone())));
     system::register_replays(query, &jobs);
     Ok(jobs)
-}
-
-impl Service {
-    /// Where HTTP is served, if it is.
-    pub(crate) fn url(&self) -> Option<&str> {
-        self.url.as_deref()
-    }
-
-    /// The lake.
-    pub(crate) fn lake(&self) -> &Lake {
-        &self.lake
-    }
-
-    /// The connectors of this process, if it is a worker.
-    pub(crate) fn connectors(&self) -> Option<&Arc<Connectors>> {
-        self.connectors.as_ref()
-    }
-
-    /// Ends everything in order: no new requests, the sinks commit, the replays save where they
-    /// are.
-    pub(crate) async fn stop(self) {
-        self.ready.set(false);
-        if let Some(connectors) = self.connectors {
-            let worker = self.worker;
-            let stopped = tokio::task::spawn_blocking(move || {
-                if let Some(worker) = &worker {
-                    worker.stop(STOP_DEADLINE);
-                }
-                let stopped = connectors.stop(STOP_DEADLINE);
-                if let Some(worker) = worker {
-                    worker.leave(LEAVE_DEADLINE);
-                }
-                stopped
-            });
-            let stopped = stopped.await;
-            match stopped {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "not everything was committed in time"),
-                Err(error) => tracing::error!(%error, "stopping the connectors broke off"),
-            }
-        }
-        if let Some(jobs) = self.jobs {
-            jobs.shutdown().await;
-        }
-        if let Some(announced) = self.announced {
-            announced.withdraw().await;
-        }
-        let _ = self.stop.send(true);
-        for listener in self.serving {
-            let _ = listener.await;
-        }
-        tracing::info!("eddy has ended");
-    }
 }

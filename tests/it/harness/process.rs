@@ -348,6 +348,8 @@ impl Eddy {
         };
         command
             .args(&self.arguments)
+            // Most tests ask little, and would wait for what a start does for its first query.
+            .env("EDDY__QUERY__WARM_UP", "false")
             .envs(self.environment.iter().cloned())
             .current_dir(self.directory.path())
             .stdin(Stdio::null())
