@@ -97,7 +97,8 @@ impl<'w> Attempt<'w> {
             ))
             .with_hint("set it back, or start a new replay under another name"));
         }
-        let target = destination.check().await?;
+        let asked = worker.destinations.ask(&job.destination, &*destination);
+        let target = asked.await?;
         let dead_letter = match &options.dead_letter {
             Some(name) => Some(worker.destinations.connect(name, &options).await?),
             None => None,

@@ -11,7 +11,7 @@ use self::entry::{Entry, Prepared};
 pub use self::groups::{GroupOffsets, GroupRequest};
 pub(crate) use self::pins::Pins;
 pub(crate) use self::rate::rate_of;
-use crate::cell::{Cell, FOLDER};
+use crate::cell::FOLDER;
 use crate::destination::{Destinations, no_transactions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Event, Job, State, transition};
@@ -113,6 +113,10 @@ impl Jobs {
         &self.0.destinations
     }
 
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
     /// The row source that replays read.
     pub fn source(&self) -> &Arc<dyn RowSource> {
         &self.0.source
@@ -146,10 +150,9 @@ impl Jobs {
             .name
             .unwrap_or_else(|| self.0.clock.new_id().to_string());
         let job = self.0.job(id.clone(), request, prepared);
-        let (store, clock) = (self.0.store.clone(), self.0.clock.clone());
         // The pin comes first (P16): a replay that is stored has what it reads.
         self.0.pins.pin(&job).await?;
-        match Cell::create(store, clock, self.0.worker.clone(), job.clone()).await {
+        match self.0.create(&job).await {
             Ok(cell) => {
                 let mut entries = self.0.entries.lock().await;
                 let entry = entries.entry(id).or_insert_with(|| Entry::new(cell));
@@ -291,14 +294,11 @@ impl Jobs {
 
     async fn prepare(&self, request: &Request) -> Result<Prepared> {
         let options = Options::parse(&request.options)?;
-        let destination = self
-            .0
-            .destinations
-            .connect(&request.destination, &options)
-            .await?;
+        let (destinations, name) = (&self.0.destinations, &request.destination);
+        let destination = destinations.connect(name, &options).await?;
         let (source, checked) = tokio::join!(
             self.0.source.plan(&request.select, options.payload, None),
-            destination.check()
+            destinations.ask(name, &*destination)
         );
         let source = source?;
         let checked = match options.exactly_once && !destination.has_transactions() {

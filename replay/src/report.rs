@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
 
-use crate::destination::Listed;
+use crate::destination::{Check, Listed};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::ledger::Failure;
@@ -184,6 +184,31 @@ pub fn destinations_batch(listed: &[Listed]) -> Result<RecordBatch> {
     batch(destinations_schema(), columns)
 }
 
+/// The columns of `system.destination_checks`.
+pub fn checks_schema() -> SchemaRef {
+    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    Arc::new(Schema::new(vec![
+        Field::new("destination", DataType::Utf8, true),
+        Field::new("checked_at", time, true),
+        Field::new("took_ms", DataType::Int64, true),
+        Field::new("error", DataType::Utf8, true),
+    ]))
+}
+
+/// The checks of a destination as rows of [`checks_schema`].
+///
+/// # Errors
+/// `Internal` when the rows don't fit their own schema.
+pub fn checks_batch(destination: &str, checks: &[Check]) -> Result<RecordBatch> {
+    let columns = vec![
+        text(checks, |_| Some(destination.to_owned())),
+        time(checks, |check| Some(check.at_us)),
+        number(checks, took_ms),
+        text(checks, |check| check.error.clone()),
+    ];
+    batch(checks_schema(), columns)
+}
+
 /// A replay as REST answers it.
 pub fn replay_json(job: &Job) -> Value {
     let settled = job.counts.settled();
@@ -243,6 +268,19 @@ pub fn destination_json(listed: &Listed) -> Value {
         "options": listed.definition.shown_options(),
         "declared": listed.declared,
     })
+}
+
+/// A check of a destination as REST answers it.
+pub fn check_json(check: &Check) -> Value {
+    json!({
+        "checked_at": time_text(Some(check.at_us)),
+        "took_ms": took_ms(check),
+        "error": check.error,
+    })
+}
+
+fn took_ms(check: &Check) -> u64 {
+    u64::try_from(check.took.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn time_text(at_us: Option<i64>) -> Option<String> {

@@ -1,5 +1,7 @@
 //! `/api/v1/destinations` and `/api/v1/replays`.
 
+mod events;
+
 use std::collections::BTreeMap;
 
 use axum::Router;
@@ -15,7 +17,7 @@ use serde_json::{Value, json};
 use crate::destination::Definition;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::{GroupRequest, Jobs};
-use crate::report::{destination_json, plan_json, replay_json};
+use crate::report::{check_json, destination_json, plan_json, replay_json};
 use crate::request::Request;
 
 /// The routes of replays and destinations.
@@ -35,6 +37,7 @@ pub fn router(jobs: Jobs) -> Router {
         )
         .route("/api/v1/replays", get(list_replays).post(start_replay))
         .route("/api/v1/replays/{id}", get(show_replay))
+        .route("/api/v1/replays/{id}/events", get(events::follow))
         .route("/api/v1/replays/{id}/pause", post(pause_replay))
         .route("/api/v1/replays/{id}/resume", post(resume_replay))
         .route("/api/v1/replays/{id}/cancel", post(cancel_replay))
@@ -66,7 +69,13 @@ async fn create_destination(State(jobs): State<Jobs>, body: Bytes) -> Answer {
 
 async fn show_destination(State(jobs): State<Jobs>, Path(name): Path<String>) -> Answer {
     let listed = jobs.destinations().get(&name).await?;
-    Ok((StatusCode::OK, Json(destination_json(&listed))))
+    let mut shown = destination_json(&listed);
+    if let Some(object) = shown.as_object_mut() {
+        let checks = jobs.destinations().checks(&name);
+        let checks: Vec<Value> = checks.iter().map(check_json).collect();
+        object.insert("checks".to_owned(), checks.into());
+    }
+    Ok((StatusCode::OK, Json(shown)))
 }
 
 async fn delete_destination(

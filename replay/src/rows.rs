@@ -23,6 +23,8 @@ pub(crate) struct Rows {
     headers: ListArray,
     header_names: StringArray,
     header_values: BinaryArray,
+    /// Those that were recorded, where others go out.
+    recorded_headers: Option<ListArray>,
     set_partition: Option<Int32Array>,
     set_timestamp: Option<TimestampMicrosecondArray>,
     len: usize,
@@ -68,6 +70,10 @@ impl Rows {
         let key = set(batch, "_key", &DataType::Binary)?;
         let value = set(batch, "_value", &DataType::Binary)?;
         let headers = set(batch, "_headers", &headers_type())?;
+        let recorded_headers = match batch.column_by_name("_set_headers") {
+            Some(_) => optional(batch, "_headers", &headers_type())?,
+            None => None,
+        };
         let set_partition = optional(batch, "_set_partition", &DataType::Int32)?;
         let set_timestamp = optional(batch, "_set_timestamp", &time)?;
         let headers = headers.as_list::<i32>().clone();
@@ -88,6 +94,7 @@ impl Rows {
             header_names: names.as_string::<i32>().clone(),
             header_values: values.as_binary::<i32>().clone(),
             headers,
+            recorded_headers: recorded_headers.map(|column| column.as_list::<i32>().clone()),
             set_partition: set_partition.map(|column| column.as_primitive().clone()),
             set_timestamp: set_timestamp.map(|column| column.as_primitive().clone()),
             len: batch.num_rows(),
@@ -110,6 +117,18 @@ impl Rows {
             key: self.key.is_valid(at).then(|| self.key.value(at)),
             value: self.value.is_valid(at).then(|| self.value.value(at)),
         })
+    }
+
+    /// Whether row `at` was recorded with a header of this name, whatever goes out.
+    pub(crate) fn was_recorded_with(&self, at: usize, name: &str) -> bool {
+        let headers = self.recorded_headers.as_ref().unwrap_or(&self.headers);
+        if at >= self.len || headers.is_null(at) {
+            return false;
+        }
+        let pairs = headers.value(at);
+        let names = pairs.as_struct().columns().first();
+        let names = names.and_then(|names| names.as_string_opt::<i32>());
+        names.is_some_and(|names| names.iter().flatten().any(|one| one == name))
     }
 
     /// Puts the headers of row `at` behind those in `into`.
@@ -253,6 +272,28 @@ mod tests {
             (3, stored[0].timestamp_ms)
         );
         assert_eq!(first.key, stored[0].key.as_deref());
+    }
+
+    #[test]
+    fn what_was_recorded_is_known_behind_headers_that_are_set() {
+        let marked = Stored {
+            headers: vec![("eddy-replay-id".to_owned(), None)],
+            ..Stored::full(0, 1)
+        };
+        let batch = batch(&[Stored::full(0, 0), marked, Stored::new(0, 2)]);
+        let names = batch.schema();
+        let names = names.fields().iter().map(|field| field.name().clone());
+        let columns = names.zip(batch.columns().to_vec());
+        let none = arrow::array::new_null_array(&headers_type(), 3);
+        let set = columns.chain([("_set_headers".to_owned(), none)]);
+        let set = RecordBatch::try_from_iter_with_nullable(
+            set.map(|(name, column)| (name, column, true)),
+        );
+        for batch in [batch, set.unwrap()] {
+            let rows = Rows::new(&batch).unwrap();
+            let known = (0..4).map(|at| rows.was_recorded_with(at, "eddy-replay-id"));
+            assert_eq!(known.collect::<Vec<_>>(), [false, true, false, false]);
+        }
     }
 
     #[test]

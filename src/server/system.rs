@@ -10,13 +10,14 @@ use eddy_connector::{Collector, Connectors};
 use eddy_query::{Error, Query, SystemTable};
 use eddy_replay::{Jobs, report};
 
-/// Registers `system.replays`, `system.replay_failures`, `system.replay_offsets` and
-/// `system.destinations`.
+/// Registers `system.replays`, `system.replay_failures`, `system.replay_offsets`,
+/// `system.destinations` and `system.destination_checks`.
 pub(crate) fn register_replays(query: &Query, jobs: &Jobs) {
     query.add_system_table(Arc::new(Replays(jobs.clone())));
     query.add_system_table(Arc::new(ReplayFailures(jobs.clone())));
     query.add_system_table(Arc::new(ReplayOffsets(jobs.clone())));
     query.add_system_table(Arc::new(Destinations(jobs.clone())));
+    query.add_system_table(Arc::new(DestinationChecks(jobs.clone())));
 }
 
 /// Registers `system.connectors`.
@@ -121,6 +122,32 @@ impl SystemTable for Destinations {
         let batch = report::destinations_batch(&listed)
             .map_err(|error| Error::internal(error.to_string()))?;
         Ok(vec![batch])
+    }
+}
+
+/// What this process was answered.
+struct DestinationChecks(Jobs);
+
+#[async_trait]
+impl SystemTable for DestinationChecks {
+    fn name(&self) -> &str {
+        "destination_checks"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        report::checks_schema()
+    }
+
+    async fn batches(&self) -> Result<Vec<RecordBatch>, Error> {
+        let told = |error: eddy_replay::Error| Error::internal(error.to_string());
+        let destinations = self.0.destinations();
+        let mut batches = Vec::new();
+        for listed in destinations.list().await.map_err(told)? {
+            let name = listed.definition.name;
+            let checks = destinations.checks(&name);
+            batches.push(report::checks_batch(&name, &checks).map_err(told)?);
+        }
+        Ok(batches)
     }
 }
 

@@ -154,6 +154,11 @@ impl Attempt<'_> {
 
     /// Commits the open transaction, if there is one; everything in it is acknowledged.
     pub(super) async fn commit(&mut self) -> Result<()> {
+        if !self.in_transaction() {
+            return Ok(());
+        }
+        // The marks in the transaction pass these records.
+        self.save_entries().await?;
         let marked = Marked {
             marks: self.progress.marks(),
             counts: self.progress.counts(),

@@ -55,15 +55,8 @@ impl Attempt<'_> {
     }
 
     pub(super) async fn save(&mut self) -> Result<()> {
-        let worker = self.worker;
-        self.saved_at = worker.clock.monotonic();
-        let (failures, progress) = (&mut self.failures, &mut self.progress);
-        let entries = || Entries {
-            failures: std::mem::take(failures),
-            runs: progress.take_runs(),
-        };
-        let name = || worker.clock.new_id().to_string();
-        self.ledger.store(entries, name).await.map_err(unfenced)?;
+        self.saved_at = self.worker.clock.monotonic();
+        self.save_entries().await?;
         let marked = Marked {
             marks: self.progress.marks(),
             counts: self.progress.counts(),
@@ -72,6 +65,19 @@ impl Attempt<'_> {
         self.save_marks(marked, knows_all).await?;
         self.unsaved = 0;
         Ok(())
+    }
+
+    /// Stores what is told of single records. It comes before the marks that pass them: entries
+    /// of records that go out once more are no harm, missing ones would be.
+    pub(super) async fn save_entries(&mut self) -> Result<()> {
+        let worker = self.worker;
+        let (failures, progress) = (&mut self.failures, &mut self.progress);
+        let entries = || Entries {
+            failures: std::mem::take(failures),
+            runs: progress.take_runs(),
+        };
+        let name = || worker.clock.new_id().to_string();
+        self.ledger.store(entries, name).await.map_err(unfenced)
     }
 
     /// Stores marks, and whether the lake knows of everything that was committed.

@@ -83,7 +83,14 @@ impl Kept {
     }
 
     /// Hands the record over to `destination`, with the reason why it comes there.
-    async fn send(&self, destination: &dyn Destination, id: &str, why: &str) -> Result<Landed> {
+    /// In a continuous replay it is marked: the dead letters may be in the topic that it follows.
+    async fn send(
+        &self,
+        destination: &dyn Destination,
+        id: &str,
+        why: &str,
+        continuous: bool,
+    ) -> Result<Landed> {
         let Some(copy) = &self.copy else {
             return Err(Error::internal("a refused record has no copy"));
         };
@@ -96,7 +103,13 @@ impl Kept {
             name: ERROR,
             value: Some(why.as_bytes()),
         };
-        let headers: Vec<Header<'_>> = headers.chain([why]).collect();
+        let mut headers: Vec<Header<'_>> = headers.chain([why]).collect();
+        if continuous && !destination.tells_origin() && !mark::is_marked(&headers) {
+            headers.push(Header {
+                name: mark::REPLAY_ID,
+                value: Some(id.as_bytes()),
+            });
+        }
         let record = Outgoing {
             origin: Origin {
                 replay: id,
@@ -133,7 +146,8 @@ impl Attempt<'_> {
         rows.headers(index, &mut headers);
         let tombstone = row.value.is_none() && self.options.tombstones == Tombstones::Skip;
         // What a replay sent here itself would go round for ever.
-        if tombstone || self.options.continuous && mark::is_marked(&headers) {
+        let came_back = self.options.continuous && rows.was_recorded_with(index, mark::REPLAY_ID);
+        if tombstone || came_back {
             self.unsaved += self.progress.settle(ticket, Settled::Skipped);
             return Ok(());
         }
@@ -229,7 +243,9 @@ impl Attempt<'_> {
         let failure = kept.failure(&error, name, self.worker.clock.now_us());
         match &self.dead_letter {
             Some(dead_letter) => {
-                let letter = letter(Arc::clone(dead_letter), self.id.clone(), kept, failure);
+                let dead_letter = Arc::clone(dead_letter);
+                let continuous = self.options.continuous;
+                let letter = letter(dead_letter, self.id.clone(), kept, failure, continuous);
                 self.bytes_under_way += held;
                 let answer = letter.map(move |(failure, result)| Answer {
                     ticket,
@@ -259,9 +275,11 @@ fn letter(
     id: String,
     kept: Box<Kept>,
     failure: Failure,
+    continuous: bool,
 ) -> BoxFuture<'static, (Failure, Result<Landed>)> {
     async move {
-        let sent = kept.send(destination.as_ref(), &id, &failure.error).await;
+        let sent = kept.send(destination.as_ref(), &id, &failure.error, continuous);
+        let sent = sent.await;
         (failure, sent)
     }
     .boxed()

@@ -9,6 +9,7 @@ use super::http::Http;
 use super::kafka::Kafka;
 use super::rabbitmq::RabbitMq;
 use super::sqs::Sqs;
+use super::stdout::Stdout;
 use crate::error::Result;
 use crate::request::Options;
 
@@ -25,6 +26,8 @@ pub(crate) enum Kind {
     Sqs(Sqs),
     /// Files in the lake.
     File(File),
+    /// Lines of this process.
+    Stdout(Stdout),
     /// What the tests send to.
     #[cfg(test)]
     Fake(crate::testing::Fake),
@@ -39,6 +42,7 @@ impl Kind {
             Self::RabbitMq(_) => "rabbitmq",
             Self::Sqs(_) => "sqs",
             Self::File(_) => "file",
+            Self::Stdout(_) => "stdout",
             #[cfg(test)]
             Self::Fake(_) => "fake",
         }
@@ -55,6 +59,7 @@ impl Kind {
             Self::RabbitMq(rabbitmq) => rabbitmq.validate(options),
             Self::Sqs(sqs) => sqs.validate(options),
             Self::File(_) => File::validate(options),
+            Self::Stdout(_) => Stdout::validate(options),
             #[cfg(test)]
             Self::Fake(_) => Ok(()),
         }
@@ -77,6 +82,7 @@ impl Kind {
             Self::RabbitMq(rabbitmq) => rabbitmq.open(written, &options, replay),
             Self::Sqs(sqs) => sqs.open(written, &options, replay),
             Self::File(file) => file.open(&options, replay),
+            Self::Stdout(stdout) => stdout.open(replay),
             #[cfg(test)]
             Self::Fake(fake) => Ok(Arc::new(fake.opened(written))),
         }

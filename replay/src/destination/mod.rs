@@ -11,6 +11,7 @@
 //! Outgoing -> kafka   the client's own queue
 //!          -> http    lanes (what must stay in order) -> batches -> requests, with patience
 //!          -> file    a lane -> full batches -> files in the lake, with patience
+//!          -> stdout  a lane -> batches of lines -> the thread that writes
 //!          -> rabbitmq, sqs    lanes -> batches -> rounds of messages, with patience
 //! ```
 
@@ -18,6 +19,7 @@ mod client;
 mod definition;
 mod file;
 mod given;
+mod health;
 mod http;
 mod kafka;
 mod kind;
@@ -35,6 +37,7 @@ mod registry;
 mod round;
 mod secret;
 mod sqs;
+mod stdout;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,6 +47,7 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 pub use definition::Definition;
+pub use health::Check;
 pub(crate) use kind::Kind;
 pub(crate) use once::no_transactions;
 pub use once::{Marked, Transactions};

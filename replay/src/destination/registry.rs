@@ -7,10 +7,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::file::File;
+use super::health::{Check, Health};
 use super::http::Http;
 use super::kafka::Kafka;
 use super::rabbitmq::RabbitMq;
 use super::sqs::Sqs;
+use super::stdout::Stdout;
 use super::{Checked, Definition, Destination, Kind, Reach};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::{Options, is_name};
@@ -27,6 +29,7 @@ struct Inner {
     store: Store,
     kinds: Vec<Kind>,
     declared: BTreeMap<String, Definition>,
+    health: Health,
 }
 
 /// A destination in a list.
@@ -63,6 +66,7 @@ impl Destinations {
             Kind::RabbitMq(RabbitMq::new(clock.clone(), reach.clone())),
             Kind::Sqs(Sqs::new(clock.clone(), reach.clone())),
             Kind::File(File::new(lake.clone())),
+            Kind::Stdout(Stdout::new(clock.clone())),
         ];
         Self::with_kinds(lake, declared, kinds)
     }
@@ -80,6 +84,7 @@ impl Destinations {
             store: Store::new(lake),
             kinds,
             declared: BTreeMap::new(),
+            health: Health::new(lake.clock().clone()),
         };
         for definition in declared {
             definition.check_name()?;
@@ -140,7 +145,9 @@ impl Destinations {
             return Err(not_found(name));
         }
         let gone = Stored { definition: None };
-        self.0.store.write(&register, number + 1, &gone).await
+        self.0.store.write(&register, number + 1, &gone).await?;
+        self.0.health.forget(name);
+        Ok(())
     }
 
     /// One destination.
@@ -224,7 +231,18 @@ impl Destinations {
     /// # Errors
     /// `NotFound` when there is none of this name, else what the destination answers.
     pub async fn check(&self, name: &str) -> Result<Checked> {
-        self.connect(name, &Options::default()).await?.check().await
+        let destination = self.connect(name, &Options::default()).await?;
+        self.ask(name, destination.as_ref()).await
+    }
+
+    /// The same of one that is open. What it answers is among its [`Destinations::checks`].
+    pub(crate) async fn ask(&self, name: &str, destination: &dyn Destination) -> Result<Checked> {
+        self.0.health.ask(name, destination).await
+    }
+
+    /// The newest checks of a destination in this process, oldest first.
+    pub fn checks(&self, name: &str) -> Vec<Check> {
+        self.0.health.of(name)
     }
 
     /// Opens the destination for a replay; references are resolved here.

@@ -2,19 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Inner, no_replay};
 use crate::cell::{Cell, register};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::job::{FORMAT, Job, State, Transactions};
 use crate::plan::Plan;
 use crate::progress::Counts;
 use crate::request::{Options, Payload, Request, is_name};
 use crate::run::Worker;
 use crate::source::Pinned;
+
+/// How often a new replay is stored until it is known whether it is.
+const CREATES: u32 = 4;
+const BETWEEN_CREATES: Duration = Duration::from_millis(200);
 
 /// A replay that this process has.
 pub(super) struct Entry {
@@ -71,10 +76,37 @@ impl Inner {
         };
         if lost {
             let (number, job) = self.load(id).await?;
-            entries.insert(id.to_owned(), self.found(number, job));
+            let mut found = self.found(number, job);
+            if let Some(before) = entries.remove(id) {
+                // Its worker may not know yet: the next one waits for its end.
+                before.stop.cancel();
+                found.task = before.task;
+            }
+            entries.insert(id.to_owned(), found);
         }
         let entry = entries.get_mut(id);
         Ok((entry.ok_or_else(|| no_replay(id))?, lost))
+    }
+
+    /// Stores a new replay. Where nobody knows whether it landed the same put settles it: left
+    /// behind, it would begin when a process starts the next time.
+    ///
+    /// # Errors
+    /// `Fenced` when there is one of this id, `Unavailable` when it may be stored all the same.
+    pub(super) async fn create(&self, job: &Job) -> Result<Cell> {
+        let create = || {
+            let (store, clock) = (self.store.clone(), self.clock.clone());
+            Cell::create(store, clock, self.worker.clone(), job.clone())
+        };
+        for _ in 1..CREATES {
+            match create().await {
+                Err(error) if error.kind() == ErrorKind::Unavailable => {
+                    self.clock.sleep(BETWEEN_CREATES).await;
+                }
+                created => return created,
+            }
+        }
+        create().await
     }
 
     pub(super) fn found(&self, number: u64, job: Job) -> Entry {
@@ -104,6 +136,8 @@ impl Inner {
     /// Starts a worker; it begins when the one before it has left, and lets the version go at the
     /// replay's end.
     pub(super) fn spawn(self: &Arc<Self>, entry: &mut Entry) {
+        // Whoever has it ends: nobody could stop that one any more.
+        entry.stop.cancel();
         entry.stop = self.stop.child_token();
         let worker = Worker {
             cell: entry.cell.clone(),

@@ -17,6 +17,7 @@ mod once;
 mod pace;
 mod pins;
 mod refused;
+mod twice;
 
 /// Longer than anything here takes; a test that waits for it has failed.
 const DEADLINE: Duration = Duration::from_secs(60);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use eddy_engine::Clock;
+use futures::StreamExt;
 
 use super::*;
 use crate::destination::{Destinations, Kind};
@@ -190,4 +191,55 @@ async fn secrets_are_not_in_answers() {
         .await
         .unwrap();
     assert_eq!(deleted, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_is_followed_to_its_end() {
+    let (_folder, fake, jobs) = jobs().await;
+    let asked = json!({
+        "sql": "SELECT * FROM orders", "destination": "retry", "options": {"name": "r1"},
+    });
+    let (status, _) = answer(start_replay(State(jobs.clone()), body(asked)).await).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let id = |name: &str| Path(name.to_owned());
+    let missing = events::follow(State(jobs.clone()), id("r2")).await;
+    assert_eq!(missing.err().unwrap().kind(), ErrorKind::NotFound);
+    let followed = events::follow(State(jobs.clone()), id("r1")).await.unwrap();
+    let mut parts = followed.into_response().into_body().into_data_stream();
+    let mut events = parts.next().await.unwrap().unwrap().to_vec();
+    fake.hold(false);
+    fake.release();
+    while let Some(part) = parts.next().await {
+        events.extend(part.unwrap());
+    }
+    let events = String::from_utf8(events).unwrap();
+    let told: Vec<Value> = events
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect();
+    assert!(told.len() >= 2, "{events}");
+    assert_ne!(told[0]["state"], "done");
+    let last = told.last().unwrap();
+    assert_eq!(
+        (&last["state"], &last["acknowledged"]),
+        (&json!("done"), &json!(1))
+    );
+    assert!(events.starts_with("event: replay\n"), "{events}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_is_shown_with_its_checks() {
+    let (_folder, _fake, jobs) = jobs().await;
+    let state = || State(jobs.clone());
+    let name = || Path("retry".to_owned());
+    let (_, shown) = answer(show_destination(state(), name()).await).await;
+    assert_eq!(shown["checks"], json!([]));
+    let (status, _) = answer(check_destination(state(), name()).await).await;
+    assert_eq!(status, StatusCode::OK);
+    let (_, shown) = answer(show_destination(state(), name()).await).await;
+    let checks = shown["checks"].as_array().unwrap();
+    assert_eq!((checks.len(), &checks[0]["error"]), (1, &Value::Null));
+    let rows = crate::report::checks_batch("retry", &jobs.destinations().checks("retry")).unwrap();
+    assert_eq!(rows.num_rows(), 1);
 }

@@ -27,7 +27,7 @@ use async_trait::async_trait;
 use eddy_engine::Clock;
 use reqwest_tls::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use reqwest_tls::redirect::Policy;
-use reqwest_tls::{Client, Response};
+use reqwest_tls::{Client, Response, Url};
 use tokio_util::sync::CancellationToken;
 
 use self::answer::{Verdict, judge};
@@ -109,6 +109,7 @@ impl Http {
             patience: Patience::new(self.clock.clone(), replay.attempts, halt.clone()),
             clock: self.clock.clone(),
             stops: replay.on_error == OnError::Stop,
+            hides_path: written.get("url").is_some_and(|url| url.contains("${")),
         };
         let clock = self.clock.clone();
         let lanes = Lanes::start(carrier, settings.sizes, replay, clock, halt);
@@ -216,6 +217,8 @@ struct Sender {
     clock: Clock,
     /// Whether nothing follows a refused record.
     stops: bool,
+    /// Whether the URL's path may be a secret, since it comes from a reference.
+    hides_path: bool,
 }
 
 impl Carrier for Sender {
@@ -327,14 +330,14 @@ impl Sender {
         let status = answer.status().as_u16();
         let after = answer.headers().get(RETRY_AFTER).cloned();
         let after = after.as_ref().and_then(|value| value.to_str().ok());
-        let told = self.told(answer, token).await;
+        let told = self.told(answer, token, &letter.url).await;
         let verdict = judge(status, after, &told, self.clock.now_us());
         (Some(status), verdict)
     }
 
     /// The beginning of an answer's body, as an error may repeat it: without our secrets, which a
     /// server may repeat to us.
-    async fn told(&self, mut answer: Response, token: Option<&HeaderValue>) -> String {
+    async fn told(&self, mut answer: Response, token: Option<&HeaderValue>, url: &Url) -> String {
         let mut body = Vec::new();
         let is_success = answer.status().is_success();
         // What breaks off here has been answered all the same.
@@ -354,6 +357,12 @@ impl Sender {
             if secret.len() >= 4 {
                 text = text.replace(secret, "***");
             }
+        }
+        let query = url.query_pairs().map(|(_, value)| value.into_owned());
+        let path = self.hides_path.then(|| url.path().to_owned());
+        let parts = query.chain(path).chain(url.query().map(str::to_owned));
+        for part in parts.filter(|part| part.len() >= 4) {
+            text = text.replace(&part, "***");
         }
         let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c });
         shown

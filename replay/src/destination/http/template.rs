@@ -38,7 +38,10 @@ impl Template {
         if sample.fragment().is_some() {
             return invalid("may have no `#`");
         }
-        let fixed = places.beginning().splitn(4, '/').count() == 4;
+        // However many slashes there are: what is filled in may not be part of the host.
+        let other = Url::parse(&places.sampled("1"));
+        let same = other.is_ok_and(|other| other.origin() == sample.origin());
+        let fixed = same && places.beginning().splitn(4, '/').count() == 4;
         if places.varies() && !fixed {
             return invalid("may have `{...}` in its path and query only");
         }
@@ -78,6 +81,11 @@ impl Template {
         let text = self.places.fill("the URL", record, encoded)?;
         let url = Url::parse(&text)
             .map_err(|_| Error::rejected("what it fills into the URL makes it none"))?;
+        if url.origin() != self.sample.origin() {
+            return Err(Error::rejected(
+                "what it fills into the URL would lead to another host",
+            ));
+        }
         // A key `..` would climb: in a URL dots are dots however they are written.
         if url.path().matches('/').count() != self.sample.path().matches('/').count() {
             return Err(Error::rejected(
@@ -149,6 +157,8 @@ mod tests {
             "https://h/{hunter2}",
             "https://h/{key",
             "https://h?k={key}",
+            "https:///{key}/",
+            "http:///0{key}01000001/admin",
         ] {
             let error = Template::parse(bad).unwrap_err();
             assert!(

@@ -89,7 +89,7 @@ async fn a_type_that_there_is_not_is_refused_with_those_that_there_are() {
     assert_eq!(told, "there is no type `pigeon` of destinations");
     assert_eq!(
         error.hint(),
-        Some("the types are: kafka, http, rabbitmq, sqs, file")
+        Some("the types are: kafka, http, rabbitmq, sqs, file, stdout")
     );
 }
 

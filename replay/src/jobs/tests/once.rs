@@ -4,6 +4,7 @@
 use super::crash::crash;
 use super::*;
 use crate::cell::register;
+use crate::mapping::Run;
 
 /// Transactions of a few records, whatever time they take.
 fn small() -> Tuning {
@@ -62,6 +63,7 @@ async fn p23_a_transaction_that_was_committed_unseen_counts() {
     // The first commit holds the marks alone, the last the last records.
     for answered in 1..=9 {
         let room = room(Clock::system(), 3, 20);
+        room.fake.tell_offsets();
         let jobs = room.open(small()).await;
         room.fake.answer_commits(Some(answered));
         let id = jobs.start(&once(&[])).await.unwrap().job.id;
@@ -76,6 +78,13 @@ async fn p23_a_transaction_that_was_committed_unseen_counts() {
         let jobs = room.open(small()).await;
         let job = until(&jobs, &id, State::Done).await;
         check(&room, &job);
+        // Who translates a group's offsets passes over none of them.
+        let runs = jobs.landed(&id).await.unwrap();
+        for (partition, offset) in room.expected() {
+            let has =
+                |run: &Run| run.partition == partition && (run.first..=run.last).contains(&offset);
+            assert!(runs.iter().any(has), "{partition}/{offset} of {runs:?}");
+        }
     }
 }
 

@@ -212,6 +212,23 @@ async fn an_expired_credential_fails_the_replay_and_no_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_secret_in_the_url_that_a_server_repeats_is_in_no_reason() {
+    let web = Web::start(|_, _| {
+        let told = "Cannot POST /in?token=hunter2%2Fhunter2, hunter2/hunter2";
+        Reply::Answer(404, Vec::new(), told.to_owned())
+    });
+    let url = web.url("/in?token=hunter2%2Fhunter2");
+    let room = Room::new(1, 1, &url, &[]).await;
+    let job = room.ends(&[]).await;
+    assert_eq!(job.state, State::Failed);
+    let reason = job.reason.unwrap();
+    assert!(
+        reason.contains("Cannot POST") && !reason.contains("hunter2"),
+        "{reason}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_try_of_a_request_is_signed() {
     let web = Web::start(|_, number| match number {
         1 => Reply::Lost,
