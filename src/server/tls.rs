@@ -18,6 +18,8 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
+use super::http::at_once;
+
 /// The longest that a client may take to shake hands.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Handshakes that go on at once; whoever comes then waits to be accepted.
@@ -100,11 +102,8 @@ impl TlsListener {
         }
     }
 
-    fn shake_hands(&mut self, stream: TcpStream, address: SocketAddr) {
-        // What is written in parts wouldn't wait for the client to have seen the first.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%address, %error, "answers of a connection may be late");
-        }
+    fn shake_hands(&mut self, mut stream: TcpStream, address: SocketAddr) {
+        at_once(&mut stream);
         let (accepted, clock) = (self.tls.accept(stream), self.clock.clone());
         self.handshakes.spawn(async move {
             let shaken = tokio::select! {

@@ -3,12 +3,11 @@
 use axum::serve::ListenerExt;
 use eddy_connector::collect::{Connection, Grpc, Places};
 use eddy_engine::Clock;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::stopped;
-use crate::server::http::Listener;
+use crate::server::http::{Listener, at_once};
 use crate::server::tls::TlsListener;
 
 /// Serves `grpc` on so many connections at once, until `stop` turns true.
@@ -20,13 +19,7 @@ pub(super) fn serve(
 ) -> JoinHandle<()> {
     match listener.into_parts() {
         (socket, None) => {
-            let socket = socket.tap_io(|stream: &mut TcpStream| {
-                // An answer goes out in two writes, of which the second wouldn't wait for the
-                // client to have seen the first.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "answers of a connection may be late");
-                }
-            });
+            let socket = socket.tap_io(at_once);
             tokio::spawn(accept(socket, grpc, connections_max, stop))
         }
         (socket, Some(tls)) => {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
+use axum::serve::ListenerExt;
 use eddy_connector::collect::{Place, Places};
 use eddy_engine::Clock;
 use hyper::server::conn::http1;
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::stopped;
-use crate::server::http::Listener;
+use crate::server::http::{Listener, at_once};
 use crate::server::tls::TlsListener;
 
 /// How long a client may take to send the head of a request, and to come with its next one.
@@ -33,7 +34,7 @@ pub(super) fn serve(
 ) -> JoinHandle<()> {
     let places = Places::new(connections_max);
     match listener.into_parts() {
-        (socket, None) => tokio::spawn(accept(socket, routes, places, stop)),
+        (socket, None) => tokio::spawn(accept(socket.tap_io(at_once), routes, places, stop)),
         (socket, Some(tls)) => {
             let socket = TlsListener::new(socket, tls);
             tokio::spawn(accept(socket, routes, places, stop))
