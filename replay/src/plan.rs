@@ -70,6 +70,10 @@ impl Plan {
         let same = checked
             .as_ref()
             .is_some_and(|checked| checked.topic.as_deref() == Some(source.table.as_str()));
+        let bare = matches!(options.headers, Some(Headers::Keep | Headers::Strip));
+        if options.continuous && same && bare {
+            problems.push(Problem::from(&goes_round(&source.table)));
+        }
         let headers = match (options.headers, same) {
             (Some(Headers::Strip), _) => "strip",
             (Some(Headers::Mark), _) | (None, true) => "mark",
@@ -129,6 +133,17 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
+}
+
+/// P23: what comes back from its own topic is only known by its marks.
+fn goes_round(topic: &str) -> Error {
+    Error::invalid(format!(
+        "a continuous replay into `{topic}` would send what it sent there again, without end"
+    ))
+    .with_hint(
+        "leave `headers` out, or let it be `mark`; so too for a topic of the same name in another \
+         cluster: Eddy can't tell the two apart",
+    )
 }
 
 /// Whether the select list sets the value, so that it is another one than the original.
@@ -243,6 +258,22 @@ mod tests {
         assert_eq!(headers("retry", &Options::default()), "keep");
         assert_eq!(headers("orders", &options("headers", "keep")), "keep");
         assert_eq!(headers("retry", &options("headers", "strip")), "strip");
+    }
+
+    #[test]
+    fn a_continuous_replay_into_its_own_topic_has_to_mark() {
+        let mut asked = options("continuous", "true");
+        let refused = |topic, options: &Options| {
+            Plan::new(source(), target(topic, 4), options)
+                .accept()
+                .is_err()
+        };
+        assert!(!refused("orders", &asked));
+        for bare in [Headers::Keep, Headers::Strip] {
+            asked.headers = Some(bare);
+            assert!(refused("orders", &asked));
+            assert!(!refused("another", &asked));
+        }
     }
 
     #[test]

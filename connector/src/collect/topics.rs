@@ -1,6 +1,6 @@
 //! Sees to it that a collection's topic is there, and makes it where the broker allows that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,7 +24,8 @@ pub(super) struct Topics {
     partitions: i32,
     replication: i32,
     there: Mutex<BTreeSet<String>>,
-    making: tokio::sync::Mutex<()>,
+    /// Whose turn it is to make a topic: one that can't be made holds up no other.
+    making: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Topics {
@@ -40,7 +41,7 @@ impl Topics {
             partitions: options.partitions,
             replication: options.replication,
             there: Mutex::default(),
-            making: tokio::sync::Mutex::default(),
+            making: Mutex::default(),
         })
     }
 
@@ -53,7 +54,8 @@ impl Topics {
         if self.is_known(topic) {
             return Ok(());
         }
-        let _one = self.making.lock().await;
+        let turn = self.turn(topic);
+        let _one = turn.lock().await;
         if self.is_known(topic) {
             return Ok(());
         }
@@ -98,6 +100,11 @@ impl Topics {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    fn turn(&self, topic: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(making.entry(topic.to_owned()).or_default())
     }
 
     fn is_known(&self, topic: &str) -> bool {

@@ -1,9 +1,11 @@
 //! The key of an event: the header `Eddy-Key`, or what a JSON pointer (RFC 6901) finds in it: pure.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
 use axum::http::HeaderMap;
 use bytes::Bytes;
+use serde::Deserializer as _;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::answer::Refusal;
@@ -65,29 +67,60 @@ fn find(text: &str, pointer: &[String]) -> Result<Option<String>, String> {
         .map_err(broken)?
         .get();
     for step in pointer {
-        let next: Option<&RawValue> = match at.as_bytes().first() {
-            Some(b'{') => {
-                let mut members: BTreeMap<String, &RawValue> =
-                    serde_json::from_str(at).map_err(broken)?;
-                members.remove(step)
-            }
-            Some(b'[') => {
-                let elements: Vec<&RawValue> = serde_json::from_str(at).map_err(broken)?;
-                let index = step.parse::<usize>().ok();
-                index.and_then(|index| elements.get(index).copied())
-            }
-            _ => None,
-        };
-        match next {
-            Some(next) => at = next.get(),
-            None => return Ok(None),
+        if !at.starts_with(['{', '[']) {
+            return Ok(None);
         }
+        let mut whole = serde_json::Deserializer::from_str(at);
+        let Some(next) = whole.deserialize_any(Step(step)).map_err(broken)? else {
+            return Ok(None);
+        };
+        at = next.get();
     }
     match at.as_bytes().first() {
         Some(b'"') => serde_json::from_str(at).map(Some).map_err(broken),
         Some(b'{' | b'[') => Err("an object or an array is there".to_owned()),
         Some(b'n') => Ok(None),
         _ => Ok(Some(at.to_owned())),
+    }
+}
+
+/// A step into an object or an array, of which nothing else is kept, however much there is. Of
+/// members of the same name the last one counts.
+struct Step<'s>(&'s str);
+
+impl<'de> Visitor<'de> for Step<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or an array")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(name) = members.next_key::<String>()? {
+            if name == self.0 {
+                found = Some(members.next_value()?);
+            } else {
+                members.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+        let wanted = self.0.parse::<usize>().ok();
+        let mut found = None;
+        for index in 0.. {
+            if Some(index) == wanted {
+                found = elements.next_element()?;
+                if found.is_none() {
+                    break;
+                }
+            } else if elements.next_element::<IgnoredAny>()?.is_none() {
+                break;
+            }
+        }
+        Ok(found)
     }
 }
 
