@@ -229,7 +229,10 @@ pub(crate) async fn freeze(
     let versions: BTreeMap<String, u64> = bound
         .views
         .iter()
-        .filter(|(name, view)| *name == view.name && *name != source)
+        .filter(|(name, view)| {
+            let table = name.strip_suffix(DEAD).unwrap_or(name);
+            table == view.name && *name != source
+        })
         .map(|(name, view)| (name.clone(), view.version))
         .collect();
     // Planning finds what names alone can't: unknown columns and functions, wrong types.

@@ -32,15 +32,19 @@ impl Round {
     /// From where a reader is to where the table is; of more than `most` records only the last.
     /// `None` when there is nothing new.
     pub(crate) fn next(position: &OffsetMap, ends: &OffsetMap, most: u64) -> Option<Self> {
-        let (mut from, mut to) = (OffsetMap::new(), OffsetMap::new());
-        for (partition, end) in ends {
-            // A partition that wasn't there before is new as a whole.
+        // A partition that wasn't there before is new as a whole.
+        let new = ends.iter().map(|(partition, end)| {
             let at = position.get(partition).copied().unwrap_or(0);
-            // Live rows go with the process that had them and come again: they were told already.
-            if at < *end && to.len() < PARTITIONS_MAX {
-                from.insert(*partition, at);
-                to.insert(*partition, *end);
-            }
+            (*partition, at, *end)
+        });
+        // Live rows go with the process that had them and come again: they were told already.
+        let mut new: Vec<(i32, i64, i64)> = new.filter(|(_, at, end)| at < end).collect();
+        // Of too many those that are furthest behind, so that each has its turn.
+        new.sort_by_key(|(partition, at, end)| (std::cmp::Reverse(end - at), *partition));
+        let (mut from, mut to) = (OffsetMap::new(), OffsetMap::new());
+        for (partition, at, end) in new.into_iter().take(PARTITIONS_MAX) {
+            from.insert(partition, at);
+            to.insert(partition, end);
         }
         if to.is_empty() {
             return None;
@@ -190,6 +194,19 @@ mod tests {
         let round = Round::next(&OffsetMap::new(), &ends, 100).unwrap();
         assert_eq!(round.from, offsets([(0, 810), (1, 90)]));
         assert_eq!(round.dropped, 900);
+    }
+
+    #[test]
+    fn of_many_partitions_each_has_its_turn() {
+        let mut here = OffsetMap::new();
+        for round in 1..=10 {
+            let ends = (0..250).map(|partition| (partition, round)).collect();
+            let next = Round::next(&here, &ends, 1_000_000).unwrap();
+            assert_eq!(next.to.len(), PARTITIONS_MAX);
+            here.extend(&next.to);
+        }
+        assert_eq!(here.len(), 250);
+        assert!(here.values().all(|next| *next >= 7), "{here:?}");
     }
 
     #[test]

@@ -242,6 +242,6 @@ fn flat(field: &Field, column: &ArrayRef) -> Result<ArrayRef> {
         DataType::Binary | DataType::LargeBinary | DataType::FixedSizeBinary(_) => {
             Ok(Arc::new(StringArray::from(json::base64_values(column)?)))
         }
-        _ => Ok(Arc::clone(column)),
+        _ => json::in_utc(column),
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Field, FieldRef, Float64Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, UInt64Type,
+    DataType, Date32Type, Decimal128Type, Field, FieldRef, Float64Type, Int64Type, Schema,
+    TimeUnit, TimestampMicrosecondType, UInt64Type,
 };
 use arrow::error::ArrowError;
 use arrow::json::writer::{
@@ -20,8 +20,34 @@ use eddy_engine::moment;
 use super::format::Int64;
 use crate::error::Result;
 
+/// The column with its moments in UTC, as they are written; others as they are.
+pub(super) fn in_utc(column: &ArrayRef) -> Result<ArrayRef> {
+    match column.data_type() {
+        DataType::Timestamp(unit, Some(zone)) if !matches!(zone.as_ref(), "UTC" | "+00:00") => {
+            let utc = DataType::Timestamp(*unit, Some("UTC".into()));
+            Ok(cast(column, &utc)?)
+        }
+        _ => Ok(Arc::clone(column)),
+    }
+}
+
+fn moments_in_utc(batch: &RecordBatch) -> Result<RecordBatch> {
+    let columns: Vec<ArrayRef> = batch.columns().iter().map(in_utc).collect::<Result<_>>()?;
+    let fields = batch.schema_ref().fields().iter().zip(&columns);
+    let fields = fields.map(|(field, column)| {
+        let field = field.as_ref().clone();
+        field.with_data_type(column.data_type().clone())
+    });
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<Field>>()));
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(
+        schema, columns, &options,
+    )?)
+}
+
 /// One object a line; nulls are left out.
 pub(super) fn lines(batch: &RecordBatch, int64: Int64) -> Result<Vec<u8>> {
+    let batch = &moments_in_utc(batch)?;
     let mut bytes = Vec::new();
     let mut writer = options(int64, false).build::<_, LineDelimited>(&mut bytes);
     writer.write(batch)?;
@@ -40,6 +66,7 @@ pub(super) fn elements(
     first: bool,
     bytes: &mut Vec<u8>,
 ) -> Result<()> {
+    let batch = &moments_in_utc(batch)?;
     let mut text = Vec::new();
     let mut writer = options(int64, true).build::<_, LineDelimited>(&mut text);
     writer.write(batch)?;

@@ -114,7 +114,11 @@ fn counted(
                 Some(Err(error)) => Err(wrong(&node, &errand, error)),
                 None => {
                     errand.ended(task, partition, count);
-                    Ok(None)
+                    // Nobody will look any more at whether these were all of them.
+                    match errand.is_silent(&task) {
+                        true => Err(cut_short(&node, &errand)),
+                        false => Ok(None),
+                    }
                 }
             }
         });
@@ -145,7 +149,10 @@ impl Checked {
                 Some(Ok(word)) => Ok(Some((word, (said, this, has_said)))),
                 Some(Err(error)) => Err(wrong(&this.node, &this.errand, error)),
                 None if has_said => Ok(None),
-                None => this.check(None).map(|()| None),
+                None => {
+                    this.errand.silent(this.task);
+                    this.check(None).map(|()| None)
+                }
             }
         });
         checked.boxed()
@@ -156,16 +163,21 @@ impl Checked {
         let ended = self.errand.of(&self.task);
         let is_whole = |(partition, count): (&usize, &u64)| rows.get(partition) == Some(count);
         if !ended.iter().all(is_whole) {
-            self.errand.failed(&self.node, true);
-            let text = format!("{} ended before it had given all of its rows", self.node);
-            let error = Error::new(ErrorKind::Unavailable, text).with_hint("ask again");
-            return Err(error.into());
+            return Err(cut_short(&self.node, &self.errand));
         }
         if let (Some(count), Some(said)) = (&self.count, said) {
             count.done_by(self.node.process, &reads::reads(said));
         }
         Ok(())
     }
+}
+
+/// A node that was there and then wasn't.
+fn cut_short(node: &Node, errand: &Errand) -> DataFusionError {
+    errand.failed(node, true);
+    let text = format!("{node} ended before it had given all of its rows");
+    let error = Error::new(ErrorKind::Unavailable, text);
+    error.with_hint("ask again").into()
 }
 
 /// Who counts what the scan of a part reads.

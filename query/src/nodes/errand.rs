@@ -1,6 +1,6 @@
 //! One query's dealings with other nodes: what they were given, what came of it, who failed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +26,8 @@ pub(crate) struct Errand {
 struct Found {
     /// The rows of partitions that were read to their ends.
     ended: HashMap<TaskKey, BTreeMap<usize, u64>>,
+    /// Parts whose nodes ended without saying how many rows they gave.
+    silent: HashSet<TaskKey>,
     /// Nodes that don't answer.
     away: BTreeSet<SocketAddr>,
 }
@@ -68,6 +70,16 @@ impl Errand {
     pub(super) fn ended(&self, task: TaskKey, partition: usize, rows: u64) {
         let mut found = self.found();
         found.ended.entry(task).or_default().insert(partition, rows);
+    }
+
+    /// Notes that nothing will be said of a part any more.
+    pub(super) fn silent(&self, task: TaskKey) {
+        self.found().silent.insert(task);
+    }
+
+    /// Whether a node ended without a word of the part.
+    pub(super) fn is_silent(&self, task: &TaskKey) -> bool {
+        self.found().silent.contains(task)
     }
 
     /// The partitions of a part that were read to their ends.

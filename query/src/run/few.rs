@@ -85,7 +85,8 @@ fn found(plan: &LogicalPlan) -> Option<(&LogicalPlan, TopicTable)> {
     node = &limit.input;
     let scan = loop {
         match node {
-            LogicalPlan::Sort(sort) => {
+            // What is another value each time would be drawn twice.
+            LogicalPlan::Sort(sort) if !sort.expr.iter().any(|one| one.expr.is_volatile()) => {
                 asked.extend(sort.expr.iter().flat_map(|one| one.expr.column_refs()));
                 node = &sort.input;
             }
@@ -93,7 +94,9 @@ fn found(plan: &LogicalPlan) -> Option<(&LogicalPlan, TopicTable)> {
                 asked.extend(filter.predicate.column_refs());
                 node = &filter.input;
             }
-            LogicalPlan::Projection(projection) => {
+            LogicalPlan::Projection(projection)
+                if !projection.expr.iter().any(Expr::is_volatile) =>
+            {
                 shown = projection.expr.len();
                 node = &projection.input;
             }

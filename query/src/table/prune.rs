@@ -139,7 +139,8 @@ impl PruningStatistics for FileStatistics<'_> {
             .zip(&self.known)
             .map(
                 |(file, known)| match file.partition_values.get(&column.name) {
-                    Some(value) => Some(if value.is_some() { 0 } else { file.rows }),
+                    Some(Some(_)) => Some(0),
+                    Some(None) => rows(file),
                     None => nulls(known, &column.name, field.data_type(), file.rows),
                 },
             )
@@ -148,13 +149,18 @@ impl PruningStatistics for FileStatistics<'_> {
     }
 
     fn row_counts(&self) -> Option<ArrayRef> {
-        let counts: UInt64Array = self.files.iter().map(|file| Some(file.rows)).collect();
+        let counts: UInt64Array = self.files.iter().map(rows).collect();
         Some(Arc::new(counts))
     }
 
     fn contained(&self, _column: &Column, _values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
         None
     }
+}
+
+/// The rows of a file; `None`: unknown. None at all is what a file without statistics says, too.
+fn rows(file: &DataFile) -> Option<u64> {
+    (file.rows > 0).then_some(file.rows)
 }
 
 /// The rows of a file that have no value there; `None`: unknown.

@@ -80,6 +80,11 @@ impl WorkerChannel for Gives {
 
 /// Asks for a part, reads it to its end, and then what was said of it.
 async fn asked(says: Option<usize>) -> (Arc<Errand>, Result<()>) {
+    asked_in_order(says, false).await
+}
+
+/// The same, or what is said first and then the rows.
+async fn asked_in_order(says: Option<usize>, is_said_first: bool) -> (Arc<Errand>, Result<()>) {
     let node = Node::here(Uuid::nil());
     let errand = Arc::new(Errand::new(vec![node.clone()], Worker::default()));
     let mut asked = Asked {
@@ -115,11 +120,29 @@ async fn asked(says: Option<usize>) -> (Arc<Errand>, Result<()>) {
     let rows = asked
         .execute_task(HeaderMap::new(), request, metrics, &context)
         .await;
-    for partition in rows.unwrap() {
-        partition.try_collect::<Vec<RecordBatch>>().await.unwrap();
-    }
-    let result = said.try_for_each(|_| async { Ok(()) }).await;
+    let rows = async {
+        for partition in rows.unwrap() {
+            partition.try_collect::<Vec<RecordBatch>>().await?;
+        }
+        Ok(())
+    };
+    let said = said.try_for_each(|_| async { Ok(()) });
+    let result = match is_said_first {
+        true => said.await.and(rows.await),
+        false => rows.await.and(said.await),
+    };
     (errand, result)
+}
+
+#[tokio::test]
+async fn a_node_that_ends_without_a_word_before_its_rows_end_is_an_error_that_names_it() {
+    let (errand, cut) = asked_in_order(None, true).await;
+    let error = Error::from(cut.unwrap_err());
+    assert!(
+        error.message().contains("this node ended before"),
+        "{error}"
+    );
+    assert!(errand.is_failed());
 }
 
 #[tokio::test]
