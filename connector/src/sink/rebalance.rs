@@ -116,7 +116,9 @@ impl Run<'_> {
     /// Commits what is buffered of `partitions`, or drops it, and forgets them.
     fn give_up(&mut self, topic: &str, partitions: &[i32], lost: bool, deadline: Duration) {
         let now = self.clock.monotonic();
-        let same = !lost && self.has_told(deadline / 2) && self.ready_to_commit(topic);
+        // Once the time is over nobody is asked any more: the group waits for this member.
+        let has_time = !lost && !deadline.is_zero();
+        let same = has_time && self.has_told(deadline / 2) && self.ready_to_commit(topic);
         let Some(slot) = self.slots.get_mut(topic) else {
             return;
         };

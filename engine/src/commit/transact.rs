@@ -40,13 +40,14 @@ impl TableLog {
         if let Some(version) = self.find(cut.id) {
             return Ok(Committed { version });
         }
-        if let Some(payload) = self.unsettled.take_if(|payload| payload.id == cut.id) {
-            if let Some(committed) = self.settle(cut, payload)? {
-                return Ok(committed);
-            }
-        } else {
-            cut.check(self.lake.clock().now_us() / 1_000)?;
+        let unsettled = self.unsettled.take_if(|payload| payload.id == cut.id);
+        if let Some(payload) = unsettled
+            && let Some(committed) = self.settle(cut, payload)?
+        {
+            return Ok(committed);
         }
+        // Each time: who couldn't be reached for long may have lost files to a sweep (P14).
+        cut.check(self.lake.clock().now_us() / 1_000)?;
         let mut checked = cut.rewrite.as_ref().map_or(0, |rewrite| rewrite.planned_at);
         for race in 0..RACES {
             if self.is_stale(self.based_at) || self.version() < checked {
@@ -83,7 +84,11 @@ impl TableLog {
     fn settle(&mut self, cut: &Cut, payload: Payload) -> Result<Option<Committed>> {
         let outcome = match put::occupant(&self.lake, &self.table, &payload) {
             Ok(Some(outcome)) => outcome,
-            Ok(None) => put::put(&self.lake, &self.table, &payload),
+            Ok(None) => {
+                // By then it isn't on its way any more, and its files may be gone.
+                cut.check(self.lake.clock().now_us() / 1_000)?;
+                put::put(&self.lake, &self.table, &payload)
+            }
             Err(error) => Outcome::Unsettled(error),
         };
         match outcome {

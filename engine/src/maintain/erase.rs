@@ -76,7 +76,8 @@ pub fn erase(
     )?;
     let mut looked = BTreeSet::new();
     let mut begun = false;
-    for _ in 0..ROUNDS {
+    let mut lost = 0;
+    while lost < ROUNDS {
         let snapshot = Snapshot::load(lake, table, None)?
             .ok_or_else(|| Error::not_found(format!("there is no table `{}`", table.topic())))?;
         if !begun && let Some(done) = receipt::begin(lake, table, erasure, snapshot.version)? {
@@ -100,6 +101,7 @@ pub fn erase(
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Fenced && !halt.load(Ordering::Relaxed) => {
                 tracing::info!(topic = table.topic(), %error, "an erasure looks again");
+                lost += 1;
             }
             Err(error) => return Err(error),
         }

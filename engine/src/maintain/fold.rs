@@ -5,15 +5,13 @@
 //! once. It is made before old commits are cleaned, since it is by these that a record is known to
 //! have landed. What never landed goes once its commit can't come any more.
 
-use std::collections::BTreeSet;
-
 use uuid::Uuid;
 
 use crate::commit::{GRACE, TableLog};
 use crate::error::Result;
 use crate::lake::Lake;
 use crate::path::TablePath;
-use crate::read::filtered::{self, Kept, Kind};
+use crate::read::filtered::{self, Kept, Kind, Landed};
 
 /// Fewer are left alone.
 const MANY: usize = 64;
@@ -33,7 +31,11 @@ fn fold_kind(lake: &Lake, table: &TablePath, kind: Kind) -> Result<usize> {
         lake.clone()
             .wait(async move { filtered::kept(&lake, &table, kind).await })??
     };
-    if kept.len() < MANY {
+    let now_us = lake.clock().now_us();
+    let grace_us = i64::try_from(GRACE.as_micros()).unwrap_or(i64::MAX);
+    // Few ones, too, before the commits are cleaned away by which they are known to have landed.
+    let is_due = |one: &Kept| !one.landed && one.at_us < now_us - grace_us;
+    if kept.len() < MANY && !kept.iter().any(is_due) {
         return Ok(0);
     }
     // Opened after the records were listed: a commit that landed before is in it.
@@ -41,24 +43,18 @@ fn fold_kind(lake: &Lake, table: &TablePath, kind: Kind) -> Result<usize> {
         return Ok(0);
     };
     let oldest_ms = kept.iter().map(|one| one.at_us / 1_000).min().unwrap_or(0);
-    let history = log.back_to(oldest_ms)?;
-    let landed: BTreeSet<Uuid> = history.iter().filter_map(|version| version.id).collect();
-    let long_ago = lake.clock().now_us() - 2 * i64::try_from(GRACE.as_micros()).unwrap_or(i64::MAX);
-    let (settled, others): (Vec<Kept>, Vec<Kept>) = kept
-        .into_iter()
-        .partition(|one| one.landed || landed.contains(&one.id));
+    let landed = Landed::of(&log.back_to(oldest_ms)?);
+    let (settled, others): (Vec<Kept>, Vec<Kept>) =
+        kept.into_iter().partition(|one| landed.has(one));
     let mut going: Vec<Uuid> = settled.iter().map(|one| one.id).collect();
-    if settled.len() > 1 {
+    if settled.len() > 1 || settled.iter().any(is_due) {
         filtered::record_landed(lake, table, kind, &settled)?;
     } else {
         going.clear();
     }
-    going.extend(
-        others
-            .iter()
-            .filter(|one| one.at_us < long_ago)
-            .map(|one| one.id),
-    );
+    let long_ago = now_us - 2 * grace_us;
+    let never = others.iter().filter(|one| one.at_us < long_ago);
+    going.extend(never.map(|one| one.id));
     filtered::remove(lake, table, kind, &going)?;
     Ok(going.len())
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::commit::DataFile;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lake::Lake;
 use crate::maintain::clean::{Cleaned, clean};
 use crate::maintain::compact::{Compacted, Limits, compact};
@@ -95,6 +95,7 @@ impl Keeper {
     /// broken: what was committed before stays, the rest is for the next pass.
     pub fn pass(&mut self, table: &TablePath, policy: &Policy, halt: &AtomicBool) -> Result<Kept> {
         let mut kept = Kept::default();
+        let mut failed = None;
         let Some(snapshot) = self.snapshots.newest(&self.lake, table)? else {
             return Ok(kept);
         };
@@ -105,7 +106,7 @@ impl Keeper {
             return Ok(kept);
         };
         if let Some(compaction) = &policy.compaction {
-            kept.compacted = self.compact(table, &snapshot, compaction, halt)?;
+            (kept.compacted, failed) = self.compact(table, &snapshot, compaction, halt)?;
         }
         let now = self.lake.clock().monotonic();
         let due = self.cleaning.get(table).is_none_or(|due| now >= *due);
@@ -117,9 +118,10 @@ impl Keeper {
             kept.filtered = self.filter_after(rewrites, table, compaction, halt);
         }
         if due && !halt.load(Ordering::Relaxed) {
-            // First: pins don't hold what was erased, not even one that can't be read (P16).
-            receipt::complete(&self.lake, table)?;
+            // Before any commit is cleaned away: by these it is known what has landed.
             fold(&self.lake, table)?;
+            // Next: pins don't hold what was erased, not even one that can't be read (P16).
+            receipt::complete(&self.lake, table)?;
             let pinned = pins::oldest(&self.lake, table)?;
             kept.cleaned = clean(&self.lake, table, policy.history(), pinned)?;
             self.cleaning.insert(table.clone(), now + CLEANING);
@@ -127,7 +129,8 @@ impl Keeper {
         if snapshot.files.len() > HELD_FILES {
             self.snapshots.forget(table);
         }
-        Ok(kept)
+        // What could be done is done: one broken file holds up no cleaning and no erasure.
+        failed.map_or(Ok(kept), Err)
     }
 
     /// Looks through the upload journals of the whole lake: those whose files landed go, and those
@@ -139,13 +142,20 @@ impl Keeper {
         let mut journals = Journals::read(&self.lake)?;
         let tables: Vec<TablePath> = journals.tables().cloned().collect();
         let mut removed = 0;
+        let mut failed = None;
         for table in tables {
             // Loaded after the journals were read: a commit that landed before is in it.
-            let snapshot = self.snapshots.newest(&self.lake, &table)?;
-            removed += journals.sweep(&self.lake, &table, snapshot.as_deref())?;
+            let snapshot = self.snapshots.newest(&self.lake, &table);
+            let swept = snapshot
+                .and_then(|snapshot| journals.sweep(&self.lake, &table, snapshot.as_deref()));
+            match swept {
+                Ok(swept) => removed += swept,
+                // The other tables' turn comes all the same.
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
         metrics::counter!("eddy_orphans_removed_total").increment(removed);
-        Ok(removed)
+        failed.map_or(Ok(removed), Err)
     }
 
     fn retire(
@@ -173,17 +183,18 @@ impl Keeper {
         }
     }
 
+    /// Compacts what is due; the first error of a bin, if one had one.
     fn compact(
         &self,
         table: &TablePath,
         snapshot: &Snapshot,
         policy: &Compaction,
         halt: &AtomicBool,
-    ) -> Result<Compacted> {
-        let mut done = Compacted::default();
+    ) -> Result<(Compacted, Option<Error>)> {
+        let (mut done, mut failed) = (Compacted::default(), None);
         let now_ms = self.lake.clock().now_us() / 1_000;
         if bins(&snapshot.files, policy, now_ms).is_empty() {
-            return Ok(done);
+            return Ok((done, failed));
         }
         let journaled = self.journaled(table, snapshot)?;
         let files = snapshot.files.iter();
@@ -202,10 +213,10 @@ impl Keeper {
                     tracing::info!(topic = table.topic(), %error, "a compaction was abandoned");
                     break;
                 }
-                Err(error) => return Err(error),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
-        Ok(done)
+        Ok((done, failed))
     }
 
     fn compact_bin(

@@ -255,11 +255,17 @@ impl Picked {
 
 /// Rows of a batch: by their size, and by the columns, since even a null takes room.
 fn batch_rows(inputs: &[Input], target: &SchemaRef) -> usize {
+    let inputs: Vec<&Input> = inputs.iter().collect();
+    rows_of_batch(&inputs, leaves(target.fields()))
+}
+
+/// The same of so many columns; one row where they are large.
+pub(super) fn rows_of_batch(inputs: &[&Input], leaves: usize) -> usize {
     let rows: usize = inputs.iter().map(|input| input.rows).sum();
     let encoded: usize = inputs.iter().map(|input| input.encoded_bytes).sum();
     // Values that repeat are encoded once and decoded each.
-    let row_bytes = encoded * 2 / rows.max(1) + 8 * leaves(target.fields());
-    (BATCH_BYTES / row_bytes.max(1)).clamp(64, 8_192)
+    let row_bytes = encoded * 2 / rows.max(1) + 8 * leaves;
+    (BATCH_BYTES / row_bytes.max(1)).clamp(1, 8_192)
 }
 
 /// The columns that hold values, those inside of structs and lists counted each.

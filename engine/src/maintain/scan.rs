@@ -17,13 +17,14 @@ use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::maintain::erase::Matches;
 use crate::maintain::input::{Input, fetch, key_for, look};
+use crate::maintain::merge::rows_of_batch;
 use crate::path::TablePath;
 use crate::read::Snapshot;
 use crate::read::retired::Gone;
 use crate::schema::{VALUE, VALUE_SHAPE, bind, partition_columns, with_identities};
 use crate::seal::{Key, Keys};
 
-/// Rows of a batch; few, since a wide table's nulls take room too.
+/// The most rows of a batch; few, since a wide table's nulls take room too.
 const BATCH_ROWS: usize = 1_024;
 
 /// One file of a version.
@@ -141,7 +142,7 @@ impl Scan {
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
         let batches = builder
             .with_projection(mask)
-            .with_batch_size(BATCH_ROWS)
+            .with_batch_size(rows_of_batch(&[&self.input], 0).min(BATCH_ROWS))
             .build()?;
         Ok(batches.map(move |batch| {
             let batch = batch.map_err(|error| {

@@ -78,18 +78,38 @@ async fn landed(
     kind: Kind,
     history: &[Version],
 ) -> Result<Vec<Kept>> {
-    let landed: BTreeSet<Uuid> = history.iter().filter_map(|version| version.id).collect();
-    let complete = history.last().is_none_or(|oldest| oldest.version == 0);
-    let oldest_ms = history
-        .iter()
-        .filter_map(|version| version.timestamp_ms)
-        .min();
+    let landed = Landed::of(history);
     let mut kept = kept(lake, table, kind).await?;
-    kept.retain(|one| {
-        let before = !complete && oldest_ms.is_some_and(|oldest| one.at_us / 1_000 < oldest);
-        one.landed || before || landed.contains(&one.id)
-    });
+    kept.retain(|one| landed.has(one));
     Ok(kept)
+}
+
+/// Which records' commits have landed, as far as a log tells.
+pub(crate) struct Landed {
+    ids: BTreeSet<Uuid>,
+    /// What is older was in commits that may have been cleaned away.
+    since_ms: i64,
+}
+
+impl Landed {
+    /// By the newest versions of a log, newest first.
+    pub(crate) fn of(history: &[Version]) -> Self {
+        let complete = history.last().is_none_or(|oldest| oldest.version == 0);
+        let oldest_ms = history
+            .iter()
+            .filter_map(|version| version.timestamp_ms)
+            .min();
+        Self {
+            ids: history.iter().filter_map(|version| version.id).collect(),
+            since_ms: oldest_ms.filter(|_| !complete).unwrap_or(i64::MIN),
+        }
+    }
+
+    /// Whether the record's commit has landed. Of a record that is older than what is left of the
+    /// log nobody can tell any more: it counts as landed, whoever asks.
+    pub(crate) fn has(&self, one: &Kept) -> bool {
+        one.landed || one.at_us / 1_000 < self.since_ms || self.ids.contains(&one.id)
+    }
 }
 
 /// What a record tells of.

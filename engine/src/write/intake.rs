@@ -20,6 +20,10 @@ pub(super) struct Waits<'a> {
     pub(super) text: &'a mut Vec<u8>,
 }
 
+/// The `_error` of a record that couldn't be converted, in a table with rules.
+const REASON_WITHHELD: &str =
+    "the record can't be converted; why is withheld, since the table has fields that never land";
+
 /// Appends the record to the shredder, without what the table's rules name. What can't be redacted
 /// is a row whose `_error` says so.
 pub(super) fn append(
@@ -38,7 +42,12 @@ pub(super) fn append(
         Payload::Original => redactor.redact(record),
         Payload::Value(_) | Payload::Failed(_) => redactor.redact_decoded(record),
     };
-    let payload = redacted.withheld().map_or(payload, Payload::Failed);
+    let payload = match (redacted.withheld(), payload) {
+        (Some(why), _) => Payload::Failed(why),
+        // Such reasons repeat what they are about.
+        (None, Payload::Failed(_)) => Payload::Failed(REASON_WITHHELD),
+        (None, payload) => payload,
+    };
     shred(shredder, waits, &redacted.record(), payload, now_us);
 }
 

@@ -11,6 +11,8 @@ const DEPTH_MOST: usize = 96;
 
 /// Elements of lists and maps in one value: some take no bytes at all.
 const ELEMENTS_MOST: usize = 16 << 20;
+/// Elements of a block beyond the bytes that are left: a value in memory takes many bytes each.
+const EMPTY_MOST: usize = 1 << 16;
 
 /// Decodes the value that `bytes` are, all of them.
 ///
@@ -160,7 +162,9 @@ impl<'a> Reader<'a> {
         }
         let count = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
         self.elements = self.elements.saturating_add(count);
-        if self.elements > ELEMENTS_MOST {
+        // Most elements take a byte at least; those that take none come in no such numbers.
+        let held = self.rest.len().saturating_add(EMPTY_MOST);
+        if self.elements > ELEMENTS_MOST || count > held {
             return Err(format!("a list of {count} elements"));
         }
         Ok((count > 0).then_some(count))

@@ -72,9 +72,11 @@ pub(super) fn value(message: &DynamicMessage) -> Option<Value> {
             eddy_engine::moment::parse_date(text.as_bytes()).map(Value::Date)
         }
         TIME_OF_DAY => {
-            let minutes = number("hours")? * 60 + number("minutes")?;
-            let seconds = minutes * 60 + number("seconds")?;
-            time_of_day(seconds * 1_000_000_000 + number("nanos")?, 1_000_000_000)
+            let minutes = number("hours")?.checked_mul(60)?;
+            let minutes = minutes.checked_add(number("minutes")?)?;
+            let seconds = minutes.checked_mul(60)?.checked_add(number("seconds")?)?;
+            let ticks = seconds.checked_mul(1_000_000_000)?;
+            time_of_day(ticks.checked_add(number("nanos")?)?, 1_000_000_000)
         }
         DECIMAL => {
             let scale = u32::try_from(number("scale")?).ok()?;
