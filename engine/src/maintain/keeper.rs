@@ -119,9 +119,10 @@ impl Keeper {
         }
         if due && !halt.load(Ordering::Relaxed) {
             // Before any commit is cleaned away: by these it is known what has landed.
-            fold(&self.lake, table)?;
+            let folded = fold(&self.lake, table);
             // Next: pins don't hold what was erased, not even one that can't be read (P16).
             receipt::complete(&self.lake, table)?;
+            folded?;
             let pinned = pins::oldest(&self.lake, table)?;
             kept.cleaned = clean(&self.lake, table, policy.history(), pinned)?;
             self.cleaning.insert(table.clone(), now + CLEANING);
