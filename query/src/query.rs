@@ -93,7 +93,8 @@ pub struct Request {
     pub timeout: Option<Duration>,
     /// At most this many rows.
     pub limit: Option<usize>,
-    /// A statement that erases is refused: the request may not have been meant (a link).
+    /// A statement that does more than read is refused: the request may not have been meant (a
+    /// link).
     pub read_only: bool,
     /// Where it came from.
     pub front: Front,

@@ -248,6 +248,37 @@ impl IntoHandler for Handler {
     }
 }
 
+/// As the path of a link.
+fn link(sql: &str) -> String {
+    let encoded = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    let sql: String = sql.bytes().map(encoded).collect();
+    format!("/api/v1/sql?q={sql}")
+}
+
+#[test]
+fn a_link_starts_no_replay_and_makes_no_destination() {
+    let world = orders();
+    let handler = Arc::new(Handler::default());
+    world
+        .query
+        .set_into_handler(Arc::clone(&handler) as Arc<dyn IntoHandler>);
+    for sql in [
+        "SELECT * INTO d FROM orders WITH (name = 'a')",
+        "CREATE DESTINATION d TYPE http OPTIONS ('url' 'https://h/')",
+        "DROP DESTINATION d",
+    ] {
+        let (status, text) = get(&world, &link(sql));
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{sql}: {text}");
+        assert!(text.contains("only reads"), "{text}");
+        let (status, text) = post(&world, &json!({ "sql": sql }));
+        assert_eq!(status, StatusCode::OK, "{sql}: {text}");
+    }
+    assert_eq!(handler.0.lock().unwrap().len(), 1);
+}
+
 #[test]
 fn into_reaches_the_handler_with_frozen_text() {
     let world = orders();

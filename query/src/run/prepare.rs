@@ -84,6 +84,15 @@ pub(super) async fn prepare(
                 prepared
             })
         }
+        // It may not have been meant: a page that somebody opened can lead a browser here.
+        Statement::Into(_)
+        | Statement::CreateDestination(_)
+        | Statement::DropDestination { .. }
+            if request.read_only =>
+        {
+            let text = "not supported in a request that only reads";
+            Err(Error::not_supported(text).with_hint("send it with `POST`"))
+        }
         Statement::Into(statement) => into(inner, request, *statement).await,
         Statement::ExplainDelete(delete) => {
             Ok(answered(erase::explain(inner, request, *delete).await?))
