@@ -85,16 +85,11 @@ impl Delivery<'_> {
         }
         let mut claim = inner.seen.claim(inner.clock.monotonic());
         let (mut mine, elsewhere) = claimed(items, &mut claim);
+        // Since the look above another request may have given up what it had claimed and sent:
+        // before it is sent again, there is another look.
         let may_come_again = mine.iter().any(|item| item.event.mark.is_some());
-        if may_come_again && !inner.recall.knows(self.topic) {
-            // Since the look above another request gave up what it had claimed and sent: before
-            // it is sent again, there is another look.
-            return Leftover {
-                elsewhere,
-                failed: None,
-            };
-        }
-        if mine.is_empty() {
+        let is_unknown = may_come_again && !inner.recall.knows(self.topic);
+        if mine.is_empty() || is_unknown {
             return Leftover {
                 elsewhere,
                 failed: None,

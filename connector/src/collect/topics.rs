@@ -104,6 +104,8 @@ impl Topics {
 
     fn turn(&self, topic: &str) -> Arc<tokio::sync::Mutex<()>> {
         let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        // As many as there are requests that wait, whatever they ask for.
+        making.retain(|_, turn| Arc::strong_count(turn) > 1);
         Arc::clone(making.entry(topic.to_owned()).or_default())
     }
 
