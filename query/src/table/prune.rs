@@ -149,7 +149,7 @@ impl PruningStatistics for FileStatistics<'_> {
     }
 
     fn row_counts(&self) -> Option<ArrayRef> {
-        let counts: UInt64Array = self.files.iter().map(rows).collect();
+        let counts: UInt64Array = self.files.iter().map(|file| rows(file)).collect();
         Some(Arc::new(counts))
     }
 
