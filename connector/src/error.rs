@@ -63,10 +63,20 @@ impl Error {
 
     /// Whether a broker refused a record because of its size.
     pub(crate) fn says_too_large(&self) -> bool {
+        self.code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
+    }
+
+    /// Whether the broker doesn't let this client in, or not do this: it is about no record.
+    pub fn is_denied(&self) -> bool {
+        self.code().is_some_and(is_denial)
+    }
+
+    fn code(&self) -> Option<RDKafkaErrorCode> {
         let kafka = self.source.as_ref();
-        let kafka = kafka.and_then(|source| source.downcast_ref::<KafkaError>());
-        let code = kafka.and_then(KafkaError::rdkafka_error_code);
-        code == Some(RDKafkaErrorCode::MessageSizeTooLarge)
+        match kafka.and_then(|source| source.downcast_ref::<KafkaError>())? {
+            KafkaError::Transaction(error) => Some(error.code()),
+            error => error.rdkafka_error_code(),
+        }
     }
 
     /// Shorthand for [`ErrorKind::Invalid`].
@@ -88,13 +98,9 @@ impl Error {
                 | RDKafkaErrorCode::UnknownPartition,
             ) => ErrorKind::NotFound,
             Some(RDKafkaErrorCode::FencedInstanceId) => ErrorKind::Fenced,
+            Some(code) if is_denial(code) => ErrorKind::Invalid,
             Some(
                 RDKafkaErrorCode::MessageSizeTooLarge
-                | RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed
-                | RDKafkaErrorCode::ClusterAuthorizationFailed
-                | RDKafkaErrorCode::Authentication
-                | RDKafkaErrorCode::SaslAuthenticationFailed
                 | RDKafkaErrorCode::InvalidTopic
                 | RDKafkaErrorCode::InvalidArgument
                 | RDKafkaErrorCode::InvalidRecord
@@ -108,6 +114,20 @@ impl Error {
         };
         Self::new(kind, doing).with_source(error)
     }
+}
+
+/// Codes that are about who asks: a wrong or expired credential, or a right that is missing.
+pub(crate) fn is_denial(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+    )
 }
 
 impl fmt::Display for Error {

@@ -62,6 +62,7 @@ mod replay_shaped;
 mod replay_sqs;
 mod replay_stdout;
 mod routing;
+mod secured;
 mod services;
 mod transforms;
 mod views;

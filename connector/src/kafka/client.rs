@@ -4,7 +4,7 @@
 //! and the number of the others.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use eddy_engine::Clock;
@@ -12,6 +12,8 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::error::is_denial;
 
 /// How long lines of one kind are held back after one was written.
 const QUIET: Duration = Duration::from_secs(30);
@@ -22,6 +24,44 @@ pub(super) struct ClientLog {
     clock: Clock,
     name: String,
     kinds: Mutex<BTreeMap<String, Kind>>,
+    told: Told,
+}
+
+/// What a client was told last, for whoever only learns that there was no answer. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Told(Arc<Mutex<Option<Newest>>>);
+
+#[derive(Debug, Clone)]
+struct Newest {
+    at: Duration,
+    error: KafkaError,
+    reason: String,
+}
+
+impl Told {
+    /// The newest error, and the client's words for it, unless it is from before `since`, on the
+    /// monotonic clock.
+    pub(super) fn since(&self, since: Duration) -> Option<(KafkaError, String)> {
+        let newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = newest.as_ref().filter(|newest| newest.at >= since)?;
+        Some((newest.error.clone(), newest.reason.clone()))
+    }
+
+    /// Keeps what is told, but no general complaint in place of a reason that says who isn't let
+    /// in: librdkafka tells of each, and then that all brokers are down.
+    fn keep(&self, at: Duration, error: &KafkaError, reason: &str) {
+        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let denies = |error: &KafkaError| error.rdkafka_error_code().is_some_and(is_denial);
+        let says_more =
+            |newest: &Newest| at < newest.at + QUIET && denies(&newest.error) && !denies(error);
+        if !newest.as_ref().is_some_and(says_more) {
+            *newest = Some(Newest {
+                at,
+                error: error.clone(),
+                reason: reason.to_owned(),
+            });
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -36,7 +76,13 @@ impl ClientLog {
             clock,
             name: name.into(),
             kinds: Mutex::default(),
+            told: Told::default(),
         }
+    }
+
+    /// What the client was told last.
+    pub(super) fn told(&self) -> Told {
+        self.told.clone()
     }
 
     /// Whether a line of `kind` is written now, and how many were held back since the last one.
@@ -93,6 +139,7 @@ impl ClientContext for ClientLog {
         if matches!(error, KafkaError::Global(RDKafkaErrorCode::PartitionEOF)) {
             return;
         }
+        self.told.keep(self.clock.monotonic(), &error, reason);
         let code = error.rdkafka_error_code();
         if let Some(held_back) = self.admit(&format!("{code:?}")) {
             let client = self.name.as_str();
@@ -119,5 +166,29 @@ mod tests {
         assert_eq!(log.admit("OTHER"), Some(0));
         clock.advance(QUIET);
         assert_eq!(log.admit("FAIL"), Some(2));
+    }
+
+    #[test]
+    fn who_gets_no_answer_learns_why_and_no_older_reason() {
+        let clock = Clock::manual(0);
+        let log = ClientLog::new(clock.clone(), "test");
+        let told = log.told();
+        let denied = KafkaError::Global(RDKafkaErrorCode::Authentication);
+        clock.advance(QUIET);
+        log.error(denied.clone(), "no such user");
+        log.error(
+            KafkaError::Global(RDKafkaErrorCode::AllBrokersDown),
+            "1/1 brokers are down",
+        );
+        let at = clock.monotonic();
+        assert_eq!(told.since(at), Some((denied, "no such user".to_owned())));
+        clock.advance(QUIET);
+        assert_eq!(told.since(clock.monotonic()), None);
+        let away = KafkaError::Global(RDKafkaErrorCode::AllBrokersDown);
+        log.error(away.clone(), "1/1 brokers are down");
+        assert_eq!(
+            told.since(at),
+            Some((away, "1/1 brokers are down".to_owned()))
+        );
     }
 }

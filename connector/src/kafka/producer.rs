@@ -15,7 +15,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result};
-use crate::kafka::client::ClientLog;
+use crate::kafka::client::{ClientLog, Told};
 use crate::kafka::config::KafkaConfig;
 
 /// How much may be on its way at once.
@@ -66,6 +66,9 @@ pub struct Delivered {
 pub struct Delivery {
     report: DeliveryFuture,
     topic: String,
+    /// When it was sent, on the monotonic clock.
+    sent: Duration,
+    told: Told,
     _room: [OwnedSemaphorePermit; 2],
 }
 
@@ -74,8 +77,9 @@ impl Delivery {
     ///
     /// # Errors
     /// `NotFound` for a topic or partition that doesn't exist, `Invalid` for a record that the
-    /// broker refuses (too large, no rights), `Unavailable` when the broker didn't acknowledge it
-    /// within `delivery.timeout.ms`: it may or may not be there.
+    /// broker refuses (too large) and for a client that isn't let in ([`Error::is_denied`]),
+    /// `Unavailable` when the broker didn't acknowledge it within `delivery.timeout.ms`: it may or
+    /// may not be there.
     pub async fn wait(mut self) -> Result<Delivered> {
         self.acknowledged().await
     }
@@ -90,13 +94,21 @@ impl Delivery {
                 partition: delivery.partition,
                 offset: delivery.offset,
             }),
-            Ok(Err((error, _))) => Err(Error::kafka(
-                format!("a record for topic `{}` was not taken", self.topic),
-                error,
-            )),
+            Ok(Err((error, _))) => Err(self.not_taken(error)),
             Err(_) => Err(Error::unavailable(
                 "the producer was dropped before the acknowledgement",
             )),
+        }
+    }
+
+    fn not_taken(&self, error: KafkaError) -> Error {
+        let doing = format!("a record for topic `{}` was not taken", self.topic);
+        let code = error.rdkafka_error_code();
+        // That there was no answer in time says nothing of why.
+        let timed_out = code == Some(RDKafkaErrorCode::MessageTimedOut);
+        match self.told.since(self.sent).filter(|_| timed_out) {
+            Some((why, reason)) => Error::kafka(format!("{doing} in time: {reason}"), why),
+            None => Error::kafka(doing, error),
         }
     }
 }
@@ -105,6 +117,7 @@ impl Delivery {
 pub struct Producer {
     producer: FutureProducer<ClientLog>,
     clock: Clock,
+    told: Told,
     records: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     bytes_max: usize,
@@ -128,6 +141,7 @@ impl Producer {
         clock: Clock,
     ) -> Result<Self> {
         let log = ClientLog::new(clock.clone(), "producer");
+        let told = log.told();
         let producer = settings(config, first)?
             .create_with_context(log)
             .map_err(|error| Error::kafka("the Kafka producer can't be made", error))?;
@@ -135,6 +149,7 @@ impl Producer {
         Ok(Self {
             producer,
             clock,
+            told,
             records: Arc::new(Semaphore::new(options.in_flight_records.clamp(1, 90_000))),
             bytes: Arc::new(Semaphore::new(bytes_max)),
             bytes_max,
@@ -160,6 +175,8 @@ impl Producer {
                     return Ok(Delivery {
                         report,
                         topic,
+                        sent: self.clock.monotonic(),
+                        told: self.told.clone(),
                         _room: room,
                     });
                 }
@@ -184,6 +201,11 @@ impl Producer {
     /// The client, for what only transactions need.
     pub(super) fn client(&self) -> &FutureProducer<ClientLog> {
         &self.producer
+    }
+
+    /// The newest error that the client was told, and its words, unless it is from before `since`.
+    pub(super) fn told_since(&self, since: Duration) -> Option<(KafkaError, String)> {
+        self.told.since(since)
     }
 
     /// Waits until everything sent so far is acknowledged or failed. Blocks.

@@ -37,6 +37,7 @@ pub struct Transactions {
     keeper: BaseConsumer<ClientLog>,
     group: ConsumerGroupMetadata,
     topic: String,
+    clock: Clock,
 }
 
 /// What a transaction leaves for its writer's successor.
@@ -72,7 +73,7 @@ impl Transactions {
         ];
         let producer = Producer::with_defaults(&named, &limits, options, clock.clone())?;
         let opened = producer.client().init_transactions(STEP);
-        opened.map_err(|error| told(&doing(), error))?;
+        opened.map_err(|error| explained(&doing(), error, producer.told_since(Duration::ZERO)))?;
         let mut client = config.client()?;
         client.remove("group.instance.id");
         client.set("group.id", name);
@@ -91,6 +92,7 @@ impl Transactions {
             keeper,
             group,
             topic: topic.to_owned(),
+            clock: clock.clone(),
         })
     }
 
@@ -169,10 +171,23 @@ impl Transactions {
     }
 
     fn failed(&self, what: &str, error: KafkaError) -> Error {
-        told(
-            &format!("a transaction of topic `{}` {what}", self.topic),
-            error,
-        )
+        let doing = format!("a transaction of topic `{}` {what}", self.topic);
+        // The step that failed has taken its time, and what was told came while it did.
+        let begun = self.clock.monotonic().saturating_sub(2 * STEP);
+        explained(&doing, error, self.producer.told_since(begun))
+    }
+}
+
+/// An error of a transaction; that a step took too long says nothing of why, what the client was
+/// `told` meanwhile does.
+fn explained(doing: &str, error: KafkaError, told_then: Option<(KafkaError, String)>) -> Error {
+    let code = match &error {
+        KafkaError::Transaction(error) => Some(error.code()),
+        error => error.rdkafka_error_code(),
+    };
+    match told_then.filter(|_| code == Some(RDKafkaErrorCode::OperationTimedOut)) {
+        Some((why, reason)) => told(&format!("{doing} in time: {reason}"), why),
+        None => told(doing, error),
     }
 }
 

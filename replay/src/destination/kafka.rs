@@ -248,19 +248,30 @@ fn kept(error: kafka::Error) -> Error {
         Connector::NotFound => ErrorKind::NotFound,
         _ => ErrorKind::Internal,
     };
-    Error::new(kind, error.to_string())
+    with_hint(kind, &error)
 }
 
-/// An error of one record: what is wrong with it won't get better. A producer whose order is
-/// broken (fatal, for librdkafka) is made anew by the next attempt.
+/// An error of one record: what is wrong with it won't get better, unless it is about who sends. A
+/// producer whose order is broken (fatal, for librdkafka) is made anew by the next attempt.
 fn refused(error: kafka::Error) -> Error {
     use kafka::ErrorKind as Connector;
     let kind = match error.kind() {
+        Connector::Invalid if error.is_denied() => ErrorKind::Invalid,
         Connector::Invalid => ErrorKind::Rejected,
         Connector::NotFound => ErrorKind::NotFound,
         _ => ErrorKind::Unavailable,
     };
-    Error::new(kind, error.to_string())
+    with_hint(kind, &error)
+}
+
+fn with_hint(kind: ErrorKind, error: &kafka::Error) -> Error {
+    let told = Error::new(kind, error.to_string());
+    match error.is_denied() {
+        true => told.with_hint(
+            "mend the destination's credentials or its rights to the topic, then resume the replay",
+        ),
+        false => told,
+    }
 }
 
 #[cfg(test)]

@@ -152,6 +152,41 @@ pub fn sqs() -> &'static str {
     &ADDRESS
 }
 
+/// The shared broker's listener that wants TLS and a user.
+pub struct SecuredKafka {
+    /// `host:port`
+    pub bootstrap_servers: String,
+    /// The certificate to trust, in PEM.
+    pub ca: String,
+}
+
+/// That of the broker that all tests share. `plain` with `plain-secret` is a user of `PLAIN`.
+pub fn secured_kafka() -> SecuredKafka {
+    let ca = std::fs::read_to_string(variable("EDDY_TEST_KAFKA_CA"));
+    SecuredKafka {
+        bootstrap_servers: variable("EDDY_TEST_KAFKA_SECURED"),
+        ca: ca.expect("the broker's certificate"),
+    }
+}
+
+/// Adds a user of `SCRAM-SHA-512`, or gives it another password.
+pub fn add_scram_user(name: &str, password: &str) {
+    let added = format!("SCRAM-SHA-512=[password={password}]");
+    scram_user(name, &["--add-config", &added]);
+}
+
+/// Removes it again: within some seconds it has no connection any more.
+pub fn remove_scram_user(name: &str) {
+    scram_user(name, &["--delete-config", "SCRAM-SHA-512"]);
+}
+
+fn scram_user(name: &str, change: &[&str]) {
+    let run = variable("EDDY_TEST_RUN");
+    let entity = ["--entity-type", "users", "--entity-name", name];
+    let all = [&["kafka-configs", &run, "--alter"], &entity[..], change].concat();
+    control(&all);
+}
+
 /// Tells RabbitMQ what only its administrator may.
 pub fn rabbitmqctl(arguments: &[&str]) {
     rabbitmq();
