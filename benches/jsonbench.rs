@@ -3,8 +3,8 @@
 //!
 //! The events go through Kafka and the worker once; the lake on local disk is used again. Each
 //! round asks every engine each query, by turns, with two threads; all read the same files. Hot is
-//! the median of the rounds; cold is one query of a process that just started, the system's cache
-//! of files thrown away before it where that is allowed. Fails when answers differ.
+//! the median of the rounds; cold is one query of a process that started and came to rest, the
+//! system's cache of files thrown away before it where that is allowed. Fails when answers differ.
 //!
 //! `EDDY_BENCH_ROWS` changes the events (1,000,000), `EDDY_BENCH_ROUNDS` the rounds (7).
 

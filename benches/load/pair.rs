@@ -7,6 +7,9 @@ use super::cached::Cached;
 use super::services::free_port;
 use super::worker::{Worker, wait_until};
 
+/// How long a process has to do nothing until it is at rest.
+const REST: Duration = Duration::from_millis(500);
+
 /// Both engines over one lake.
 pub(crate) struct Pair {
     worker: Worker,
@@ -40,6 +43,18 @@ impl Pair {
         }
     }
 
+    /// Waits until Eddy's process has done what it does at its start.
+    #[expect(clippy::disallowed_methods, reason = "a bench waits in real time")]
+    fn rest(&self) {
+        let mut used = self.worker.used().cpu;
+        wait_until(Duration::from_secs(60), &self.worker.log, || {
+            std::thread::sleep(REST);
+            let now = self.worker.used().cpu;
+            // It looks after its listeners and timers at rest, too.
+            now - std::mem::replace(&mut used, now) < REST / 20
+        });
+    }
+
     /// Asks both once.
     pub(crate) fn once(&mut self, eddy: &str, duckdb: &str) -> [Timed; 2] {
         let before = self.worker.used().cpu;
@@ -67,10 +82,11 @@ impl Pair {
     }
 }
 
-/// One question to each of two processes that just started, the system's cache of files thrown away
-/// before where that is allowed.
+/// One question to each of two processes that started and came to rest, the system's cache of files
+/// thrown away before where that is allowed.
 pub(crate) fn cold(lake: &Cached, [eddy, duckdb]: &[String; 2]) -> Figures {
     let mut pair = Pair::start(lake);
+    pair.rest();
     drop_caches();
     let ours = pair.eddy.ask(eddy);
     drop_caches();
