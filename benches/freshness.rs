@@ -4,6 +4,9 @@
 //! answers. A record counts as visible when an answer that includes it has arrived. Prints p50, p99
 //! and the worst, of one process at 500 records a second, and of a worker and a query node, which
 //! are two, at 2,000. `EDDY_BENCH_SECONDS` changes the length.
+//!
+//! The same of `eddy dev`, from the answer to an event's request over HTTP, 100 a second
+//! unless `EDDY_BENCH_RATE` says otherwise: `dev`.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,6 +21,9 @@
     reason = "only the other benchmark fills a topic and asks for what was used"
 )]
 mod load;
+
+#[path = "load/dev.rs"]
+mod dev;
 
 use std::sync::mpsc;
 use std::thread;
@@ -75,6 +81,10 @@ fn main() {
     for case in SETTINGS {
         measure(&case, seconds);
     }
+    let rate: u64 = std::env::var("EDDY_BENCH_RATE").map_or(100, |text| {
+        text.parse().expect("EDDY_BENCH_RATE is a number")
+    });
+    print(dev::measure(seconds, rate));
 }
 
 fn measure(case: &Setting, seconds: u64) {
@@ -109,7 +119,7 @@ fn measure(case: &Setting, seconds: u64) {
     let seen = watch(total, count, &worker);
     let acknowledged = producing.join().unwrap();
     println!("{}: {total} records at {rate}/s", case.name);
-    report(&acknowledged, &seen);
+    print(delays(&acknowledged, &seen));
 }
 
 /// When an answer first showed at least so many of the records.
@@ -161,8 +171,9 @@ fn produce(topic: &str, total: u64, rate: u64) -> Vec<(i64, Instant)> {
         .collect()
 }
 
-fn report(acknowledged: &[(i64, Instant)], seen: &[(u64, Instant)]) {
-    let mut delays: Vec<Duration> = acknowledged
+/// From each record's acknowledgement to visible.
+fn delays(acknowledged: &[(i64, Instant)], seen: &[(u64, Instant)]) -> Vec<Duration> {
+    acknowledged
         .iter()
         .map(|(offset, at)| {
             // The first record of the topic was the warm-up, so offset n is the n-th of these.
@@ -173,7 +184,10 @@ fn report(acknowledged: &[(i64, Instant)], seen: &[(u64, Instant)]) {
                 .expect("all were seen");
             visible.1.saturating_duration_since(*at)
         })
-        .collect();
+        .collect()
+}
+
+fn print(mut delays: Vec<Duration>) {
     delays.sort_unstable();
     let at = |part: f64| delays[((delays.len() - 1) as f64 * part) as usize].as_millis();
     println!("p50          {} ms", at(0.50));

@@ -76,6 +76,12 @@ pub(crate) struct DevArgs {
     /// Where to serve the Postgres wire; empty is nowhere.
     #[arg(long, default_value = "127.0.0.1:8484")]
     pub(crate) postgres_listen: String,
+    /// Where to take events over HTTP; empty is nowhere.
+    #[arg(long, default_value = "127.0.0.1:8481")]
+    pub(crate) collector_listen: String,
+    /// Where to take events over gRPC; empty is nowhere.
+    #[arg(long, default_value = "127.0.0.1:8482")]
+    pub(crate) collector_grpc_listen: String,
     /// Don't load the sample events.
     #[arg(long)]
     pub(crate) empty: bool,

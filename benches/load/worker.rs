@@ -1,12 +1,12 @@
-//! The worker under measurement: `eddy serve` as a process of its own, so that its CPU seconds and
-//! its peak memory are the process's own and everything is counted.
+//! The process under measurement: `eddy serve`, or `eddy dev`, as a process of its own, so that its
+//! CPU seconds and its peak memory are the process's own and everything is counted.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A started `eddy serve`; killed when dropped.
+/// A started `eddy`; killed when dropped.
 pub(crate) struct Worker {
     child: Child,
     /// Its log.
@@ -30,15 +30,24 @@ impl Worker {
 
     /// The same with further arguments. Each process needs a folder of its own.
     pub(crate) fn start_as(folder: &Path, config: &str, arguments: &[&str]) -> Self {
-        let binary = std::env::var("EDDY_BIN")
-            .expect("EDDY_BIN names the release binary; run this through `make bench`");
         let file = folder.join("eddy.toml");
         fs::write(&file, config).unwrap();
+        let mut command = binary();
+        command.args(["serve", "--config"]).arg(&file);
+        Self::spawn(folder, command.args(arguments))
+    }
+
+    /// `eddy dev` with these arguments, without samples, its data in `folder`.
+    pub(crate) fn dev(folder: &Path, arguments: &[&str]) -> Self {
+        let mut command = binary();
+        command.args(["dev", "--empty", "--data"]);
+        command.arg(folder.join("data"));
+        Self::spawn(folder, command.args(arguments))
+    }
+
+    fn spawn(folder: &Path, command: &mut Command) -> Self {
         let log = folder.join("eddy.log");
-        let child = Command::new(binary)
-            .args(["serve", "--config"])
-            .arg(&file)
-            .args(arguments)
+        let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(fs::File::create(&log).unwrap())
@@ -76,6 +85,11 @@ impl Drop for Worker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn binary() -> Command {
+    let binary = std::env::var("EDDY_BIN");
+    Command::new(binary.expect("EDDY_BIN names the release binary; run this through `make bench`"))
 }
 
 /// Calls `done` until it answers yes.

@@ -19,7 +19,7 @@ pub(crate) async fn run(args: ConnectArgs) -> Result<ExitCode> {
     let worker = WorkerFile::parse(&text, &java_options).with_context(what)?;
     let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
     let roles = [Role::Worker, Role::Query, Role::Replay];
-    let service = server::start(&configuration(worker, folder), &roles).await?;
+    let service = server::start(&configuration(worker, folder), &roles, None).await?;
     shutdown::requested().await?;
     service.stop().await;
     Ok(ExitCode::SUCCESS)

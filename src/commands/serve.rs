@@ -16,7 +16,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<ExitCode> {
     } else {
         args.roles
     };
-    let service = server::start(&config, &roles).await?;
+    let service = server::start(&config, &roles, None).await?;
     shutdown::requested().await?;
     service.stop().await;
     Ok(ExitCode::SUCCESS)

@@ -20,7 +20,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use axum::Router;
-use eddy_connector::{ConnectorConfig, Connectors, KafkaConfig, Settled, Unknown, WorkerOptions};
+use eddy_connector::{
+    ConnectorConfig, Connectors, EmbeddedBroker, KafkaConfig, Settled, Unknown, WorkerOptions,
+};
 use eddy_engine::seal::Key;
 use eddy_engine::{Clock, Lake, LakeOptions, TablePath};
 use eddy_query::Query;
@@ -34,11 +36,14 @@ pub(crate) use service::Service;
 use crate::cli::Role;
 use crate::config::Config;
 
-/// Starts `roles` as `config` says.
+/// The Kafka of the configuration, where it is in this process.
+pub(crate) type Embedded = Option<Arc<EmbeddedBroker>>;
+
+/// Starts `roles` as `config` says, whose Kafka is `broker` if there is one.
 ///
 /// # Errors
 /// The first thing that can't work: the listener, the lake, a connector, a destination.
-pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
+pub(crate) async fn start(config: &Config, roles: &[Role], broker: Embedded) -> Result<Service> {
     let ready = http::Ready::default();
     // Bound before anything else, so that a second process on the port does no work.
     let token = config.http_token_resolved()?;
@@ -47,7 +52,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role]) -> Result<Service> {
     let wire = postgres::bind(config, roles, token.is_some()).await?;
     let served = config.served_connect(roles.contains(&Role::Worker));
     let doors = connect::Doors::bind(config, served).await?;
-    let mut collects = collect::Door::bind(config, roles).await?;
+    let mut collects = collect::Door::bind(config, roles, broker).await?;
     let (told, mut routes) = http::health(ready.clone())?;
     let lake = open_lake(config).await?;
     let query = Query::new(lake.clone(), config.settings.query.options(&config.folder)?)?;

@@ -46,7 +46,7 @@ mod tests {
         let servers = ("bootstrap.servers".to_owned(), "127.0.0.1:1".to_owned());
         let kafka = KafkaConfig::new([servers].into());
         let options = CollectorOptions::default();
-        let collector = Collector::open(&lake, &kafka, Vec::new(), options).unwrap();
+        let collector = Collector::open(&lake, &kafka, None, Vec::new(), options).unwrap();
         let api = eddy_replay::router(jobs)
             .merge(query.router())
             .merge(collector.management());

@@ -3,7 +3,7 @@
 
 mod again;
 mod away;
-mod grpc;
+pub mod grpc;
 mod hostile;
 mod kills;
 mod refused;

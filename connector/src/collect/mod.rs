@@ -46,7 +46,7 @@ use std::time::Duration;
 use eddy_engine::{Clock, Lake};
 
 use crate::error::Result;
-use crate::kafka::KafkaConfig;
+use crate::kafka::{EmbeddedBroker, KafkaConfig};
 pub use collection::{Collection, Issued, State};
 pub use declared::Declared;
 pub use grpc::{Connection, Grpc};
@@ -127,6 +127,8 @@ struct Inner {
 
 impl Collector {
     /// A collector for the lake's collections and those that the configuration file declares.
+    /// `embedded` is the broker that `kafka` reaches, if it is in this process: topics are asked of
+    /// it directly.
     ///
     /// # Errors
     /// `Invalid` for a declared collection that can't be right, or a Kafka configuration that
@@ -134,6 +136,7 @@ impl Collector {
     pub fn open(
         lake: &Lake,
         kafka: &KafkaConfig,
+        embedded: Option<Arc<EmbeddedBroker>>,
         declared: Vec<Declared>,
         options: CollectorOptions,
     ) -> Result<Self> {
@@ -142,7 +145,7 @@ impl Collector {
         Ok(Self(Arc::new(Inner {
             door: door::Door::new(collections.clone(), clock.clone()),
             rates: rate::Rates::default(),
-            topics: topics::Topics::new(kafka, &options, clock.clone())?,
+            topics: topics::Topics::new(kafka, embedded, &options, clock.clone())?,
             producer: produce::Sender::new(
                 kafka,
                 options.memory_bytes,

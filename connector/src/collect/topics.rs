@@ -8,7 +8,7 @@ use eddy_engine::Clock;
 
 use super::CollectorOptions;
 use crate::error::{Error, ErrorKind, Result};
-use crate::kafka::{Admin, KafkaConfig, ensure_topic};
+use crate::kafka::{Admin, EmbeddedBroker, KafkaConfig, ensure_topic};
 
 /// How long a broker may take to say whether a topic is there.
 const ASKED: Duration = Duration::from_secs(5);
@@ -20,6 +20,8 @@ const BETWEEN: Duration = Duration::from_millis(100);
 pub(super) struct Topics {
     admin: Arc<Admin>,
     kafka: KafkaConfig,
+    /// The broker, where it is in this process: it makes no topic for a client.
+    embedded: Option<Arc<EmbeddedBroker>>,
     clock: Clock,
     partitions: i32,
     replication: i32,
@@ -31,12 +33,14 @@ pub(super) struct Topics {
 impl Topics {
     pub(super) fn new(
         kafka: &KafkaConfig,
+        embedded: Option<Arc<EmbeddedBroker>>,
         options: &CollectorOptions,
         clock: Clock,
     ) -> Result<Self> {
         Ok(Self {
             admin: Arc::new(Admin::new(kafka, clock.clone())?),
             kafka: kafka.clone(),
+            embedded,
             clock,
             partitions: options.partitions,
             replication: options.replication,
@@ -61,8 +65,7 @@ impl Topics {
         }
         if !self.is_there(topic).await? {
             let partitions = partitions.unwrap_or(self.partitions);
-            let clock = self.clock.clone();
-            ensure_topic(&self.kafka, topic, partitions, self.replication, clock).await?;
+            self.ask_for(topic, partitions).await?;
             self.wait_for(topic).await?;
             tracing::info!(topic, "a topic for a collection was made");
         }
@@ -73,6 +76,19 @@ impl Topics {
     /// Looks again next time, since the topic isn't where it was.
     pub(super) fn forget(&self, topic: &str) {
         self.known().remove(topic);
+    }
+
+    /// Asks for the topic, as a client does or the embedded broker itself.
+    async fn ask_for(&self, topic: &str, partitions: i32) -> Result<()> {
+        let Some(broker) = &self.embedded else {
+            let clock = self.clock.clone();
+            return ensure_topic(&self.kafka, topic, partitions, self.replication, clock).await;
+        };
+        let (broker, asked) = (Arc::clone(broker), topic.to_owned());
+        let made = tokio::task::spawn_blocking(move || broker.create_topic(&asked, partitions));
+        made.await.map_err(|error| {
+            Error::new(ErrorKind::Internal, "making a topic broke off").with_source(error)
+        })?
     }
 
     async fn wait_for(&self, topic: &str) -> Result<()> {
@@ -115,5 +131,27 @@ impl Topics {
 
     fn known(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
         self.there.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_embedded_broker_makes_topics_with_the_partitions_that_are_asked_for() {
+        let broker = Arc::new(EmbeddedBroker::start().unwrap());
+        let (kafka, options) = (broker.config(), CollectorOptions::default());
+        let own = Some(Arc::clone(&broker));
+        let topics = Topics::new(&kafka, own, &options, Clock::system()).unwrap();
+        for (topic, partitions) in [("few", None), ("many", Some(7)), ("many", Some(2))] {
+            topics.make(topic, partitions).await.unwrap();
+        }
+        // One that is there already stays as it is.
+        topics.forget("many");
+        topics.make("many", Some(2)).await.unwrap();
+        let made = BTreeMap::from([("few".to_owned(), 4), ("many".to_owned(), 7)]);
+        assert_eq!(topics.admin.topics().unwrap(), made);
     }
 }

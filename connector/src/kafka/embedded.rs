@@ -12,6 +12,9 @@ use rdkafka::mocking::MockCluster;
 use crate::error::{Error, Result};
 use crate::kafka::config::KafkaConfig;
 
+/// Partitions of a topic of which nobody says how many it has: librdkafka's own default.
+const PARTITIONS: i32 = 4;
+
 /// The broker; it stops when dropped.
 pub struct EmbeddedBroker {
     bootstrap_servers: String,
@@ -63,7 +66,8 @@ impl EmbeddedBroker {
             .with("group.instance.id", "")
     }
 
-    /// Makes a topic; one that exists is fine.
+    /// Makes a topic with so many partitions, or as many as the broker's default says (-1: 4); one
+    /// that exists is fine. Blocks until the broker has answered.
     ///
     /// # Errors
     /// `Internal` when the broker refuses.
@@ -71,7 +75,11 @@ impl EmbeddedBroker {
         let (answer, answered) = channel();
         let command = Command {
             topic: topic.to_owned(),
-            partitions,
+            partitions: if partitions > 0 {
+                partitions
+            } else {
+                PARTITIONS
+            },
             answer,
         };
         self.commands

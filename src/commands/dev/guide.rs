@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use super::{EVENTS, TOKEN};
+use crate::cli::DevArgs;
 use crate::output;
 use crate::server::Service;
 
@@ -14,7 +16,7 @@ pub(crate) fn print(
     service: &Service,
     data: &Path,
     config: &Path,
-    postgres: &str,
+    args: &DevArgs,
 ) -> io::Result<()> {
     let eddy = std::env::current_exe()
         .map_or_else(|_| "eddy".to_owned(), |path| path.display().to_string());
@@ -22,7 +24,7 @@ pub(crate) fn print(
     let lake = data.join("lake").join("topics");
     let lake = lake.display();
     let config = config.display();
-    let psql = match postgres.rsplit_once(':') {
+    let psql = match args.postgres_listen.rsplit_once(':') {
         Some((host, port)) => {
             format!("; or `psql -h {host} -p {port}`, or what else speaks to Postgres")
         }
@@ -33,6 +35,7 @@ pub(crate) fn print(
     } else {
         format!(" --url {url}")
     };
+    let sending = sending(&args.collector_listen, &eddy, &with_url);
     output::line(format_args!(
         r#"
 Eddy is up: {url}
@@ -49,7 +52,7 @@ The original record, byte for byte:
 Send something of your own, and see it a moment later:
   echo '{{"order": 42, "status": "failed"}}' | {eddy} load - --topic orders --config {config}
   {eddy} sql{with_url} "SELECT * FROM orders"
-Play a result back into Kafka, here into the topic `sandbox`, and look at it:
+{sending}Play a result back into Kafka, here into the topic `sandbox`, and look at it:
   {eddy} replay start --yes{with_url} "SELECT * INTO sandbox FROM slack_events WHERE type = 'event_callback'"
   {eddy} sql{with_url} "SELECT count(*) FROM sandbox"
 Is every offset accounted exactly once?
@@ -62,4 +65,20 @@ The files are plain Parquet in Delta tables, under {lake}
 Ctrl-C commits and ends.
 "#
     ))
+}
+
+/// How to send an event to the collection `dev`, and how to make another one; nothing where no
+/// events are taken over HTTP.
+fn sending(listen: &str, eddy: &str, with_url: &str) -> String {
+    if listen.is_empty() {
+        return String::new();
+    }
+    format!(
+        r#"The same over HTTP, to the collection `dev`:
+  curl -H 'Batch-Token: {TOKEN}' -d '{{"page": "/pricing", "visits": 12}}' http://{listen}/v1/collection
+  {eddy} sql{with_url} "SELECT * FROM {EVENTS}"
+A collection of your own; its token is printed this once:
+  {eddy} collection create clicks --topic clicks{with_url}
+"#
+    )
 }

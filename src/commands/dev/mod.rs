@@ -1,13 +1,15 @@
 //! `eddy dev`: everything in one process, for trying things.
 //!
 //! The broker is librdkafka's in-process one: it is new at each start and keeps 5 MiB per
-//! partition, so what feeds it holds back until the sink has caught up. The lake stays.
+//! partition, so `load` and the samples hold back until the sink has caught up. The collector
+//! doesn't: it is for a few events that somebody tries. The lake stays.
 
 mod guide;
 mod samples;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use eddy_connector::EmbeddedBroker;
@@ -18,6 +20,11 @@ use crate::{server, shutdown};
 
 /// Kafka partitions of each topic of the embedded broker.
 const PARTITIONS: i32 = 4;
+/// The topic of the collection `dev`.
+const EVENTS: &str = "events";
+/// The token of that collection, the same at each start, so that what sends to it goes on. It keeps
+/// nobody out: whoever reaches this process may do anything with it.
+const TOKEN: &str = "for-trying-things-only";
 
 /// Starts broker and service, loads the samples into a new lake, prints what to try, and serves
 /// until a signal.
@@ -25,22 +32,23 @@ pub(crate) async fn run(args: DevArgs) -> Result<ExitCode> {
     std::fs::create_dir_all(&args.data)
         .with_context(|| format!("the folder `{}` can't be made", args.data.display()))?;
     let data = std::fs::canonicalize(&args.data)?;
-    let broker = EmbeddedBroker::start()?;
+    let broker = Arc::new(EmbeddedBroker::start()?);
     let text = configuration(&data, broker.bootstrap_servers(), &args)?;
     let config = Config::parse(&text, data.clone())?;
     // All at once and before the sink asks, so that it joins its group once. The replay that the
     // guide proposes goes to `sandbox`.
-    for topic in samples::topics().chain(["sandbox"]) {
+    for topic in samples::topics().chain(["sandbox", EVENTS]) {
         broker.create_topic(topic, PARTITIONS)?;
     }
-    let service = server::start(&config, &[Role::Worker, Role::Query, Role::Replay]).await?;
+    let roles = [Role::Worker, Role::Query, Role::Replay, Role::Collector];
+    let service = server::start(&config, &roles, Some(Arc::clone(&broker))).await?;
     // Only now: where another `eddy dev` has the port, the file that it wrote must stay.
     let file = data.join("eddy.toml");
     std::fs::write(&file, text).with_context(|| format!("`{}`", file.display()))?;
     if !args.empty {
         samples::load_missing(&service, &broker).await?;
     }
-    guide::print(&service, &data, &file, &args.postgres_listen)?;
+    guide::print(&service, &data, &file, &args)?;
     shutdown::requested().await?;
     service.stop().await;
     Ok(ExitCode::SUCCESS)
@@ -53,6 +61,7 @@ fn configuration(data: &Path, bootstrap: &str, args: &DevArgs) -> Result<String>
     let (listen, connect) = (&args.listen, &args.connect_listen);
     let flight = &args.flight_listen;
     let postgres = &args.postgres_listen;
+    let (collector, grpc) = (&args.collector_listen, &args.collector_grpc_listen);
     Ok(format!(
         "# Written anew by each `eddy dev`: its broker gets another port each time.\n\
          [lake]\nurl = \"{}\"\n\n\
@@ -60,7 +69,10 @@ fn configuration(data: &Path, bootstrap: &str, args: &DevArgs) -> Result<String>
          [connect]\nlisten = \"{connect}\"\nstate_file = \"eddy-state/connectors\"\n\n\
          [flight]\nlisten = \"{flight}\"\n\n\
          [postgres]\nlisten = \"{postgres}\"\n\n\
-         [collector]\nhttp_listen = \"\"\ngrpc_listen = \"\"\n\n\
+         [collector]\nhttp_listen = \"{collector}\"\ngrpc_listen = \"{grpc}\"\n\
+         # One request alone must not push out of a partition what nobody has read yet.\n\
+         body_max = \"4MiB\"\n\n\
+         [collections.dev]\ntopic = \"{EVENTS}\"\ntoken = \"{TOKEN}\"\n\n\
          [kafka]\n\"bootstrap.servers\" = \"{bootstrap}\"\n\
          # The embedded broker knows no static members, and takes all but a second of the session\n\
          # timeout to take a new topic into a group.\n\

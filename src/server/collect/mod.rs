@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::http::{Listener, Told};
-use super::{system, tls};
+use super::{Embedded, system, tls};
 use crate::cli::Role;
 use crate::config::Config;
 
@@ -22,6 +22,7 @@ use crate::config::Config;
 pub(super) struct Door {
     http: Option<Listener>,
     grpc: Option<Listener>,
+    broker: Embedded,
     opened: Option<(Collector, Option<Grpc>)>,
     /// Of each listener.
     connections_max: usize,
@@ -29,11 +30,16 @@ pub(super) struct Door {
 
 impl Door {
     /// Binds the configured addresses; nothing where this process is no collector, or where there
-    /// is neither a Kafka to write to nor a collection that asks for one.
+    /// is neither a Kafka to write to nor a collection that asks for one. `broker` is that Kafka if
+    /// it is in this process.
     ///
     /// # Errors
     /// As [`Listener::bind_to`]; names what is wrong with the certificate of `[collector.tls]`.
-    pub(super) async fn bind(config: &Config, roles: &[Role]) -> Result<Option<Self>> {
+    pub(super) async fn bind(
+        config: &Config,
+        roles: &[Role],
+        broker: Embedded,
+    ) -> Result<Option<Self>> {
         let settings = &config.settings.collector;
         let is_asked = !config.kafka.is_empty() || !config.collections.is_empty();
         if !roles.contains(&Role::Collector) || !is_asked {
@@ -53,6 +59,7 @@ impl Door {
         Ok(Some(Self {
             http,
             grpc,
+            broker,
             opened: None,
             connections_max: usize::try_from(settings.connections_max.max(1))?,
         }))
@@ -72,7 +79,8 @@ impl Door {
     ) -> Result<Router> {
         let options = config.settings.collector.options()?;
         let kafka = super::kafka(config)?;
-        let collector = Collector::open(lake, &kafka, declared(config)?, options)?;
+        let (broker, declared) = (self.broker.clone(), declared(config)?);
+        let collector = Collector::open(lake, &kafka, broker, declared, options)?;
         let grpc = self.grpc.is_some().then(|| collector.grpc()).transpose()?;
         system::register_collections(query, &collector);
         told.of_collector(&collector);
