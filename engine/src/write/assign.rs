@@ -123,6 +123,16 @@ impl TableWriter {
         Ok(positions)
     }
 
+    /// Notes that the caller's reader of a partition goes on at `offset`, and yields nothing any
+    /// more that it had read before. After a rewind the writer waits for the rows that it dropped;
+    /// once the reader has sought, what doesn't come again isn't in the topic any more. An offset
+    /// beyond the one that the partition expects changes nothing.
+    pub fn sought(&mut self, partition: i32, offset: i64) {
+        if let Some(owned) = self.owned.get_mut(&partition) {
+            owned.sought(offset);
+        }
+    }
+
     /// The table's log for the commit that is about to start.
     pub(super) fn take_log(&mut self) -> Result<TableLog> {
         match self.log.take() {
