@@ -93,7 +93,8 @@ impl TableWriter {
     }
 
     /// Drops everything buffered and reads the positions again: after `Fenced`, or whenever the
-    /// caller wants to start over. Answers where each assigned partition goes on; seek there.
+    /// caller wants to start over. Answers where each assigned partition goes on; seek there, and
+    /// say so by [`TableWriter::sought`].
     ///
     /// # Errors
     /// `Unavailable`: call again. `Data` when the table lost a position that it had (P22).

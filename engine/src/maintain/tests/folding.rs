@@ -11,7 +11,7 @@ use crate::read::{Alterations, filtered};
 use crate::record::TopicId;
 use crate::write::TableWriter;
 
-const DAYS_8: u64 = 8 * 24;
+const HOURS_OF_8_DAYS: u64 = 8 * 24;
 
 fn only_cleaning() -> Policy {
     Policy {
@@ -66,7 +66,7 @@ fn few_records_are_folded_before_the_commits_that_made_them_are_cleaned_away() {
     world.pass(&only_cleaning()).unwrap();
     assert_eq!(world.records(), 10, "young and few");
     assert!(world.log().checkpoint().unwrap());
-    world.hours_later(DAYS_8);
+    world.hours_later(HOURS_OF_8_DAYS);
     let kept = world.pass(&only_cleaning()).unwrap();
     assert!(kept.cleaned.log_files > 0, "{kept:?}");
     assert_eq!(world.records(), 1);
@@ -87,7 +87,7 @@ fn records_whose_commits_are_cleaned_away_are_folded_as_readers_take_them() {
     let mut writer = world.writer(&[0]);
     world.filtering_cuts(&mut writer, 0..10);
     assert!(world.log().checkpoint().unwrap());
-    world.hours_later(DAYS_8);
+    world.hours_later(HOURS_OF_8_DAYS);
     let history = only_cleaning().history;
     let cleaned = clean(&world.lake, &world.table(), history, None).unwrap();
     assert!(cleaned.log_files > 0, "{cleaned:?}");
