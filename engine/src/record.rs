@@ -26,6 +26,27 @@ pub struct Record<'a> {
     pub decoded: Decoded<'a>,
 }
 
+impl Record<'_> {
+    /// Microseconds since the Unix epoch; `None` when the record has no timestamp, or one so far
+    /// away that microseconds can't hold it: nanoseconds, say, that a producer took for
+    /// milliseconds. No other time may stand for it (E7).
+    pub(crate) fn timestamp_us(&self) -> Option<i64> {
+        self.timestamp_ms?.checked_mul(1_000)
+    }
+
+    /// What `_error` says of a timestamp that microseconds can't hold, beside the `error` that the
+    /// record has anyway; `None` when they can.
+    pub(crate) fn untimely(&self, error: Option<&str>) -> Option<String> {
+        let ms = self
+            .timestamp_ms
+            .filter(|_| self.timestamp_us().is_none())?;
+        let also = error.map(|error| format!("; {error}")).unwrap_or_default();
+        Some(format!(
+            "timestamp: {ms} milliseconds are beyond what `_timestamp` holds{also}"
+        ))
+    }
+}
+
 /// What a converter knows of a record beside its payload.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Decoded<'a> {

@@ -362,6 +362,12 @@ impl<'a> Run<'a> {
             if let Some(lane) = slot.lanes.get_mut(&seat.partition) {
                 lane.seek_at = sought.is_err().then(|| now + Duration::from_millis(500));
             }
+            // What librdkafka had read before the seek, it yields no more.
+            if let (Ok(()), Some((offset, _)), Some(writer)) =
+                (&sought, seat.start, slot.writer.as_mut())
+            {
+                writer.sought(seat.partition, offset);
+            }
         }
         if let Err(error) = sought {
             tracing::debug!(%error, topic, "the consumer is not ready to seek");

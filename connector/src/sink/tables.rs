@@ -164,6 +164,14 @@ impl Tables {
         Ok(())
     }
 
+    /// As [`TableWriter::sought`], for all tables.
+    pub(super) fn sought(&mut self, partition: i32, offset: i64) {
+        self.own.sought(partition, offset);
+        for writer in self.routed() {
+            writer.sought(partition, offset);
+        }
+    }
+
     /// As [`TableWriter::publish`], for all tables.
     ///
     /// # Errors

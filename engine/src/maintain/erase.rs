@@ -32,11 +32,11 @@ use crate::path::TablePath;
 use crate::read::Snapshot;
 use crate::write::forget_journals;
 
-/// Files that one commit rewrites.
-const AT_ONCE: usize = 64;
+/// Files that one commit rewrites. Tests get by with few files.
+const AT_ONCE: usize = if cfg!(test) { 4 } else { 64 };
 
 /// How often the table is looked through anew because others changed it meanwhile.
-const ROUNDS: u32 = 100;
+const ROUNDS: u32 = if cfg!(test) { 10 } else { 100 };
 
 /// Which rows of `batch` are to be erased: true for those.
 pub type Matches<'a> = dyn Fn(&RecordBatch) -> Result<BooleanArray> + 'a;

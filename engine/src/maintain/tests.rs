@@ -13,6 +13,8 @@ mod encryption;
 mod end_of_rows;
 mod erasure;
 mod filters;
+mod folding;
+mod partial;
 mod partitions;
 mod redaction;
 

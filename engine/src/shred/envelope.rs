@@ -118,10 +118,11 @@ impl Envelope {
         }
         let fault = self.decoded(record);
         let error = error.or(fault.as_deref());
+        let untimely = record.untimely(error);
+        let error = untimely.as_deref().or(error);
         self.partitions.push(record.partition);
         self.offsets.push(record.offset);
-        let timestamp_us = record.timestamp_ms.map(|ms| ms.saturating_mul(1_000));
-        self.timestamps.push(timestamp_us);
+        self.timestamps.push(record.timestamp_us());
         self.timestamp_types.push(record.timestamp_type);
         self.ingested_at.push(ingested_at_us);
         if let Some(error) = error {

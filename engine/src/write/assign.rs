@@ -93,7 +93,8 @@ impl TableWriter {
     }
 
     /// Drops everything buffered and reads the positions again: after `Fenced`, or whenever the
-    /// caller wants to start over. Answers where each assigned partition goes on; seek there.
+    /// caller wants to start over. Answers where each assigned partition goes on; seek there, and
+    /// say so by [`TableWriter::sought`].
     ///
     /// # Errors
     /// `Unavailable`: call again. `Data` when the table lost a position that it had (P22).
@@ -121,6 +122,16 @@ impl TableWriter {
         self.drop_buffer();
         self.health = Health::Good;
         Ok(positions)
+    }
+
+    /// Notes that the caller's reader of a partition goes on at `offset`, and yields nothing any
+    /// more that it had read before. After a rewind the writer waits for the rows that it dropped;
+    /// once the reader has sought, what doesn't come again isn't in the topic any more. An offset
+    /// beyond the one that the partition expects changes nothing.
+    pub fn sought(&mut self, partition: i32, offset: i64) {
+        if let Some(owned) = self.owned.get_mut(&partition) {
+            owned.sought(offset);
+        }
     }
 
     /// The table's log for the commit that is about to start.

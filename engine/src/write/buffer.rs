@@ -38,8 +38,9 @@ pub(super) struct Owned {
     pub(super) group: Group,
     /// The offset after the last row taken.
     rows_end: i64,
-    /// After a rewind: rows below this offset were dropped and must come again, so whatever comes
-    /// first at or beyond it is a late record of the earlier assignment.
+    /// After a rewind, until the caller has sought: rows below this offset were dropped and must
+    /// come again, so whatever comes first at or beyond it is a late record of the earlier
+    /// assignment.
     expected_below: Option<i64>,
 }
 
@@ -126,6 +127,14 @@ impl Owned {
         Ok(())
     }
 
+    /// The caller's reader has been brought to `offset`. Nothing late comes any more, and what was
+    /// dropped may be gone from the topic by now, where it is compacted.
+    pub(super) fn sought(&mut self, offset: i64) {
+        if offset <= self.next {
+            self.expected_below = None;
+        }
+    }
+
     fn check_expected(&self, partition: i32, offset: i64) -> Result<()> {
         match self.expected_below {
             Some(below) if offset >= below => Err(late(partition, offset, self.next)),
@@ -133,8 +142,8 @@ impl Owned {
         }
     }
 
-    /// Forgets what was taken beyond `offset`; the caller seeks there. The rows dropped must come
-    /// again before anything later is taken.
+    /// Forgets what was taken beyond `offset`; the caller seeks there. Until it has, the rows
+    /// dropped must come again before anything later is taken.
     pub(super) fn rewind(&mut self, assignment: u64, position: Position, offset: i64) {
         let rows_end = self.rows_end.max(self.expected_below.unwrap_or(0));
         *self = Self::new(assignment, position);
@@ -252,5 +261,24 @@ mod tests {
         assert!(owned.take(0, 104).is_err());
         owned.take(0, 210).unwrap();
         assert_eq!(owned.next, 211);
+    }
+
+    #[test]
+    fn p7_once_the_reader_has_sought_what_was_dropped_may_be_gone_for_good() {
+        let mut owned = Owned::new(1, at(100));
+        owned.take(0, 199).unwrap();
+        owned.rewind(2, at(100), 100);
+        // Beyond where the partition goes on it would leave a gap.
+        owned.sought(101);
+        assert!(owned.take(0, 200).is_err());
+        assert!(owned.skip_to(0, 200).is_err());
+        owned.sought(100);
+        owned.skip_to(0, 200).unwrap();
+        owned.take(0, 200).unwrap();
+        assert_eq!(owned.next, 201);
+        owned.rewind(3, at(100), 100);
+        assert!(owned.take(0, 201).is_err(), "another rewind, another seek");
+        owned.sought(90);
+        owned.take(0, 201).unwrap();
     }
 }

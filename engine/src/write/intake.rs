@@ -67,7 +67,13 @@ fn shred(
         return;
     };
     let with = (waits.converter, waits.book, waits.text);
-    flat.waiting(record, payload, with, |record, payload| {
+    // An object has no place for a row with `_error`, and a value lands without its time, too.
+    let timestamp_ms = record.timestamp_us().and(record.timestamp_ms);
+    let record = Record {
+        timestamp_ms,
+        ..*record
+    };
+    flat.waiting(&record, payload, with, |record, payload| {
         shredder.append_payload(record, payload, now_us);
     });
 }

@@ -134,7 +134,8 @@ pub struct Released {
     /// What was committed meanwhile, of any partition, as `poll` would have answered it.
     pub committed: Vec<CommittedRange>,
     /// Partitions that the writer keeps and whose buffered rows it had to drop: seek the consumer
-    /// to these offsets before the next append.
+    /// to these offsets before the next append, and say so by
+    /// [`TableWriter::sought`](crate::write::TableWriter::sought).
     pub rewind: Vec<(i32, i64)>,
     /// Released partitions of which something was dropped instead of committed: their next owner
     /// reads it again from the table's position.

@@ -24,6 +24,7 @@ mod rolling;
 mod round_trip;
 mod sides;
 mod stores;
+mod times;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

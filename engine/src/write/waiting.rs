@@ -93,7 +93,7 @@ impl TableWriter {
     /// Notes the record's time where the span of times makes a cut due. Its partition is assigned.
     pub(super) fn note_span(&mut self, record: &Record<'_>, arrival_us: i64) {
         if self.options.cut.span.is_some()
-            && let Some(time_us) = record.timestamp_ms.map(|ms| ms.saturating_mul(1_000))
+            && let Some(time_us) = record.timestamp_us()
             && is_meant(time_us, arrival_us)
             && let Some(owned) = self.owned.get_mut(&record.partition)
         {

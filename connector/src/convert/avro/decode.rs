@@ -11,7 +11,7 @@ const DEPTH_MOST: usize = 96;
 
 /// Elements of lists and maps in one value: some take no bytes at all.
 const ELEMENTS_MOST: usize = 16 << 20;
-/// Elements of a block beyond the bytes that are left: a value in memory takes many bytes each.
+/// Those beyond the value's bytes: in memory each takes many.
 const EMPTY_MOST: usize = 1 << 16;
 
 /// Decodes the value that `bytes` are, all of them.
@@ -23,6 +23,8 @@ pub(in crate::convert) fn decode(plan: &Plan, bytes: &[u8]) -> Result<Value, Str
         plan,
         rest: bytes,
         elements: 0,
+        // Most elements take a byte at least; those that take none come in no such numbers.
+        most: bytes.len().saturating_add(EMPTY_MOST).min(ELEMENTS_MOST),
     };
     let value = reader.value(&plan.root, 0);
     let at = bytes.len() - reader.rest.len();
@@ -39,6 +41,7 @@ struct Reader<'a> {
     plan: &'a Plan,
     rest: &'a [u8],
     elements: usize,
+    most: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -162,9 +165,7 @@ impl<'a> Reader<'a> {
         }
         let count = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
         self.elements = self.elements.saturating_add(count);
-        // Most elements take a byte at least; those that take none come in no such numbers.
-        let held = self.rest.len().saturating_add(EMPTY_MOST);
-        if self.elements > ELEMENTS_MOST || count > held {
+        if self.elements > self.most {
             return Err(format!("a list of {count} elements"));
         }
         Ok((count > 0).then_some(count))

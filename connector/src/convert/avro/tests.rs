@@ -289,3 +289,21 @@ fn any_bytes_are_a_value_or_refused() {
         let _ = decode(&plan, &bytes);
     }
 }
+
+#[test]
+fn elements_that_take_no_bytes_are_no_way_to_fill_memory() {
+    let schema = r#"{"type":"array","items":"null"}"#;
+    let blocks = |counts: &[i64]| {
+        let mut bytes: Vec<u8> = counts.iter().flat_map(|count| long(*count)).collect();
+        bytes.push(0);
+        read(schema, &bytes)
+    };
+    assert_eq!(blocks(&[3]), Ok(Value::List(vec![Value::Null; 3])));
+    let few = blocks(&[50_000, 10_000]).unwrap();
+    assert!(matches!(few, Value::List(elements) if elements.len() == 60_000));
+    let many = [1 << 17, 1 << 23, i64::MAX, i64::MIN].map(|count| vec![count]);
+    for counts in many.into_iter().chain([vec![50_000; 300]]) {
+        let refused = blocks(&counts).unwrap_err();
+        assert!(refused.starts_with("a list of "), "{refused}");
+    }
+}

@@ -159,6 +159,27 @@ fn every_type_is_read_as_what_it_is() {
 }
 
 #[test]
+fn a_time_that_no_day_has_is_the_message_that_it_is() {
+    let schema = r#"syntax = "proto3"; import "google/type/timeofday.proto";
+                    message Shift { google.type.TimeOfDay at = 1; }"#;
+    let compiled = Compiled::parse(&[], schema, ProtobufOptions::default()).unwrap();
+    let read = |at: serde_json::Value| {
+        let descriptor = compiled.pool.get_message_by_name("Shift").unwrap();
+        let json = serde_json::json!({ "at": at });
+        let bytes = build(DynamicMessage::new(descriptor), &json).encode_to_vec();
+        let bytes = [vec![0], bytes].concat();
+        let value = compiled.convert(&bytes, None).unwrap().value;
+        member(&value, "at").clone()
+    };
+    let last = serde_json::json!({"hours": 23, "minutes": 59, "seconds": 59});
+    assert_eq!(read(last), text("23:59:59"));
+    for hours in [24, 3_000_000, i32::MAX, i32::MIN, -1] {
+        let no_time = read(serde_json::json!({"hours": hours, "minutes": i32::MAX}));
+        assert_eq!(member(&no_time, "hours"), &Value::Integer(hours.into()));
+    }
+}
+
+#[test]
 fn what_was_not_set_is_null_where_anybody_can_tell_and_its_default_elsewhere() {
     let value = read(serde_json::json!({"note": ""}), ProtobufOptions::default());
     let of = |name| member(&value, name);

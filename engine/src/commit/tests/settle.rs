@@ -8,12 +8,15 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 
 use super::{cut, log, position, table, topic};
+use crate::budget::Budget;
 use crate::clock::Clock;
-use crate::commit::{GRACE, TableLog};
+use crate::commit::{Cut, GRACE, TableLog};
 use crate::error::ErrorKind;
 use crate::lake::Lake;
+use crate::maintain::Keeper;
 use crate::read::Snapshot;
 use crate::testing::{FaultyStore, Step, store_lake};
+use crate::write::write_journal;
 
 /// A store, a lake over it with a clock that doesn't wait, and a log at version 1, offset 10.
 fn setup() -> (FaultyStore, Lake, TableLog) {
@@ -191,6 +194,64 @@ async fn a_file_whose_upload_began_too_long_ago_is_refused() {
     let old = cut(lake.clock(), 0, Some(position(10, 0)), 20);
     lake.clock().advance(GRACE / 2 + Duration::from_secs(1));
     assert_eq!(log.commit(&old).unwrap_err().kind(), ErrorKind::Invalid);
+}
+
+/// Uploads the file of `cut` as writers do, its journal first; answers its object.
+async fn upload(lake: &Lake, cut: &Cut) -> Path {
+    let (file, began_us) = (&cut.files[0], lake.clock().now_us());
+    let journaled = [file.path.clone()];
+    write_journal(lake, &table(lake), cut.id, &journaled, began_us)
+        .await
+        .unwrap();
+    let object = table(lake).object(&file.path);
+    let body = PutPayload::from_static(b"rows");
+    lake.store().put(&object, body).await.unwrap();
+    object
+}
+
+fn sweep(lake: &Lake) -> u64 {
+    Keeper::new(lake, &Budget::unlimited()).sweep().unwrap()
+}
+
+/// The store is away for longer than files without a commit are kept: a version that names files
+/// which a sweep took could not be read.
+#[tokio::test(flavor = "multi_thread")]
+async fn p14_an_unsettled_cut_is_not_sent_again_once_its_files_may_be_gone() {
+    let (store, lake, mut log) = setup();
+    let old = cut(lake.clock(), 0, Some(position(10, 0)), 20);
+    let object = upload(&lake, &old).await;
+    store.script("_delta_log", [Step::FailBefore; 3]);
+    assert!(log.commit(&old).unwrap_err().is_unavailable());
+    lake.clock().advance(GRACE + Duration::from_hours(1));
+    assert_eq!(sweep(&lake), 1);
+    assert!(lake.store().head(&object).await.is_err());
+    for _ in 0..2 {
+        assert_eq!(log.commit(&old).unwrap_err().kind(), ErrorKind::Invalid);
+    }
+    let newest = Snapshot::load(&lake, &table(&lake), None).unwrap().unwrap();
+    assert_eq!((newest.version, newest.files.len()), (1, 0));
+    // The rows, written anew, land.
+    let anew = cut(lake.clock(), 0, Some(position(10, 0)), 20);
+    let object = upload(&lake, &anew).await;
+    assert_eq!(log.commit(&anew).unwrap().version, 2);
+    assert_eq!(sweep(&lake), 0);
+    lake.store().head(&object).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_an_unsettled_cut_that_landed_is_found_however_long_nobody_could_look() {
+    let (store, lake, mut log) = setup();
+    let landed = cut(lake.clock(), 0, Some(position(10, 0)), 20);
+    let object = upload(&lake, &landed).await;
+    store.script("_delta_log", [Step::LoseAnswer]);
+    store.fail_reads(true);
+    assert!(log.commit(&landed).unwrap_err().is_unavailable());
+    store.fail_reads(false);
+    lake.clock().advance(GRACE + Duration::from_hours(1));
+    assert_eq!(sweep(&lake), 0);
+    assert_eq!(log.commit(&landed).unwrap().version, 2);
+    assert_eq!(log.position(&topic(), 0), Some(position(20, 0)));
+    lake.store().head(&object).await.unwrap();
 }
 
 /// P22: what someone else does to the table is looked at on every refresh.

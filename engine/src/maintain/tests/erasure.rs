@@ -130,6 +130,20 @@ fn a_compaction_in_the_middle_of_an_erasure_hides_no_row_from_it() {
 }
 
 #[test]
+fn an_erasure_takes_as_many_commits_as_it_needs_while_it_comes_on() {
+    let world = World::in_memory();
+    let mut writer = world.writer(&[0]);
+    world.commits(&mut writer, 0..88, 2);
+    let receipt = world
+        .erase(world.lake.clock().new_id(), &when(|n| n % 2 == 1))
+        .unwrap();
+    // More than it may lose to others.
+    assert_eq!((receipt.rows, receipt.versions.len()), (44, 11));
+    let report = world.check();
+    assert_eq!((report.rows(), report.files), (44, 44));
+}
+
+#[test]
 fn a_condition_that_fails_or_answers_for_other_rows_changes_nothing() {
     let world = World::in_memory();
     let mut writer = world.writer(&[0]);

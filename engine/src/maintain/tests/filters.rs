@@ -123,7 +123,7 @@ impl World {
         self.lake.wait(removed).unwrap().unwrap();
     }
 
-    fn overwrite(&self, key: &str, change: impl FnOnce(&mut Vec<u8>) + Send + 'static) {
+    pub(super) fn overwrite(&self, key: &str, change: impl FnOnce(&mut Vec<u8>) + Send + 'static) {
         let (lake, path) = (self.lake.clone(), object_store::path::Path::from(key));
         let done = async move {
             let bytes = lake

@@ -148,3 +148,44 @@ fn a_decoded_key_does_not_land_where_rules_are_about_the_key() {
     let rows = world.rows();
     assert!(rows.column_by_name(KEY_FIELDS).is_none());
 }
+
+/// Why a record can't be converted may repeat what of it never lands.
+#[test]
+fn an_error_tells_nothing_of_a_record_where_rules_are_about_a_part_of_it() {
+    let secret = "4111-1111-1111-1111";
+    let why = format!("the key `{secret}` is no number");
+    for (rules, told) in [
+        (None, true),
+        (Some("key:card"), false),
+        (Some("other"), false),
+    ] {
+        let world = World::in_memory();
+        let mut options = world.options();
+        options.redaction = rules.map(|rules| {
+            let rules = Rule::parse_list(rules, Action::Drop).unwrap();
+            Redaction::new(rules, Options::default()).unwrap()
+        });
+        let mut writer = TableWriter::open(&world.lake, options).unwrap();
+        assign(&mut writer, &[0]);
+        let key = format!(r#"{{"id":1,"card":"{secret}"}}"#);
+        let record = Record {
+            key: Some(key.as_bytes()),
+            ..record(0, 0, b"\x00bytes")
+        };
+        writer
+            .append_payload(&record, Payload::Failed(&why))
+            .unwrap();
+        commit(&mut writer);
+        let rows = world.rows();
+        let errors = rows["_error"].as_string::<i32>();
+        assert!(errors.is_valid(0), "{rules:?}");
+        assert_eq!(errors.value(0).contains(secret), told, "{rules:?}");
+        let keys = rows["_key"].as_binary::<i32>();
+        let landed = String::from_utf8_lossy(keys.value(0));
+        assert_eq!(
+            landed.contains(secret),
+            rules != Some("key:card"),
+            "{rules:?}"
+        );
+    }
+}

@@ -90,6 +90,23 @@ fn p8_a_zombie_commits_nothing_and_goes_on_after_a_reset() {
     assert_eq!(world.each_offset_once(), BTreeMap::from([(0, 8), (1, 12)]));
 }
 
+/// A compacted topic: the records that the writer had buffered were replaced by later ones.
+#[test]
+fn p7_what_was_dropped_and_is_gone_from_the_topic_holds_up_nothing_after_a_seek() {
+    let world = World::in_memory();
+    let (mut writer, _) = world.assigned(&[0]);
+    append(&mut writer, 0, 0, 10);
+    let positions = writer.reset().unwrap();
+    assert_eq!(positions[0].1.offset, 0);
+    let late = writer.append(&record(0, 10, b"{}")).unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Invalid);
+    writer.sought(0, 0);
+    append(&mut writer, 0, 10, 12);
+    writer.advance(0, 13, None).unwrap();
+    assert_eq!(commit(&mut writer), [range(0, 13)]);
+    assert_eq!(offsets(&world.rows()), [(0, 10), (0, 11)]);
+}
+
 #[test]
 fn two_writers_of_one_table_take_turns_without_losing_a_row() {
     let world = World::in_memory();
