@@ -3,6 +3,7 @@
 //!
 //! The trait keeps everything above it testable with tables made by hand.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -117,7 +118,7 @@ impl Catalog {
         Ok(list)
     }
 
-    /// Views of these tables, each taken once so that a query sees one version of it (E4).
+    /// A view of a table as it is now, or of one version of it.
     pub(crate) async fn view(&self, name: &str, version: Option<u64>) -> Result<View> {
         self.tables.view(name, version).await.map_err(|error| {
             if error.kind() == ErrorKind::NotFound
@@ -130,6 +131,28 @@ impl Catalog {
             }
             error
         })
+    }
+}
+
+/// The newest views that one statement has taken. Each table is looked at once, whatever the
+/// statement calls it, so that what it says of a table and of its dead letters adds up (E4).
+#[derive(Default)]
+pub(crate) struct Taken(HashMap<String, View>);
+
+impl Taken {
+    /// The newest view of a table, as it was when it was first asked for.
+    pub(crate) async fn newest(&mut self, catalog: &Catalog, name: &str) -> Result<View> {
+        match self.0.get(name) {
+            Some(view) => Ok(view.clone()),
+            None => self.anew(catalog, name).await,
+        }
+    }
+
+    /// The newest view of a table, as it is now.
+    pub(crate) async fn anew(&mut self, catalog: &Catalog, name: &str) -> Result<View> {
+        let view = catalog.view(name, None).await?;
+        self.0.insert(name.to_owned(), view.clone());
+        Ok(view)
     }
 }
 

@@ -33,6 +33,9 @@ pub struct QueryOptions {
     pub memory_bytes: usize,
     /// Memory of one query, in bytes: its sorts, groupings and joins spill what exceeds it.
     pub memory_bytes_per_query: usize,
+    /// What the rows of a batch may take at most, in bytes, and never more than `memory_bytes`:
+    /// rows aren't counted while they are made.
+    pub batch_bytes_max: usize,
     /// Disk for spilling, in bytes.
     pub spill_bytes: u64,
     /// Where to spill; the system's folder for temporary files unless said.
@@ -63,6 +66,7 @@ impl Default for QueryOptions {
         Self {
             memory_bytes: 512 << 20,
             memory_bytes_per_query: 256 << 20,
+            batch_bytes_max: 512 << 20,
             spill_bytes: 20 << 30,
             spill_dir: None,
             threads: std::thread::available_parallelism().map_or(2, usize::from),

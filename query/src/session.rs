@@ -37,6 +37,7 @@ pub(crate) struct Sessions {
     base: SessionState,
     memory: Arc<AllMemory>,
     share_bytes: usize,
+    batch_bytes_max: usize,
 }
 
 impl Sessions {
@@ -75,6 +76,7 @@ impl Sessions {
             base: context.state(),
             memory: AllMemory::new(options.memory_bytes),
             share_bytes: options.memory_bytes_per_query.min(options.memory_bytes),
+            batch_bytes_max: options.batch_bytes_max.min(options.memory_bytes),
         })
     }
 
@@ -134,7 +136,7 @@ impl Sessions {
             .with_runtime_env(runtime);
         if let Some(halt) = halt {
             let rules = self.base.physical_optimizers();
-            let rules = Yielding::among(rules, halt, self.memory.most());
+            let rules = Yielding::among(rules, halt, self.batch_bytes_max);
             builder = builder.with_physical_optimizer_rules(rules);
         }
         let mut session = builder.build();

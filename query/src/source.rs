@@ -226,12 +226,13 @@ pub(crate) async fn freeze(
     let mut bound_tree = query.clone();
     let bound = bind(inner, &mut bound_tree, &Seen::default()).await?;
     let source = table_of(&bound_tree)?;
+    let source = source.strip_suffix(DEAD).unwrap_or(&source);
     let versions: BTreeMap<String, u64> = bound
         .views
         .iter()
         .filter(|(name, view)| {
             let table = name.strip_suffix(DEAD).unwrap_or(name);
-            table == view.name && *name != source
+            table == view.name && table != source
         })
         .map(|(name, view)| (name.clone(), view.version))
         .collect();

@@ -4,6 +4,7 @@
 //! is live or in a file by then (E8), and who says where they were goes on behind it.
 
 use std::fmt::Write as _;
+use std::ops::Bound;
 
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -89,18 +90,52 @@ impl Round {
             ))
         }
     }
+}
 
-    /// Where a reader is who has read a round up to this record.
-    pub(crate) fn after(&self, position: &OffsetMap, partition: i32, offset: i64) -> OffsetMap {
-        let mut here = position.clone();
-        for (one, to) in &self.to {
-            match one.cmp(&partition) {
-                std::cmp::Ordering::Less => here.insert(*one, *to),
-                std::cmp::Ordering::Equal => here.insert(*one, offset.saturating_add(1)),
-                std::cmp::Ordering::Greater => None,
-            };
+/// Where a reader is behind each record of a round, as [`token`] writes it. Such a text names every
+/// partition, so what is the same for all records of one is written once: records come by
+/// partition, and there are far more of them.
+pub(crate) struct Ids<'a> {
+    round: &'a Round,
+    position: &'a OffsetMap,
+    /// The partition of the last record, and the text before and behind its next offset.
+    around: Option<(i32, String, String)>,
+}
+
+impl<'a> Ids<'a> {
+    /// For a reader that is at `position` before the round.
+    pub(crate) fn new(round: &'a Round, position: &'a OffsetMap) -> Self {
+        Self {
+            round,
+            position,
+            around: None,
         }
-        here
+    }
+
+    /// Writes where a reader is who has read the round up to this record.
+    pub(crate) fn write(&mut self, partition: i32, offset: i64, out: &mut String) {
+        let kept = self.around.take().filter(|(of, ..)| *of == partition);
+        let around = kept.unwrap_or_else(|| self.shared_by(partition));
+        let (_, before, behind) = self.around.insert(around);
+        // Writing to a string can't fail.
+        let _ = write!(out, "{before}{}{behind}", offset.saturating_add(1));
+    }
+
+    /// What stands around the next offset of `partition`: those before it are read to the end of
+    /// the round, those behind it not at all.
+    fn shared_by(&self, partition: i32) -> (i32, String, String) {
+        let mut here = self.position.clone();
+        here.extend(self.round.to.range(..partition));
+        let (mut before, mut behind) = ("{".to_owned(), String::new());
+        for (one, next) in here.range(..partition) {
+            let _ = write!(before, "\"{one}\":{next},");
+        }
+        let _ = write!(before, "\"{partition}\":");
+        for (one, next) in here.range((Bound::Excluded(partition), Bound::Unbounded)) {
+            let _ = write!(behind, ",\"{one}\":{next}");
+        }
+        behind.push('}');
+        (partition, before, behind)
     }
 }
 
@@ -176,8 +211,6 @@ mod tests {
         assert_eq!(round.from, offsets([(0, 5), (2, 0)]));
         assert_eq!(round.to, offsets([(0, 6), (2, 3)]));
         assert_eq!(round.dropped, 0);
-        assert_eq!(round.after(&here, 0, 5), offsets([(0, 6), (1, 7)]));
-        assert_eq!(round.after(&here, 2, 1), offsets([(0, 6), (1, 7), (2, 2)]));
         let request = round.request("a\"b", Some("x = 1 OR y"));
         assert_eq!(
             request.sql,
@@ -186,6 +219,29 @@ mod tests {
              ORDER BY _partition, _offset"
         );
         assert_eq!(request.as_of, Some(json!({"offsets": {"0": 6, "2": 3}})));
+    }
+
+    #[test]
+    fn a_record_says_where_its_reader_is_and_what_its_partition_shares_is_written_once() {
+        let here = offsets([(0, 5), (1, 7), (12, 4)]);
+        let round = Round::next(&here, &offsets([(0, 8), (2, 3), (12, 6)]), 100).unwrap();
+        let mut ids = Ids::new(&round, &here);
+        let mut shared = Vec::new();
+        let expected = [
+            (0, 5, offsets([(0, 6), (1, 7), (12, 4)])),
+            (0, 7, offsets([(0, 8), (1, 7), (12, 4)])),
+            (2, 1, offsets([(0, 8), (1, 7), (2, 2), (12, 4)])),
+            (12, 5, offsets([(0, 8), (1, 7), (2, 3), (12, 6)])),
+        ];
+        for (partition, offset, after) in expected {
+            let mut id = "> ".to_owned();
+            ids.write(partition, offset, &mut id);
+            assert_eq!(position(id.strip_prefix("> ").unwrap()).unwrap(), after);
+            let (of, before, _) = ids.around.as_ref().unwrap();
+            assert_eq!(*of, partition);
+            shared.push(before.as_ptr());
+        }
+        assert_eq!(shared.first(), shared.get(1), "the text is the same one");
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(crate) fn run(file: &Path) -> Result<ExitCode> {
     let config = Config::load(file)?;
     config.kafka_resolved()?;
     config.http_token_resolved()?;
-    config.settings.query.options(&config.folder)?;
+    let queries = config.settings.query.options(&config.folder)?;
     config.resolve(&config.lake_options)?;
     connectors(&config)?;
     encryption_keys(&config)?;
@@ -24,11 +24,12 @@ pub(crate) fn run(file: &Path) -> Result<ExitCode> {
         config.resolve(&destination.options)?;
     }
     output::line(format_args!(
-        "{}: right; lake {}, {} connectors, {} destinations",
+        "{}: right; lake {}, {} connectors, {} destinations, {} MiB of memory for queries",
         file.display(),
         config.settings.lake.url,
         config.connectors.len(),
-        config.destinations.len()
+        config.destinations.len(),
+        queries.memory_bytes >> 20
     ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ use eddy_query::CacheOptions;
 use serde::Deserialize;
 
 use super::ByteSize;
+use super::query::part_of;
 
 /// `[query.cache]`. Blocks of data files, none of a lake on local disk; and decoded columns.
 #[derive(Debug, Default, Deserialize)]
@@ -20,17 +21,19 @@ pub(crate) struct CacheSettings {
     disk: Option<ByteSize>,
     /// The folder on that disk, relative to the configuration file.
     directory: Option<PathBuf>,
-    /// Memory for decoded columns of data files, of local lakes too: 128MiB unless given, and half
-    /// as much again while they are read. `0` turns that off. It is part of no other memory either.
+    /// Memory for decoded columns of data files, of local lakes too: unless given one part in 32 of
+    /// what the machine or the control group has, from 128MiB to 2GiB, and half as much again while
+    /// they are read. `0` turns that off. It is part of no other memory either.
     columns: Option<ByteSize>,
 }
 
 impl CacheSettings {
-    /// The same as the query crate takes it. Relative paths start at `folder`.
+    /// The same as the query crate takes it, on a machine that offers so many bytes of memory;
+    /// `None`: it doesn't say. Relative paths start at `folder`.
     ///
     /// # Errors
     /// Names the key whose value can't work.
-    pub(super) fn options(&self, folder: &Path) -> Result<CacheOptions> {
+    pub(super) fn options(&self, offered: Option<u64>, folder: &Path) -> Result<CacheOptions> {
         let defaults = CacheOptions::default();
         let memory_bytes = self.memory.map_or(defaults.memory_bytes, ByteSize::bytes);
         let disk_bytes = self.disk.map_or(defaults.disk_bytes, ByteSize::bytes);
@@ -56,7 +59,8 @@ impl CacheSettings {
                 format!("`query.cache.directory`: `{shown}` can't be made")
             })?;
         }
-        let columns_bytes = self.columns.map_or(defaults.columns_bytes, ByteSize::bytes);
+        let part = part_of(offered, COLUMNS_PART, defaults.columns_bytes, COLUMNS_MOST);
+        let columns_bytes = self.columns.map_or(part, ByteSize::bytes);
         if columns_bytes > 0 && columns_bytes < CacheOptions::MEMORY_LEAST {
             let least = CacheOptions::MEMORY_LEAST;
             bail!("`query.cache.columns` is {columns_bytes} bytes; it is 0 or at least {least}");
@@ -70,6 +74,12 @@ impl CacheSettings {
     }
 }
 
+/// Kept columns stay where they are, other than what a query takes: so much less of the memory.
+const COLUMNS_PART: u64 = 32;
+
+/// More columns than that are worth a setting.
+const COLUMNS_MOST: usize = 2 << 30;
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -77,7 +87,7 @@ mod tests {
 
     fn options(text: &str, folder: &Path) -> Result<CacheOptions> {
         let settings: CacheSettings = toml::from_str(text)?;
-        settings.options(folder)
+        settings.options(None, folder)
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod collector;
 mod connect;
 mod flight;
 mod listeners;
+mod machine;
 mod platform;
 mod query;
 mod replay;

@@ -9,12 +9,16 @@ use serde::Deserialize;
 
 use super::ByteSize;
 use super::cache::CacheSettings;
+use super::machine;
 
 /// `[query]`. Each limit is named in the error of a query that hits it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct QuerySettings {
-    /// Memory of all queries together: 512MiB unless given. It isn't part of `worker.memory`.
+    /// Memory of all queries together: unless given a quarter of what the machine or the control
+    /// group has, from 512MiB to 16GiB, and at least `memory_per_query`. It isn't part of
+    /// `worker.memory`. Where it is given, rows that are made at once may take as much; else
+    /// 512MiB.
     memory: Option<ByteSize>,
     /// Memory of one query, half of it unless given. More lets large sorts, groupings and joins
     /// stay in memory; less leaves more to others.
@@ -59,9 +63,18 @@ impl QuerySettings {
     /// # Errors
     /// Names the key whose value can't work.
     pub(crate) fn options(&self, folder: &Path) -> Result<QueryOptions> {
+        self.options_where(machine::memory(), folder)
+    }
+
+    /// The same on a machine that offers so many bytes of memory; `None`: it doesn't say.
+    fn options_where(&self, offered: Option<u64>, folder: &Path) -> Result<QueryOptions> {
         let defaults = QueryOptions::default();
-        let memory_bytes = self.memory.map_or(defaults.memory_bytes, ByteSize::bytes);
         let share = self.memory_per_query.map(ByteSize::bytes);
+        let given = self.memory.map(ByteSize::bytes);
+        let memory_bytes = given.unwrap_or_else(|| {
+            let part = part_of(offered, MEMORY_PART, defaults.memory_bytes, MEMORY_MOST);
+            part.max(share.unwrap_or(0))
+        });
         if share.is_some_and(|share| share > memory_bytes) {
             bail!("`query.memory_per_query` is more than `query.memory`");
         }
@@ -90,6 +103,8 @@ impl QuerySettings {
         Ok(QueryOptions {
             memory_bytes,
             memory_bytes_per_query: share.unwrap_or(memory_bytes / 2),
+            // Nobody counts them while they are made, so they don't grow with the machine.
+            batch_bytes_max: given.unwrap_or(defaults.batch_bytes_max),
             spill_bytes: self.spill.map_or(defaults.spill_bytes, bytes),
             spill_dir,
             threads: self.threads.unwrap_or(defaults.threads),
@@ -103,7 +118,7 @@ impl QuerySettings {
                 .map_or(defaults.live_bytes, ByteSize::bytes),
             rows_max: self.rows_max,
             scan_bytes_max: self.scan_max.map(bytes),
-            cache: self.cache.options(folder)?,
+            cache: self.cache.options(offered, folder)?,
             ..defaults
         })
     }
@@ -124,6 +139,21 @@ impl QuerySettings {
     }
 }
 
+/// All queries together have a quarter of the memory: the sinks need theirs, and not all that
+/// queries need is counted.
+const MEMORY_PART: u64 = 4;
+
+/// Queries have no more unless told: others on a machine of that size want to live, too.
+const MEMORY_MOST: usize = 16 << 30;
+
+/// One part in so many of what a machine offers, in bytes, from `least` to `most`; the least where
+/// it doesn't say.
+pub(super) fn part_of(offered: Option<u64>, parts: u64, least: usize, most: usize) -> usize {
+    let part = offered.and_then(|offered| offered.checked_div(parts));
+    let part = usize::try_from(part.unwrap_or(0)).unwrap_or(usize::MAX);
+    part.clamp(least, most)
+}
+
 /// What one node reads in the time that it takes to ask others.
 const SPREAD_FROM: u64 = 64 << 20;
 
@@ -141,7 +171,7 @@ mod tests {
 
     fn options(text: &str) -> Result<QueryOptions> {
         let settings: QuerySettings = toml::from_str(text)?;
-        settings.options(Path::new("."))
+        settings.options_where(None, Path::new("."))
     }
 
     #[test]
@@ -152,6 +182,37 @@ mod tests {
         assert_eq!(given.memory_bytes_per_query, 1 << 30);
         assert_eq!(given.rows_max, Some(5));
         assert_eq!(given.scan_bytes_max, Some(1_000_000_000));
+    }
+
+    #[test]
+    fn memory_that_is_not_given_is_a_part_of_the_machines() {
+        let on = |gibibytes: u64, text: &str| {
+            let settings: QuerySettings = toml::from_str(text).unwrap();
+            let offered = Some(gibibytes << 30);
+            let options = settings.options_where(offered, Path::new(".")).unwrap();
+            let all = options.memory_bytes >> 20;
+            let columns = options.cache.columns_bytes >> 20;
+            (all, options.memory_bytes_per_query >> 20, columns)
+        };
+        assert_eq!(on(1, ""), (512, 256, 128), "as where nothing is known");
+        assert_eq!(on(24, ""), (6_144, 3_072, 768));
+        assert_eq!(on(1_024, ""), (16_384, 8_192, 2_048));
+        let given = "memory = \"1GiB\"\ncache.columns = \"64MiB\"";
+        assert_eq!(on(24, given), (1_024, 512, 64));
+        assert_eq!(on(24, "memory_per_query = \"4GiB\"").1, 4_096);
+        assert_eq!(on(1, "memory_per_query = \"4GiB\""), (4_096, 4_096, 128));
+    }
+
+    #[test]
+    fn rows_that_are_made_at_once_take_no_more_on_a_large_machine() {
+        let of = |text: &str| {
+            let settings: QuerySettings = toml::from_str(text).unwrap();
+            let options = settings.options_where(Some(64 << 30), Path::new("."));
+            options.unwrap().batch_bytes_max
+        };
+        assert_eq!(of(""), 512 << 20);
+        assert_eq!(of("memory = \"2GiB\""), 2 << 30);
+        assert_eq!(of("memory = \"64MiB\""), 64 << 20);
     }
 
     #[test]
@@ -171,7 +232,10 @@ mod tests {
     fn what_can_not_work_is_refused_by_its_key() {
         for (text, key) in [
             ("memory = \"1MiB\"", "query.memory"),
-            ("memory_per_query = \"1GiB\"", "query.memory_per_query"),
+            (
+                "memory = \"512MiB\"\nmemory_per_query = \"1GiB\"",
+                "query.memory_per_query",
+            ),
             ("memory_per_query = \"1MiB\"", "query.memory_per_query"),
             ("threads = 0", "query.threads"),
             ("running_max = 0", "query.running_max"),

@@ -55,7 +55,7 @@ pub(crate) async fn start(config: &Config, roles: &[Role], broker: Embedded) -> 
     let mut collects = collect::Door::bind(config, roles, broker).await?;
     let (told, mut routes) = http::health(ready.clone())?;
     let lake = open_lake(config).await?;
-    let query = Query::new(lake.clone(), config.settings.query.options(&config.folder)?)?;
+    let query = queries(config, &lake)?;
     prepare_queries(config, roles, &query, token.as_ref())?;
     // What is asked for or replayed may be in a lake that a connector has for itself.
     let settled = connectors_with_lakes(config, &lake).await?;
@@ -128,6 +128,19 @@ fn guarded(
     let platform = platform::of_process(config, lake, query, jobs, collector, token)?;
     let routes = routes.merge(openapi::router());
     Ok(protect(routes, HostGuard::default(), token.clone()).merge(platform))
+}
+
+/// Queries over `lake`, and what they may use told.
+fn queries(config: &Config, lake: &Lake) -> Result<Query> {
+    let options = config.settings.query.options(&config.folder)?;
+    let (all, one) = (options.memory_bytes, options.memory_bytes_per_query);
+    tracing::info!(
+        all,
+        one,
+        columns = options.cache.columns_bytes,
+        "memory of queries, in bytes"
+    );
+    Ok(Query::new(lake.clone(), options)?)
 }
 
 /// Live rows are elsewhere too, and so may be some of the work for large queries; and nobody should

@@ -42,6 +42,7 @@ mod clean;
 mod compact;
 mod erase;
 mod fold;
+mod groups;
 mod input;
 mod keeper;
 mod merge;

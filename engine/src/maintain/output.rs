@@ -13,7 +13,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use bytes::Bytes;
 use object_store::buffered::BufWriter;
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
 use parquet::file::metadata::{KeyValue, ParquetMetaData, SortingColumn};
 use parquet::file::properties::WriterPropertiesBuilder;
@@ -21,6 +21,7 @@ use parquet::schema::types::ColumnPath;
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
+use super::groups::Groups;
 use crate::commit::DataFile;
 use crate::elide::Values;
 use crate::encode::{ROW_GROUP_ROWS, delta_stats, properties};
@@ -115,7 +116,7 @@ pub(super) struct Made {
 struct Open {
     path: String,
     begun_us: i64,
-    writer: ArrowWriter<Vec<u8>>,
+    groups: Groups,
     /// A sealed file has none: they tell of its words.
     filters: Option<Gather>,
     upload: BufWriter,
@@ -174,9 +175,9 @@ impl Output {
             return Err(Error::internal("a file is written before it is begun"));
         };
         open.write(rows, self.limits, &self.values)?;
-        let written = open.writer.bytes_written() + open.writer.in_progress_size();
+        let written = open.groups.bytes_written() + open.groups.size();
         let full = u64::try_from(written).unwrap_or(u64::MAX) >= self.limits.bytes;
-        let open = if open.writer.inner_mut().len() >= PART_BYTES {
+        let open = if open.groups.bytes().len() >= PART_BYTES {
             self.send(open)?
         } else {
             open
@@ -198,8 +199,8 @@ impl Output {
             return Ok(());
         };
         open.end_row_group()?;
-        let metadata = open.writer.finish()?;
-        let size = u64::try_from(open.writer.bytes_written()).unwrap_or(0);
+        let metadata = open.groups.finish()?;
+        let size = u64::try_from(open.groups.bytes_written()).unwrap_or(0);
         let stats_json = delta_stats(&metadata, self.key.is_some());
         let open = self.send(open)?;
         let mut upload = open.upload;
@@ -254,7 +255,7 @@ impl Output {
         let schema = SchemaRef::clone(&self.schema);
         let store = Arc::clone(self.lake.store());
         self.open = Some(Open {
-            writer: ArrowWriter::try_new_with_options(Vec::new(), schema, options)?,
+            groups: Groups::new(schema, options)?,
             upload: BufWriter::with_capacity(store, self.table.object(&path), PART_BYTES),
             filters: plain.then(|| Gather::new(&chosen, self.limits.slice_rows)),
             path,
@@ -265,7 +266,7 @@ impl Output {
 
     /// Passes what is encoded on to the store.
     fn send(&self, mut open: Open) -> Result<Open> {
-        let bytes = Bytes::from(mem::take(open.writer.inner_mut()));
+        let bytes = Bytes::from(mem::take(open.groups.bytes()));
         let mut upload = open.upload;
         let (upload, sent) = self.lake.wait(async move {
             let sent = upload.put(bytes).await;
@@ -282,16 +283,16 @@ impl Open {
         let (group_rows, slice_rows) = (limits.row_group_rows.max(1), limits.slice_rows.max(1));
         let mut at = 0;
         while at < rows.num_rows() {
-            let written = self.writer.in_progress_rows();
+            let written = self.groups.rows();
             let room = group_rows.saturating_sub(written);
-            if room == 0 || self.writer.in_progress_size() >= ROW_GROUP_BYTES {
+            if room == 0 || self.groups.size() >= ROW_GROUP_BYTES {
                 self.end_row_group()?;
                 continue;
             }
             // Pages end only where rows are handed over, so that none reaches into the next slice.
             let room = room.min(slice_rows - written % slice_rows);
             let some = rows.slice(at, room.min(rows.num_rows() - at));
-            self.writer.write(&values.settled(&some)?)?;
+            self.groups.write(&values.settled(&some)?)?;
             // Their whole bytes are there so far.
             self.filters.iter_mut().for_each(|made| made.add(&some));
             at += some.num_rows();
@@ -300,8 +301,8 @@ impl Open {
     }
 
     fn end_row_group(&mut self) -> Result<()> {
-        if self.writer.in_progress_rows() > 0 {
-            self.writer.flush()?;
+        if self.groups.rows() > 0 {
+            self.groups.end()?;
             self.filters.iter_mut().for_each(Gather::end_row_group);
         }
         Ok(())

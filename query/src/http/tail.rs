@@ -27,7 +27,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pieces::pieces;
 use crate::query::Query;
 use crate::table::OffsetMap;
-use crate::tail::{self, Round};
+use crate::tail::{self, Ids, Round};
 
 /// Records that a reader may be behind.
 const BEHIND_MAX: u64 = 1_000_000;
@@ -191,10 +191,13 @@ impl Following {
         let lines = json::lines(rows, Int64::Number)?;
         let lines = String::from_utf8_lossy(&lines);
         let mut events = String::with_capacity(lines.len() + 64 * rows.num_rows());
+        let mut ids = Ids::new(round, &self.position);
         for (row, line) in lines.lines().enumerate().take(offsets.len()) {
-            let here = round.after(&self.position, partitions.value(row), offsets.value(row));
-            let id = tail::token(&here);
-            events.push_str(&format!("id: {id}\ndata: {line}\n\n"));
+            events.push_str("id: ");
+            ids.write(partitions.value(row), offsets.value(row), &mut events);
+            events.push_str("\ndata: ");
+            events.push_str(line);
+            events.push_str("\n\n");
         }
         Ok(events)
     }

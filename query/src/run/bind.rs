@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json, json};
 use super::memory::QueryMemory;
 use super::moment::{AsOfRequest, OffsetsOf};
 use super::registry::Seen;
-use crate::catalog::Known;
+use crate::catalog::{Known, Taken};
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::peers::Away;
 use crate::names::{Columns, TableName, resolve_columns, resolve_tables};
@@ -39,40 +39,49 @@ pub(crate) struct Bound {
 /// Resolves the query's names in place and takes a view of each of its tables.
 pub(crate) async fn bind(inner: &Arc<Inner>, query: &mut QueryTree, seen: &Seen) -> Result<Bound> {
     let names = resolve(inner, query).await?;
-    let topics = names
-        .iter()
-        .filter(|name| matches!(name, TableName::Topic { .. }))
-        .count();
+    let topics: BTreeSet<&str> = names.iter().filter_map(topic).collect();
     let mut columns = HashMap::new();
     let mut views = Vec::new();
     let mut tables: Vec<(String, Arc<dyn TableProvider>)> = Vec::new();
     let mut system: Vec<(String, Arc<dyn TableProvider>)> = Vec::new();
     let mut counts = Vec::new();
+    let mut taken = Taken::default();
+    // A table and its dead letters are seen in the same view.
+    let mut looked: HashMap<(&str, Option<u64>), View> = HashMap::new();
     for table in &names {
+        let TableName::Topic {
+            name,
+            version,
+            dead,
+        } = table
+        else {
+            continue;
+        };
+        let key = (name.as_str(), *version);
+        let view = match looked.get(&key) {
+            Some(view) => view.clone(),
+            None => look(inner, key, seen, topics.len(), &mut taken).await?,
+        };
+        looked.insert(key, view.clone());
+        let rows = if *dead { Rows::Dead } else { Rows::Good };
+        let provider = TopicTable::new(view.clone(), rows, inner.origin(name)?);
+        let list = Columns::of_table(provider.columns());
         let in_tree = table.in_tree();
-        match table {
-            TableName::Topic {
-                name,
-                version,
-                dead,
-            } => {
-                let view = look(inner, name, *version, seen, topics).await?;
-                let rows = if *dead { Rows::Dead } else { Rows::Good };
-                let provider = TopicTable::new(view.clone(), rows, inner.origin(name)?);
-                let list = Columns::of_table(provider.columns());
-                columns.insert(in_tree.clone(), Arc::new(list));
-                counts.push(provider.count());
-                tables.push((in_tree.clone(), Arc::new(provider)));
-                views.push((in_tree, view));
-            }
-            TableName::System(name) => {
-                let provider = system::table(inner, name).await?;
-                let list = Columns::of_schema(&provider.schema());
-                columns.insert(format!("system.{name}"), Arc::new(list));
-                counts.extend(system::trace::counts(provider.as_ref()));
-                system.push((name.clone(), provider));
-            }
-        }
+        columns.insert(in_tree.clone(), Arc::new(list));
+        counts.push(provider.count());
+        tables.push((in_tree.clone(), Arc::new(provider)));
+        views.push((in_tree, view));
+    }
+    // Afterwards, since a topic's table may have had to be waited for.
+    for table in &names {
+        let TableName::System(name) = table else {
+            continue;
+        };
+        let provider = system::table(inner, name, &mut taken).await?;
+        let list = Columns::of_schema(&provider.schema());
+        columns.insert(format!("system.{name}"), Arc::new(list));
+        counts.extend(system::trace::counts(provider.as_ref()));
+        system.push((name.clone(), provider));
     }
     resolve_columns(query, &columns, inner.sessions.base())?;
     let (state, memory) = inner.sessions.session(tables, system, seen.halt.as_ref())?;
@@ -101,13 +110,21 @@ pub(crate) async fn resolve(inner: &Arc<Inner>, query: &mut QueryTree) -> Result
     }
 }
 
-/// A view of one table that has what `wait_for` and `as_of` ask for.
+/// The topic of a table of the `public` schema.
+fn topic(table: &TableName) -> Option<&str> {
+    match table {
+        TableName::Topic { name, .. } => Some(name),
+        TableName::System(_) => None,
+    }
+}
+
+/// A view of one table that has what `wait_for` and `as_of` ask for; the query names so many.
 async fn look(
     inner: &Arc<Inner>,
-    name: &str,
-    version: Option<u64>,
+    (name, version): (&str, Option<u64>),
     seen: &Seen,
     topics: usize,
+    taken: &mut Taken,
 ) -> Result<View> {
     if version.is_some() {
         return inner.catalog.view(name, version).await;
@@ -116,7 +133,7 @@ async fn look(
         Some(offsets) => offsets.of(name, topics)?,
         None => None,
     };
-    let view = wait(inner, name, wanted, seen).await?;
+    let view = wait(inner, name, wanted, seen, taken).await?;
     match &seen.as_of {
         None => Ok(view),
         Some(AsOfRequest::Version(version)) => {
@@ -139,9 +156,10 @@ async fn wait(
     name: &str,
     wanted: Option<&OffsetMap>,
     seen: &Seen,
+    taken: &mut Taken,
 ) -> Result<View> {
+    let mut view = taken.newest(&inner.catalog, name).await?;
     loop {
-        let view = inner.catalog.view(name, None).await?;
         let Some(wanted) = wanted else {
             return Ok(view);
         };
@@ -150,6 +168,7 @@ async fn wait(
             return Ok(view);
         }
         inner.catalog.tables().changed().await;
+        view = taken.anew(&inner.catalog, name).await?;
     }
 }
 

@@ -78,7 +78,8 @@ fn found(plan: &LogicalPlan) -> Option<(&LogicalPlan, TopicTable)> {
             _ => return None,
         }
     };
-    end(limit).filter(|rows| *rows <= ROWS_MOST)?;
+    // No row needn't be found.
+    end(limit).filter(|rows| (1..=ROWS_MOST).contains(rows))?;
     let rows = node;
     let mut asked = HashSet::new();
     let mut shown = 0;

@@ -31,11 +31,6 @@ impl AllMemory {
         })
     }
 
-    /// The most bytes that they may hold.
-    pub(crate) fn most(&self) -> usize {
-        self.most
-    }
-
     fn try_take(&self, bytes: usize) -> bool {
         let fits = |held: usize| held.checked_add(bytes).filter(|held| *held <= self.most);
         let taken = self

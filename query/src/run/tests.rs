@@ -11,6 +11,7 @@ mod batches;
 mod distinct;
 mod few;
 mod hostile;
+mod one_view;
 
 use std::time::Duration;
 

@@ -296,7 +296,7 @@ impl YieldStream {
     }
 }
 
-/// Refuses rows that take more memory than all queries may: texts that doubled and doubled.
+/// Refuses rows that take more memory than a batch may: texts that doubled and doubled.
 fn fits(batch: RecordBatch, most: usize) -> Result<RecordBatch, Error> {
     if batch.get_array_memory_size() <= most {
         return Ok(batch);
@@ -311,12 +311,12 @@ fn fits(batch: RecordBatch, most: usize) -> Result<RecordBatch, Error> {
     Err(Error::new(
         ErrorKind::OutOfMemory,
         format!(
-            "{} rows took {bytes} bytes at once; the memory of all queries, `query.memory`, is \
+            "{} rows took {bytes} bytes at once; without a larger `query.memory` they may take \
              {most}",
             batch.num_rows()
         ),
     )
-    .with_hint("make shorter texts and lists, or raise `query.memory`"))
+    .with_hint("make shorter texts and lists, or set a larger `query.memory`"))
 }
 
 impl RecordBatchStream for YieldStream {

@@ -7,12 +7,7 @@
     clippy::indexing_slicing
 )]
 
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
-
 use eddy_engine::Header;
-use eddy_engine::budget::Budget;
-use eddy_engine::maintain::{Compaction, Keeper, Policy};
 use serde_json::{Value as Json, json};
 
 use crate::error::ErrorKind;
@@ -26,23 +21,6 @@ mod slices;
 mod trace;
 
 impl World {
-    /// Puts small files of each day together and gives all files filters.
-    fn compact(&self, topic: &str) {
-        let policy = Policy {
-            compaction: Some(Compaction {
-                least_files: 2,
-                settle: Duration::ZERO,
-                quiet: Duration::ZERO,
-                ..Compaction::default()
-            }),
-            ..Policy::default()
-        };
-        let mut keeper = Keeper::new(&self.lake, &Budget::unlimited());
-        let table = self.lake.table("topics", topic);
-        let halt = AtomicBool::new(false);
-        keeper.pass(&table, &policy, &halt).unwrap();
-    }
-
     fn offsets(&self, filter: &str) -> Vec<i64> {
         let rows = self.rows(&format!(
             "SELECT _offset FROM t WHERE {filter} ORDER BY _offset"

@@ -41,9 +41,12 @@ pub(super) fn table_of(query: &QueryTree) -> Result<String> {
     }
 }
 
-/// Pins the source to a version, and every other use of the same table with it.
+/// Pins the source to a version, and every other use of the same table with it: its dead letters
+/// where its records are the source, and the other way round.
 pub(super) fn pin(query: &mut QueryTree, table: &str, version: u64) {
-    let versions = BTreeMap::from([(table.to_owned(), version)]);
+    let topic = table.strip_suffix(DEAD).unwrap_or(table);
+    let names = [topic.to_owned(), format!("{topic}{DEAD}")];
+    let versions = names.map(|name| (name, version)).into();
     let _ = VisitMut::visit(query, &mut Pin(versions));
 }
 

@@ -207,3 +207,29 @@ fn p23_dead_letters_of_one_topic_are_a_source_like_its_table() {
         assert!(error.to_string().contains(part), "{error}");
     }
 }
+
+#[test]
+fn p23_a_table_and_its_dead_letters_are_read_in_one_version() {
+    let world = numbers();
+    // The last version alone has a dead letter.
+    let of_all = "SELECT * INTO d FROM numbers \
+                  WHERE _partition IN (SELECT _partition FROM \"numbers@dead\")";
+    let request = world.query.take_into_apart(of_all).unwrap();
+    let plan = |version| {
+        let planned = world.query.plan_source(&request.select, None, version);
+        world.runtime.block_on(planned).unwrap()
+    };
+    let newest = plan(None);
+    assert_eq!(newest.records, 20, "{}", newest.select);
+    let before = plan(Some(newest.version - 1));
+    assert_eq!(before.records, 0, "{}", before.select);
+    let rows = read(&world, &before.select, before.version, BTreeMap::new());
+    assert_eq!(rows, []);
+    let tables = world.query.source_tables(&before.select, before.version);
+    let tables = world.runtime.block_on(tables).unwrap();
+    assert!(
+        tables
+            .iter()
+            .all(|(.., version)| *version == before.version)
+    );
+}

@@ -12,6 +12,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 use eddy_engine::schema::{ENVELOPE, KEY_FIELDS};
 
+use crate::catalog::Taken;
 use crate::error::Result;
 use crate::query::Inner;
 use crate::table::{DT, Rows, TopicTable, View};
@@ -20,10 +21,10 @@ use crate::table::{DT, Rows, TopicTable, View};
 pub(super) const NAME: &str = "dead_letters";
 
 /// The dead letters of all tables.
-pub(super) async fn table(inner: &Arc<Inner>) -> Result<Arc<dyn TableProvider>> {
+pub(super) async fn table(inner: &Arc<Inner>, taken: &mut Taken) -> Result<Arc<dyn TableProvider>> {
     let mut parts = Vec::new();
     for name in inner.catalog.list(false).await?.iter() {
-        let view = inner.catalog.view(name, None).await?;
+        let view = taken.newest(&inner.catalog, name).await?;
         let origin = inner.origin(name)?;
         let view = View {
             schema: envelope(&view.schema),

@@ -19,6 +19,7 @@ use datafusion::datasource::MemTable;
 
 pub(crate) use builtin::{table_columns, table_summary};
 
+use crate::catalog::Taken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::Inner;
 
@@ -38,13 +39,18 @@ pub(crate) fn names(inner: &Inner) -> Vec<String> {
     names
 }
 
-/// The system table of this name, with its rows as they are now.
-pub(crate) async fn table(inner: &Arc<Inner>, name: &str) -> Result<Arc<dyn TableProvider>> {
+/// The system table of this name, with its rows as they are now; topics' tables are seen as the
+/// statement has `taken` them.
+pub(crate) async fn table(
+    inner: &Arc<Inner>,
+    name: &str,
+    taken: &mut Taken,
+) -> Result<Arc<dyn TableProvider>> {
     if let Some(text) = trace::text_of(name) {
-        return trace::table(inner, text).await;
+        return trace::table(inner, text, taken).await;
     }
     if name == dead_letters::NAME {
-        return dead_letters::table(inner).await;
+        return dead_letters::table(inner, taken).await;
     }
     let added = inner.added_system_tables();
     if let Some(table) = added.iter().find(|table| table.name() == name) {

@@ -24,6 +24,7 @@ use datafusion::physical_plan::union::UnionExec;
 use eddy_engine::schema::envelope_schema;
 
 use super::rows::TEXT;
+use crate::catalog::Taken;
 use crate::error::{Error, Result};
 use crate::query::Inner;
 use crate::search;
@@ -66,11 +67,15 @@ pub(crate) fn check(text: &str) -> Result<()> {
 }
 
 /// The timeline.
-pub(super) async fn table(inner: &Arc<Inner>, text: &str) -> Result<Arc<dyn TableProvider>> {
+pub(super) async fn table(
+    inner: &Arc<Inner>,
+    text: &str,
+    taken: &mut Taken,
+) -> Result<Arc<dyn TableProvider>> {
     check(text)?;
     let mut parts = Vec::new();
     for name in inner.catalog.list(false).await?.iter() {
-        let view = inner.catalog.view(name, None).await?;
+        let view = taken.newest(&inner.catalog, name).await?;
         let table = TopicTable::new(view, Rows::All, inner.origin(name)?);
         parts.push((name.clone(), table));
     }

@@ -193,7 +193,12 @@ impl TopicTable {
     pub(super) fn at(&self, addresses: &Addresses) -> Vec<Chosen<'_>> {
         let chosen = addresses.iter().filter_map(|(number, rows)| {
             let file = self.view.files.get(*number)?;
-            Some((file, Part::Rows(rows.clone())))
+            // A file without statistics says that it has no rows; all of it holds these, too.
+            let last = rows.last().and_then(|last| u64::try_from(*last).ok());
+            match last.is_none_or(|last| last < file.rows) {
+                true => Some((file, Part::Rows(rows.clone()))),
+                false => Some((file, Part::Whole)),
+            }
         });
         chosen.collect()
     }

@@ -9,12 +9,15 @@
 )]
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::json::LineDelimitedWriter;
+use eddy_engine::budget::Budget;
 use eddy_engine::elide::Raw;
+use eddy_engine::maintain::{Compaction, Keeper, Policy};
 use eddy_engine::testing::disk_lake;
 use eddy_engine::write::{Start, TableWriter, WriterOptions};
 use eddy_engine::{Clock, Header, Lake, Record, TimestampType, TopicId};
@@ -101,6 +104,23 @@ impl World {
             writer,
             next: vec![0; usize::try_from(partitions).unwrap()],
         }
+    }
+
+    /// Puts small files of each day together and gives all files filters.
+    pub(crate) fn compact(&self, topic: &str) {
+        let policy = Policy {
+            compaction: Some(Compaction {
+                least_files: 2,
+                settle: Duration::ZERO,
+                quiet: Duration::ZERO,
+                ..Compaction::default()
+            }),
+            ..Policy::default()
+        };
+        let mut keeper = Keeper::new(&self.lake, &Budget::unlimited());
+        let table = self.lake.table("topics", topic);
+        let halt = AtomicBool::new(false);
+        keeper.pass(&table, &policy, &halt).unwrap();
     }
 
     /// The rows of a statement, as JSON.

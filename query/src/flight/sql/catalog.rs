@@ -11,6 +11,7 @@ use futures::{Stream, StreamExt, stream};
 use prost::Message;
 
 use super::{Sql, keys, messages, plain};
+use crate::catalog::Taken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::wire::Messages;
 use crate::query::{Inner, Query};
@@ -205,7 +206,7 @@ async fn columns(inner: &Arc<Inner>, schema: &str, name: &str) -> Result<Option<
             plain::told(&Schema::new(fields.collect::<Vec<_>>()))
         }),
         _ => {
-            let table = system::table(inner, name).await;
+            let table = system::table(inner, name, &mut Taken::default()).await;
             table.map(|table| plain::told(&table.schema()))
         }
     };

@@ -127,3 +127,37 @@ fn p21_decimals_compare_with_longs_and_doubles_by_their_exact_value() {
         );
     });
 }
+
+#[test]
+fn p21_nan_is_the_greatest_of_all_live_committed_and_compacted() {
+    let world = World::new();
+    let mut topic = world.writer("t", 1);
+    let claims = || {
+        let of = |condition: &str| {
+            let sql = format!("SELECT _offset FROM t WHERE {condition} ORDER BY _offset");
+            list(&world, &sql)
+        };
+        assert_eq!(of("x > 5"), [json!(1)]);
+        assert_eq!(of("x >= 2.5"), [json!(1), json!(3)]);
+        assert_eq!(of("x < 10"), [json!(0), json!(2), json!(3)]);
+        assert_eq!(of("x <> 1.5 AND x <= 2"), [json!(2)]);
+        assert_eq!(of("x = CAST('NaN' AS DOUBLE)"), [json!(1)]);
+    };
+    for values in [[1.5, f64::NAN], [2.0, 3.0]] {
+        for value in values {
+            put(&mut topic, Value::Double(value));
+        }
+        topic.publish();
+        if topic.next[0] == 4 {
+            claims();
+        }
+        topic.commit();
+    }
+    claims();
+    world.compact("t");
+    assert_eq!(
+        world.value("SELECT count(*) FROM system.tables WHERE files = 1"),
+        json!(1)
+    );
+    claims();
+}

@@ -1,5 +1,7 @@
 //! Few rows, whole: found by few columns first, and the same as without.
 
+use std::path::PathBuf;
+
 use serde_json::{Value as Json, json};
 
 use crate::testing::{TIME_MS, Topic, World};
@@ -73,6 +75,42 @@ fn few_rows_come_in_their_order() {
     let rows = world.rows("SELECT * FROM t ORDER BY n DESC LIMIT 30");
     let numbers: Vec<i64> = rows.iter().map(|row| row["n"].as_i64().unwrap()).collect();
     assert_eq!(numbers, (230..260).rev().collect::<Vec<_>>());
+}
+
+/// Takes the statistics of the newest files out of the log, as if another writer had made them.
+fn forget_statistics(world: &World, topic: &str) {
+    let table = world.folder.path().join("topics").join(topic);
+    let entries = std::fs::read_dir(table.join("_delta_log")).unwrap();
+    let adds = |path: &PathBuf| {
+        let is_commit = path
+            .extension()
+            .is_some_and(|extension| extension == "json");
+        is_commit && std::fs::read_to_string(path).unwrap().contains("\"add\"")
+    };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let newest = paths.filter(adds).max().unwrap();
+    let without = |line: &str| {
+        let mut action: Json = serde_json::from_str(line).unwrap();
+        if let Some(add) = action.get_mut("add") {
+            add.as_object_mut().unwrap().remove("stats").unwrap();
+        }
+        format!("{action}\n")
+    };
+    let text = std::fs::read_to_string(&newest).unwrap();
+    let text: String = text.lines().map(without).collect();
+    std::fs::write(&newest, text).unwrap();
+}
+
+#[test]
+fn few_rows_are_found_in_a_file_without_statistics_too() {
+    let world = World::new();
+    let _topic = events(&world);
+    forget_statistics(&world, "t");
+    let rows = world.rows("SELECT * FROM t ORDER BY n DESC LIMIT 30");
+    let numbers: Vec<i64> = rows.iter().map(|row| row["n"].as_i64().unwrap()).collect();
+    assert_eq!(numbers, (230..260).rev().collect::<Vec<_>>());
+    let files = "SELECT * FROM t WHERE n = 1000 ORDER BY n LIMIT 3";
+    assert_eq!(world.rows(files), Vec::<Json>::new());
 }
 
 #[test]
