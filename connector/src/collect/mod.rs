@@ -10,7 +10,7 @@
 //! a token's collection, `rate` what a token may send, `room` bounds what is held and `places` the
 //! connections. `topics` makes topics, `produce` writes to them, `deliver` sees to it that what
 //! comes again counts once: `seen` remembers what Kafka has, `recall` reads it back, `once` tells
-//! a key's second body. `statistics` counts. `rest` manages collections (as `manage` lets others of
+//! a key's second request. `statistics` counts. `rest` manages collections (as `manage` lets others of
 //! this process), `http` and `grpc` take events.
 //!
 //! Whoever got 200 has every event of the request in Kafka. After 503, or no answer, some of them
@@ -79,7 +79,7 @@ pub struct CollectorOptions {
     /// How long an event that may come again is remembered: one with an `Idempotency-Key`, and a
     /// record that came over gRPC.
     pub keys_for: Duration,
-    /// How many keys are remembered at most, to tell when one comes with another body.
+    /// How many keys are remembered at most, to tell when one comes with another request.
     pub keys_max: usize,
     /// How many such events are, in 16 bytes each. A restart brings back half as many.
     pub records_max: usize,
