@@ -66,7 +66,8 @@ pub struct CollectorOptions {
     pub requests_max: usize,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
-    /// How long a request waits for room and for Kafka before it is told to come again.
+    /// How long a request waits for room and for Kafka before it is told to come again. One with an
+    /// `Idempotency-Key` is tried on behind that, for two minutes, and keeps its room.
     pub hold: Duration,
     /// The same over gRPC, whose clients drop what they are told to send again a few times.
     pub grpc_hold: Duration,
@@ -147,6 +148,7 @@ impl Collector {
                 kafka,
                 options.memory_bytes,
                 options.hold,
+                produce::DECIDED,
                 clock.clone(),
             )?,
             window: once::Window::new(options.keys_for, options.keys_max),
