@@ -10,8 +10,8 @@
 //! a token's collection, `rate` what a token may send, `room` bounds what is held and `places` the
 //! connections. `topics` makes topics, `produce` writes to them, `deliver` sees to it that what
 //! comes again counts once: `seen` remembers what Kafka has, `recall` reads it back, `once` tells
-//! a key's second request. `statistics` counts. `rest` manages collections (as `manage` lets others of
-//! this process), `http` and `grpc` take events.
+//! a key's second request. `statistics` counts. `rest` manages collections (as `manage` lets others
+//! of this process), `http` and `grpc` take events.
 //!
 //! Whoever got 200 has every event of the request in Kafka. After 503, or no answer, some of them
 //! may be there; after a 413 that says so the others are; after any other answer none is (over
