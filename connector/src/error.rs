@@ -61,8 +61,8 @@ impl Error {
         self.kind == ErrorKind::Unavailable
     }
 
-    /// Whether a broker refused a record because of its size.
-    pub(crate) fn says_too_large(&self) -> bool {
+    /// Whether a record was refused because of its size, or that of its batch.
+    pub fn says_too_large(&self) -> bool {
         self.code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
     }
 

@@ -2,7 +2,9 @@
 //! the target. Pure.
 //!
 //! A run without gaps says it exactly for each of its records. Where the source has gaps, as behind
-//! a filter, a run says it to within a thousand records.
+//! a filter, a run says it to within a thousand records. Records that the target acknowledged
+//! without an offset, since a first answer was lost and it knows no more than that they are there,
+//! make runs of their own, which say only in which target partition they are.
 
 use std::collections::BTreeMap;
 
@@ -25,18 +27,19 @@ pub struct Run {
     pub records: u64,
     /// The target partition.
     pub target_partition: i32,
-    /// The target offset of its first record.
-    pub target_first: i64,
+    /// The target offset of its first record; `None`: the target acknowledged its records and
+    /// didn't say where they are.
+    pub target_first: Option<i64>,
 }
 
 /// The records that a run with gaps may have.
 const STEP: u64 = 1_000;
 
 impl Run {
-    /// The target offset of its last record.
-    pub fn target_last(&self) -> i64 {
+    /// The target offset of its last record, where that is known.
+    pub fn target_last(&self) -> Option<i64> {
         let behind = i64::try_from(self.records.saturating_sub(1)).unwrap_or(i64::MAX);
-        self.target_first.saturating_add(behind)
+        Some(self.target_first?.saturating_add(behind))
     }
 
     /// Whether each offset between its first and its last is one of its records.
@@ -45,11 +48,15 @@ impl Run {
         span.saturating_add(1) == self.records
     }
 
-    /// Takes a record more, if it lies behind the others.
-    fn takes(&mut self, offset: i64, target_partition: i32, target: i64) -> bool {
-        let follows = target_partition == self.target_partition
-            && Some(target) == self.target_last().checked_add(1)
-            && offset > self.last;
+    /// Takes a record more, if it lies behind the others, or is as unknown as they are.
+    fn takes(&mut self, offset: i64, target_partition: i32, target: Option<i64>) -> bool {
+        let lies_behind = match (self.target_last(), target) {
+            (Some(last), Some(target)) => last.checked_add(1) == Some(target),
+            (None, None) => true,
+            _ => false,
+        };
+        let follows =
+            target_partition == self.target_partition && lies_behind && offset > self.last;
         let exact = self.is_exact() && Some(offset) == self.last.checked_add(1);
         if !follows || !(exact || self.records < STEP) {
             return false;
@@ -60,15 +67,19 @@ impl Run {
     }
 
     /// The first target offset of its records at `offset` and beyond; a little before it where that
-    /// can't be told. `None`: there are none.
-    fn target_of(&self, offset: i64) -> Option<i64> {
+    /// can't be told, and no later than `before`, behind which they are, where nothing is known.
+    /// `None`: there are none.
+    fn target_of(&self, offset: i64, before: i64) -> Option<i64> {
         if offset > self.last {
             return None;
         }
+        let Some(first) = self.target_first else {
+            return Some(before);
+        };
         let behind = offset.saturating_sub(self.first);
         Some(match self.is_exact() && behind > 0 {
-            true => self.target_first.saturating_add(behind),
-            false => self.target_first,
+            true => first.saturating_add(behind),
+            false => first,
         })
     }
 }
@@ -83,9 +94,11 @@ pub(crate) struct Runs {
 impl Runs {
     /// The next record of a source partition came to rest.
     pub(crate) fn add(&mut self, topic_id: &str, partition: i32, offset: i64, landed: Landed) {
-        let (Some(target_partition), Some(target)) = (landed.partition, landed.offset) else {
+        // A destination that tells no partition has no offsets either.
+        let Some(target_partition) = landed.partition else {
             return;
         };
+        let target = landed.offset;
         let run = Run {
             topic_id: topic_id.to_owned(),
             partition,
@@ -122,14 +135,23 @@ impl Runs {
 
 /// Where a group that read the source up to `committed` (next offsets, by partition) goes on in the
 /// target, by its partitions: no record that it hasn't read is passed over. It may read some again,
-/// where several source partitions share a target partition, behind gaps, and what was sent twice.
+/// where several source partitions share a target partition, behind gaps, what was sent twice, and
+/// from the last known record before those whose offsets nobody knows: what came from one source
+/// partition into one target partition lies there in order.
 pub fn translate(runs: &[Run], committed: &BTreeMap<i32, i64>) -> BTreeMap<i32, i64> {
     let mut found: BTreeMap<i32, (Option<i64>, i64)> = BTreeMap::new();
+    // Behind the last known record of each source partition in each target partition.
+    let mut known: BTreeMap<(&str, i32, i32), i64> = BTreeMap::new();
     for run in runs {
-        let behind = run.target_last().saturating_add(1);
+        let way = (run.topic_id.as_str(), run.partition, run.target_partition);
+        // Nothing is known before the first: the target partition's start.
+        let before = known.entry(way).or_insert(0);
+        let behind = run.target_last().map(|last| last.saturating_add(1));
+        let behind = behind.unwrap_or(*before);
         // A partition that the group never read is read from its start.
         let next = committed.get(&run.partition).copied().unwrap_or(0);
-        let target = run.target_of(next);
+        let target = run.target_of(next, *before);
+        *before = behind;
         let (first, end) = found.entry(run.target_partition).or_insert((None, behind));
         *end = behind.max(*end);
         *first = [*first, target].into_iter().flatten().min();

@@ -116,7 +116,8 @@ pub fn failures_batch(replay: &str, failures: &[Failure]) -> Result<RecordBatch>
 
 /// The columns of `system.replay_offsets`: runs of records that lie one behind the other in the
 /// target. Between the first and the last source offset of a run there may be others, where
-/// `records` is less than their distance says.
+/// `records` is less than their distance says. The target offsets are null for records that the
+/// target acknowledged without saying where they are.
 pub fn offsets_schema() -> SchemaRef {
     let number = |name| Field::new(name, DataType::Int64, true);
     Arc::new(Schema::new(vec![
@@ -140,15 +141,15 @@ pub fn offsets_batch(replay: &str, runs: &[Run]) -> Result<RecordBatch> {
     let partitions = |of: fn(&Run) -> i32| -> ArrayRef {
         Arc::new(runs.iter().map(|run| Some(of(run))).collect::<Int32Array>())
     };
-    let offsets = |of: fn(&Run) -> i64| -> ArrayRef {
-        Arc::new(runs.iter().map(|run| Some(of(run))).collect::<Int64Array>())
+    let offsets = |of: fn(&Run) -> Option<i64>| -> ArrayRef {
+        Arc::new(runs.iter().map(of).collect::<Int64Array>())
     };
     let columns = vec![
         text(runs, |_| Some(replay.to_owned())),
         text(runs, |run| Some(run.topic_id.clone())),
         partitions(|run| run.partition),
-        offsets(|run| run.first),
-        offsets(|run| run.last),
+        offsets(|run| Some(run.first)),
+        offsets(|run| Some(run.last)),
         number(runs, |run| run.records),
         partitions(|run| run.target_partition),
         offsets(|run| run.target_first),

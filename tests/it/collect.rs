@@ -334,6 +334,14 @@ fn a_resent_request_counts_once() {
         422,
         "it is another request"
     );
+    for other in [("Eddy-Key", "7"), ("ce-id", "7")] {
+        let other = [key[0], key[1], other];
+        let refused = sender.send(&other, b"1\n2\n");
+        assert_eq!(refused.status, 422, "{other:?}: {refused:?}");
+    }
+    // Another try has another span.
+    let traced = [key[0], key[1], ("traceparent", "00-7-7-01")];
+    assert_eq!(sender.send(&traced, b"1\n2\n").status, 200);
     assert_eq!(sender.send(&[], b"4").status, 200);
     wait_equal(PATIENCE, "the records", 3, || topic.consume().len());
     let stored = topic.consume();

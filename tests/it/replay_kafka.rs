@@ -1,6 +1,9 @@
 //! A replay into a Kafka that fails: the connection breaks, acknowledgements get lost, the topic is
 //! deleted, a message is too large. Nothing is dropped, and the counts add up.
 
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
 use serde_json::{Value, json};
 
 use crate::harness::cable::Cable;
@@ -8,8 +11,8 @@ use crate::harness::kafka::{Produce, Topic};
 use crate::harness::lake::TestLake;
 use crate::harness::process::{Eddy, Start};
 use crate::harness::services::services;
-use crate::harness::unique;
-use crate::harness::wait::{PATIENCE, wait_until};
+use crate::harness::wait::{PATIENCE, wait_for, wait_until};
+use crate::harness::{block_on, unique};
 use crate::kills::next;
 use crate::replay::{start, wait_committed, wait_committed_into, wait_done, wait_ended};
 use crate::replay_once::{contents, length, produce};
@@ -117,6 +120,102 @@ fn a_deleted_topic_fails_the_replay_which_goes_on_when_it_is_back() {
         there.len()
     );
     assert!(wanted.ends_with(&there), "the rest, in order");
+}
+
+/// So many records of a kilobyte that no codec makes smaller.
+fn incompressible(records: usize) -> Vec<Produce> {
+    let mut random = 7;
+    let mut letters = || -> String {
+        let letter = |_| char::from(b"abcdefghijklmnopqrstuvwxyz012345"[next(&mut random) % 32]);
+        (0..1_000).map(letter).collect()
+    };
+    let record = |_| Produce {
+        value: Some(format!("\"{}\"", letters()).into_bytes()),
+        ..Produce::default()
+    };
+    (0..records).map(record).collect()
+}
+
+/// Sets what the topic takes from now on.
+fn set_limit(topic: &Topic, bytes: &str) {
+    let mut client = ClientConfig::new();
+    client.set("bootstrap.servers", &services().kafka);
+    let admin: AdminClient<DefaultClientContext> = client.create().expect("an admin client");
+    let changed = AlterConfig::new(ResourceSpecifier::Topic(&topic.name));
+    let changed = changed.set("max.message.bytes", bytes);
+    let answers = block_on(admin.alter_configs([&changed], &AdminOptions::new()));
+    answers.expect("an answer")[0].as_ref().expect("it is set");
+}
+
+#[test]
+fn a_limit_that_is_lowered_amid_a_continuous_replay_refuses_no_record_that_fits() {
+    let lake = TestLake::local();
+    let source = Topic::create("lowered", 1);
+    let target = Topic::create("lowered_again", 1);
+    let records = incompressible(4_000);
+    let (before, behind) = records.split_at(10);
+    source.produce(before);
+    let eddy = start(&lake, &source, &target);
+    let http = eddy.http();
+    wait_committed(&http, &source, 10);
+    begin(&eddy, &source, ", continuous = true, on_error = 'skip'");
+    wait_until(PATIENCE, "its client is at work", || length(&target) >= 10);
+    set_limit(&target, "100000");
+    source.produce(behind);
+    let replay = wait_for(PATIENCE, "all are settled", || {
+        let replay = http.get("/api/v1/replays/r").ok()?;
+        (replay["settled"] == json!(4_000)).then_some(replay)
+    });
+    assert_eq!(replay["acknowledged"], json!(4_000), "{replay}");
+    assert_eq!(replay["failed"], json!(0), "{replay}");
+    // What went out beside the batch that was refused came twice.
+    let sorted = |topic: &Topic| {
+        let mut contents = contents(topic);
+        contents.sort_unstable();
+        contents.dedup();
+        contents
+    };
+    assert!(sorted(&target) == sorted(&source), "all are there");
+    http.post("/api/v1/replays/r/cancel", &json!({}))
+        .expect("an answer");
+}
+
+#[test]
+fn no_record_is_refused_for_the_size_of_its_batch() {
+    const RECORDS: usize = 2_000;
+    let source = Topic::create("batches", 1);
+    source.produce(&incompressible(RECORDS));
+    let wanted = contents(&source);
+    let cases = [
+        ("fit_stops", ""),
+        ("fit_once", ", exactly_once = true"),
+        ("fit_skips", ", on_error = 'skip'"),
+    ];
+    let lake = TestLake::local();
+    let mut start = Start::on(&lake).connector(&source.name, &[("topics", &source.name)]);
+    // A tenth of what the client would make of it.
+    let limit = [("max.message.bytes", "100000")];
+    let targets = cases.map(|(name, _)| (name, Topic::named(&unique(name), 1, &limit)));
+    for (name, target) in &targets {
+        let options = [
+            ("bootstrap.servers", services().kafka.as_str()),
+            ("topic", target.name.as_str()),
+        ];
+        start = start.destination(name, "kafka", &options);
+    }
+    let eddy = start.ready();
+    let http = eddy.http();
+    wait_committed_into(&http, "fit_stops", &source, RECORDS);
+    for ((name, options), (_, target)) in cases.iter().zip(&targets) {
+        let from = &source.name;
+        http.sql(&format!(
+            "SELECT * INTO {name} FROM {from} WITH (name = '{name}'{options})"
+        ));
+        let replay = wait_done(&http, name);
+        assert_eq!(replay["acknowledged"], json!(RECORDS), "{replay}");
+        assert_eq!(replay["failed"], json!(0), "{replay}");
+        assert!(contents(target) == wanted, "{name}: each once, in order");
+    }
 }
 
 #[test]

@@ -10,8 +10,8 @@
 //! a token's collection, `rate` what a token may send, `room` bounds what is held and `places` the
 //! connections. `topics` makes topics, `produce` writes to them, `deliver` sees to it that what
 //! comes again counts once: `seen` remembers what Kafka has, `recall` reads it back, `once` tells
-//! a key's second body. `statistics` counts. `rest` manages collections (as `manage` lets others of
-//! this process), `http` and `grpc` take events.
+//! a key's second request. `statistics` counts. `rest` manages collections (as `manage` lets others
+//! of this process), `http` and `grpc` take events.
 //!
 //! Whoever got 200 has every event of the request in Kafka. After 503, or no answer, some of them
 //! may be there; after a 413 that says so the others are; after any other answer none is (over
@@ -66,7 +66,8 @@ pub struct CollectorOptions {
     pub requests_max: usize,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
-    /// How long a request waits for room and for Kafka before it is told to come again.
+    /// How long a request waits for room and for Kafka before it is told to come again. One with an
+    /// `Idempotency-Key` is tried on behind that, for two minutes, and keeps its room.
     pub hold: Duration,
     /// The same over gRPC, whose clients drop what they are told to send again a few times.
     pub grpc_hold: Duration,
@@ -79,7 +80,7 @@ pub struct CollectorOptions {
     /// How long an event that may come again is remembered: one with an `Idempotency-Key`, and a
     /// record that came over gRPC.
     pub keys_for: Duration,
-    /// How many keys are remembered at most, to tell when one comes with another body.
+    /// How many keys are remembered at most, to tell when one comes with another request.
     pub keys_max: usize,
     /// How many such events are, in 16 bytes each. A restart brings back half as many.
     pub records_max: usize,
@@ -150,6 +151,7 @@ impl Collector {
                 kafka,
                 options.memory_bytes,
                 options.hold,
+                produce::DECIDED,
                 clock.clone(),
             )?,
             window: once::Window::new(options.keys_for, options.keys_max),

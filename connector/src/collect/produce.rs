@@ -20,6 +20,11 @@ const EVENTS: usize = 50_000;
 const BYTES: usize = 1 << 29;
 /// What an event takes beside what is in it.
 const BESIDE: usize = 64;
+/// How long an event that is known if it comes again is tried, at least. As long as it is, it is
+/// claimed, and one that comes again waits for it; once it is given up while a broker still has it,
+/// nobody can tell any more. So it is longer than a broker waits for its replicas
+/// (`replica.lag.time.max.ms`, 30 s) and another one takes to lead.
+pub(super) const DECIDED: Duration = Duration::from_secs(120);
 /// The header of a record that has its event's mark, behind those of the client.
 pub(super) const ID: &str = "eddy-id";
 
@@ -78,14 +83,16 @@ pub(super) fn size<'a>(of_all: &OfAll, events: impl IntoIterator<Item = &'a Even
 /// Writes to Kafka.
 pub(super) struct Sender {
     producer: BatchProducer,
+    /// For events with marks, where these are tried for longer than others.
+    marked: Option<BatchProducer>,
     events: Semaphore,
     kibibytes: Semaphore,
     bytes_max: usize,
 }
 
 impl Sender {
-    /// A client that has so many bytes on their way at most, and tries for `hold` unless the
-    /// configuration says otherwise.
+    /// One that has so many bytes on their way at most, and tries events for `hold`, those with
+    /// marks for `decided` if that is longer, unless the configuration says otherwise.
     ///
     /// # Errors
     /// `Invalid` for a configuration that librdkafka refuses.
@@ -93,17 +100,25 @@ impl Sender {
         kafka: &KafkaConfig,
         memory_bytes: usize,
         hold: Duration,
+        decided: Duration,
         clock: Clock,
     ) -> Result<Self> {
-        let mut kafka = kafka.clone();
-        // What a request was told isn't there must not come after all, much later.
-        if kafka.get("delivery.timeout.ms").is_none() {
-            let hold_ms = hold.as_millis().max(1_000).to_string();
-            kafka = kafka.with("delivery.timeout.ms", hold_ms);
-        }
+        let is_configured = kafka.get("delivery.timeout.ms").is_some();
+        let client = |tried: Duration| {
+            let mut kafka = kafka.clone();
+            if !is_configured {
+                let tried_ms = tried.as_millis().max(1_000).to_string();
+                kafka = kafka.with("delivery.timeout.ms", tried_ms);
+            }
+            BatchProducer::new(&kafka, clock.clone())
+        };
+        // What a request was told isn't there must not come after all, much later: its client sends
+        // it again. If it says so by its key, that is no matter.
+        let lasts = decided > hold && !is_configured;
         let bytes_max = memory_bytes.clamp(1 << 20, BYTES);
         Ok(Self {
-            producer: BatchProducer::new(&kafka, clock)?,
+            producer: client(hold)?,
+            marked: lasts.then(|| client(decided)).transpose()?,
             events: Semaphore::new(EVENTS),
             kibibytes: Semaphore::new(bytes_max >> 10),
             bytes_max,
@@ -145,7 +160,10 @@ impl Sender {
         of_all: &OfAll,
         events: &[&Event],
     ) -> Result<Vec<(usize, Error)>> {
-        let mut batch = self.producer.begin(topic, events.len())?;
+        let is_marked = events.iter().any(|event| event.mark.is_some());
+        let marked = self.marked.as_ref().filter(|_| is_marked);
+        let producer = marked.unwrap_or(&self.producer);
+        let mut batch = producer.begin(topic, events.len())?;
         let mut headers: Vec<(&str, Option<&[u8]>)> = Vec::with_capacity(of_all.len() + 8);
         headers.extend(of_all.iter().map(lent));
         let ids = events.iter().map(|event| event.mark.map(Mark::text));

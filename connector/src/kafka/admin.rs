@@ -128,7 +128,9 @@ impl Admin {
         answers.into_iter().map(described).collect()
     }
 
-    fn broker(&self, timeout: Duration) -> Result<i32> {
+    /// A broker that is there. Asking one by its id spares the wait for the cluster's controller,
+    /// which the embedded broker lacks.
+    pub(super) fn broker(&self, timeout: Duration) -> Result<i32> {
         let known = self.broker.load(Ordering::Relaxed);
         if known >= 0 {
             return Ok(known);

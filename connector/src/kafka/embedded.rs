@@ -23,9 +23,16 @@ pub struct EmbeddedBroker {
 }
 
 struct Command {
-    topic: String,
-    partitions: i32,
+    what: What,
     answer: Sender<Result<()>>,
+}
+
+enum What {
+    /// A topic of so many partitions.
+    Make { topic: String, partitions: i32 },
+    /// The next batch is too large.
+    #[cfg(any(test, feature = "testing"))]
+    Refuse,
 }
 
 impl EmbeddedBroker {
@@ -72,16 +79,28 @@ impl EmbeddedBroker {
     /// # Errors
     /// `Internal` when the broker refuses.
     pub fn create_topic(&self, topic: &str, partitions: i32) -> Result<()> {
-        let (answer, answered) = channel();
-        let command = Command {
+        self.command(What::Make {
             topic: topic.to_owned(),
             partitions: if partitions > 0 {
                 partitions
             } else {
                 PARTITIONS
             },
-            answer,
-        };
+        })
+    }
+
+    /// Lets it refuse the next batch that a client writes, as too large.
+    ///
+    /// # Errors
+    /// `Internal` when it has stopped.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn refuse_next_batch(&self) -> Result<()> {
+        self.command(What::Refuse)
+    }
+
+    fn command(&self, what: What) -> Result<()> {
+        let (answer, answered) = channel();
+        let command = Command { what, answer };
         self.commands
             .as_ref()
             .and_then(|commands| commands.send(command).ok())
@@ -112,16 +131,25 @@ fn serve(started: &Sender<Result<String>>, commands: &Receiver<Command>) {
     if started.send(Ok(cluster.bootstrap_servers())).is_err() {
         return;
     }
-    while let Ok(command) = commands.recv() {
-        let made = cluster.create_topic(&command.topic, command.partitions, 1);
-        let answer = match made.map_err(|error| error.rdkafka_error_code()) {
+    let make = |topic: &str, partitions: i32| {
+        let made = cluster.create_topic(topic, partitions, 1);
+        match made.map_err(|error| error.rdkafka_error_code()) {
             Err(code) if code != Some(rdkafka::error::RDKafkaErrorCode::TopicAlreadyExists) => {
-                Err(failed(&format!(
-                    "topic `{}` can't be made: {code:?}",
-                    command.topic
-                )))
+                Err(failed(&format!("topic `{topic}` can't be made: {code:?}")))
             }
             _ => Ok(()),
+        }
+    };
+    while let Ok(command) = commands.recv() {
+        let answer = match command.what {
+            What::Make { topic, partitions } => make(&topic, partitions),
+            #[cfg(any(test, feature = "testing"))]
+            What::Refuse => {
+                use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+                let too_large = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE];
+                cluster.request_errors(RDKafkaApiKey::Produce, &too_large);
+                Ok(())
+            }
         };
         let _ = command.answer.send(answer);
     }

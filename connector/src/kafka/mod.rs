@@ -3,9 +3,9 @@
 //! `config` maps Java's keys to librdkafka's, `stores` those of Java's key and trust stores.
 //! `consumer` is what a sink task reads with, `producer` what load, replay and dead letters are
 //! written with, `batches` what collectors write with, `transactions` what is to be there exactly
-//! once; `newest` reads back the end of a topic. `admin` answers questions about topics, `create`
-//! makes one, `compacted`, `tail` and `exclusive` make, follow and write small topics that hold a
-//! state, `embedded` is a broker for trying things.
+//! once; `newest` reads back the end of a topic. `admin` answers questions about topics, `limits`
+//! one about their batches, `create` makes one, `compacted`, `tail` and `exclusive` make, follow
+//! and write small topics that hold a state, `embedded` is a broker for trying things.
 //! `native` holds the calls that rust-rdkafka has no safe API for.
 
 mod admin;
@@ -20,6 +20,7 @@ mod events;
 mod exclusive;
 mod group;
 mod jaas;
+mod limits;
 mod native;
 mod newest;
 mod producer;
@@ -40,6 +41,7 @@ pub(crate) use events::ConsumerEvent;
 pub(crate) use exclusive::Exclusive;
 pub(crate) use group::Assignments;
 pub(crate) use jaas::{credentials as login, options as login_options};
+pub use limits::batch_bytes_max;
 pub(crate) use native::{Headers, Message};
 pub(crate) use newest::{Bounds, Newest};
 pub use producer::{Delivered, Delivery, Outgoing, Producer, ProducerOptions};

@@ -11,18 +11,23 @@ use async_trait::async_trait;
 use eddy_connector::kafka::{self, Admin, KafkaConfig, Producer, ProducerOptions};
 use eddy_engine::Clock;
 use futures::future::FutureExt;
+use tokio::sync::OnceCell;
 
 use super::{Checked, Delivery, Destination, Landed, Marked, Outgoing, Transactions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::{OnError, Options};
 
+mod batches;
 mod marks;
 mod once;
+
+use batches::{Batches, Learned};
 
 /// Destinations of type `kafka`: the client's own keys, and `topic`.
 #[derive(Debug, Clone)]
 pub(crate) struct Kafka {
     clock: Clock,
+    learned: Learned,
 }
 
 /// More than a replay has under way, so that `send` never waits for a delivery that only its
@@ -38,7 +43,10 @@ const NO_TIMESTAMP: i64 = -1;
 impl Kafka {
     /// The kind; `clock` is the lake's.
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock }
+        Self {
+            clock,
+            learned: Learned::default(),
+        }
     }
 
     /// Whether the options can be right.
@@ -100,18 +108,13 @@ impl Kafka {
             // a client that has failed so could not do any more.
             config = config.with("enable.gapless.guarantee", "true");
         }
-        let producer = match replay.exactly_once {
-            true => None,
-            false => {
-                let producer = Producer::new(&config, IN_FLIGHT, self.clock.clone());
-                Some(Arc::new(producer.map_err(kept)?))
-            }
-        };
+        config.check().map_err(kept)?;
         Ok(Arc::new(Target {
             topic,
             config,
             clock: self.clock.clone(),
-            producer,
+            learned: self.learned.clone(),
+            writer: (!replay.exactly_once).then(Arc::default),
         }))
     }
 }
@@ -122,8 +125,35 @@ struct Target {
     topic: String,
     config: KafkaConfig,
     clock: Clock,
-    /// None where records only go out in transactions.
-    producer: Option<Arc<Producer>>,
+    learned: Learned,
+    /// Made with the first record, once the broker was asked what the topic takes. None where
+    /// records only go out in transactions.
+    writer: Option<Arc<OnceCell<Writer>>>,
+}
+
+/// What takes the records.
+struct Writer {
+    producer: Producer,
+    batches: Batches,
+}
+
+impl Target {
+    /// The topic's batches, and the configuration of a client that makes such.
+    async fn batches(&self) -> (Batches, KafkaConfig) {
+        let limit = kafka::batch_bytes_max(&self.config, &self.topic, self.clock.clone());
+        let batches = Batches::new(&self.config, &self.topic, limit.await, &self.learned);
+        let config = batches.bound(&self.config);
+        (batches, config)
+    }
+
+    async fn make_writer(&self) -> Result<Writer> {
+        let (batches, config) = self.batches().await;
+        let producer = Producer::new(&config, IN_FLIGHT, self.clock.clone());
+        Ok(Writer {
+            producer: producer.map_err(kept)?,
+            batches,
+        })
+    }
 }
 
 #[async_trait]
@@ -206,18 +236,29 @@ impl Destination for Target {
     }
 
     async fn send(&self, record: &Outgoing<'_>) -> Result<Delivery> {
-        match &self.producer {
-            Some(producer) => send(producer, &self.topic, record).await,
-            None => Err(Error::internal("a record is to be sent in no transaction")),
-        }
+        let Some(writer) = &self.writer else {
+            return Err(Error::internal("a record is to be sent in no transaction"));
+        };
+        let writer = writer.get_or_try_init(|| self.make_writer()).await?;
+        send(&writer.producer, &writer.batches, &self.topic, record).await
     }
 }
 
 /// Hands a record to the client.
-async fn send(producer: &Producer, topic: &str, record: &Outgoing<'_>) -> Result<Delivery> {
+async fn send(
+    producer: &Producer,
+    batches: &Batches,
+    topic: &str,
+    record: &Outgoing<'_>,
+) -> Result<Delivery> {
     let headers = record.headers.iter();
     let headers: Vec<(&str, Option<&[u8]>)> =
         headers.map(|header| (header.name, header.value)).collect();
+    // Without what is around them.
+    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    let of_headers = headers.iter();
+    let of_headers = of_headers.map(|(name, value)| name.len() + length(*value));
+    let bytes = length(record.key) + length(record.value) + of_headers.sum::<usize>();
     let outgoing = kafka::Outgoing {
         topic,
         partition: record.partition,
@@ -228,8 +269,10 @@ async fn send(producer: &Producer, topic: &str, record: &Outgoing<'_>) -> Result
         timestamp_ms: Some(record.timestamp_ms.unwrap_or(NO_TIMESTAMP)),
     };
     let delivery = producer.send(&outgoing).await.map_err(refused)?;
+    let batches = batches.clone();
     let landed = async move {
-        let delivered = delivery.wait().await.map_err(refused)?;
+        let delivered = delivery.wait().await;
+        let delivered = delivered.map_err(|error| batches.refused(bytes, error))?;
         Ok(Landed {
             partition: Some(delivered.partition),
             offset: (delivered.offset >= 0).then_some(delivered.offset),

@@ -74,7 +74,7 @@ impl Jobs {
             .with_hint("give its offsets by hand: `committed`"));
         }
         let runs = self.landed(id).await?;
-        if runs.is_empty() {
+        if runs.iter().all(|run| run.target_first.is_none()) {
             return Err(Error::invalid(format!(
                 "of replay `{id}` no offsets of the target are known"
             ))

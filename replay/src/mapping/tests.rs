@@ -31,7 +31,10 @@ fn a_whole_partition_is_one_run_however_long() {
     let sources: Vec<_> = (0..5_000).map(|offset| (0, offset)).collect();
     let found = runs(&sources, 1, &[]);
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].records, found[0].target_last()), (5_000, 5_099));
+    assert_eq!(
+        (found[0].records, found[0].target_last()),
+        (5_000, Some(5_099))
+    );
     assert!(found[0].is_exact());
     assert_eq!(
         translate(&found, &BTreeMap::from([(0, 4_321)])),
@@ -67,6 +70,48 @@ fn a_destination_that_tells_no_offsets_has_no_runs() {
     let mut runs = Runs::default();
     runs.add("id", 0, 0, Landed::default());
     assert_eq!((runs.len(), runs.take()), (0, Vec::new()));
+}
+
+#[test]
+fn what_was_acknowledged_without_an_offset_is_told_and_never_passed_over() {
+    let unknown = Landed {
+        partition: Some(0),
+        offset: None,
+    };
+    let mut runs = Runs::default();
+    for (offset, landed) in [
+        (0, landed(0, 100)),
+        (1, unknown),
+        (2, unknown),
+        // Somebody else's are in between.
+        (3, landed(0, 107)),
+        (4, unknown),
+    ] {
+        runs.add("id", 0, offset, landed);
+    }
+    let runs = runs.take();
+    let told: Vec<_> = runs
+        .iter()
+        .map(|run| (run.first, run.records, run.target_first, run.target_last()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (0, 1, Some(100), Some(100)),
+            (1, 2, None, None),
+            (3, 1, Some(107), Some(107)),
+            (4, 1, None, None),
+        ]
+    );
+    for (committed, expected) in [(0, 100), (1, 101), (2, 101), (3, 107), (4, 108), (5, 108)] {
+        let translated = translate(&runs, &BTreeMap::from([(0, committed)]));
+        assert_eq!(translated, BTreeMap::from([(0, expected)]), "{committed}");
+    }
+    // Of the first of all nothing is known but that it is there.
+    assert_eq!(
+        translate(&runs[1..2], &BTreeMap::from([(0, 1)])),
+        BTreeMap::from([(0, 0)])
+    );
 }
 
 proptest! {

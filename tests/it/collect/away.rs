@@ -66,6 +66,41 @@ fn when_kafka_is_away_for_longer_than_the_hold_clients_are_told_to_come_again() 
 }
 
 #[test]
+fn what_was_given_up_is_sent_on_behind_its_key_and_is_there_once_when_it_comes_again() {
+    let kafka = PrivateKafka::start();
+    let lake = TestLake::local();
+    let topic = unique("given_up");
+    let (start, sender) = collector(&lake, &topic, "hold_seconds = 1");
+    let settings = [("topics", topic.as_str()), ("flush.interval.ms", "200")];
+    let eddy = start
+        .kafka("bootstrap.servers", &kafka.bootstrap_servers)
+        .connector("given_up", &settings)
+        .ready();
+    let send = |key: &str| {
+        let body = format!("{{\"n\":{key}}}");
+        let headers = [("Idempotency-Key", key)];
+        sender.send(&headers, body.as_bytes()).status
+    };
+    let count = |what: &str| {
+        let sql = format!("SELECT count({what}) AS n FROM \"{topic}\"");
+        let rows = eddy.http().try_sql(&sql).ok()?;
+        rows.first()?["n"].as_i64()
+    };
+    wait_equal(PATIENCE, "an event is taken", 200, || send("1"));
+    kafka.kill();
+    assert_eq!(send("2"), 503);
+    kafka.restart();
+    // Nobody has sent it again.
+    wait_equal(PATIENCE, "it is there all the same", Some(2), || {
+        count("DISTINCT n")
+    });
+    wait_equal(PATIENCE, "it comes again", 200, || send("2"));
+    wait_equal(PATIENCE, "others are taken", 200, || send("3"));
+    wait_equal(PATIENCE, "all in SQL", Some(3), || count("DISTINCT n"));
+    assert_eq!(count("*"), Some(3), "none is there twice");
+}
+
+#[test]
 fn what_is_held_while_kafka_is_away_is_bounded_and_nothing_of_it_is_lost() {
     const REQUESTS: usize = 32;
     const EVENTS: usize = 500;

@@ -74,8 +74,8 @@ struct Inner {
 impl Grpc {
     pub(super) fn new(collector: Collector) -> Result<Self> {
         let (options, clock) = (&collector.0.options, collector.0.clock.clone());
-        let memory_bytes = options.memory_bytes;
-        let sender = Sender::new(&collector.0.kafka, memory_bytes, options.grpc_hold, clock)?;
+        let (memory_bytes, hold) = (options.memory_bytes, options.grpc_hold);
+        let sender = Sender::new(&collector.0.kafka, memory_bytes, hold, hold, clock)?;
         Ok(Self(Arc::new(Inner { collector, sender })))
     }
 

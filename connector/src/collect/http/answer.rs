@@ -74,8 +74,9 @@ impl Refusal {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
     }
 
-    pub(super) fn another_body() -> Self {
-        let text = "this `Idempotency-Key` came with another body before";
+    pub(super) fn another_request() -> Self {
+        let text = "this `Idempotency-Key` came with another request before: another body, key, \
+                    `Content-Type` or `ce-*` header";
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, text)
     }
 

@@ -178,7 +178,8 @@ async fn take(
     let mut events = key::with_keys(events, &parts.headers, parts.uri.query())?;
     let of_all = kept::headers(parts, shape, &options.headers);
     if let Some(key) = idempotency_key {
-        send::with_marks(collector, &opened.collection, &key, &body, &mut events)?;
+        let collection = &opened.collection;
+        send::with_marks(collector, collection, &key, &body, &of_all, &mut events)?;
     }
     drop(body);
     let bytes = produce::size(&of_all, &events);

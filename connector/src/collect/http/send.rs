@@ -3,15 +3,18 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use ring::digest::{SHA256, digest};
+use ring::digest::{Context, SHA256};
 
 use super::answer::Refusal;
 use crate::collect::deliver::{Delivery, Item, State, number_of};
-use crate::collect::produce::Event;
+use crate::collect::produce::{Event, OfAll};
 use crate::collect::seen::Mark;
 use crate::collect::tokens::Digest;
 use crate::collect::{Collector, within};
 use crate::error::{Error, ErrorKind};
+
+/// CloudEvents' extension for tracing: another try may be another span.
+const TRACING: [&str; 2] = ["ce-traceparent", "ce-tracestate"];
 
 /// The events of a request.
 pub(super) struct Request {
@@ -26,26 +29,62 @@ pub(super) struct Request {
 /// Gives the events marks, by which they are known when the request comes again with its key.
 ///
 /// # Errors
-/// 422 when the key came with another body before.
+/// 422 when the key came with another request before.
 pub(super) fn with_marks(
     collector: &Collector,
     collection: &str,
     key: &[u8],
     body: &[u8],
+    of_all: &OfAll,
     events: &mut [Event],
 ) -> Result<(), Refusal> {
-    let mut bytes: Digest = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, body).as_ref());
+    let said = said(body, of_all, events);
     let now = collector.0.clock.monotonic();
-    if !collector.0.window.enter(now, collection, key, bytes) {
-        return Err(Refusal::another_body());
+    if !collector.0.window.enter(now, collection, key, said) {
+        return Err(Refusal::another_request());
     }
     for (number, event) in (0_u64..).zip(events) {
         let number = number.to_be_bytes();
-        let parts: [&[u8]; 5] = [collection.as_bytes(), b"http", key, &bytes, &number];
+        let parts: [&[u8]; 5] = [collection.as_bytes(), b"http", key, &said, &number];
         event.mark = Some(Mark::of(parts));
     }
     Ok(())
+}
+
+/// What a request says, by which it is known that it comes again: its body, how that is cut, the
+/// events' keys, and the headers that make its records others. The headers that the operator chose
+/// aren't among them: a client, or what stands before the collector, may send others each time.
+fn said(body: &[u8], of_all: &OfAll, events: &[Event]) -> Digest {
+    let is_said = |name: &str| {
+        name == "content-type" || (name.starts_with("ce-") && !TRACING.contains(&name))
+    };
+    let headers = of_all.iter().filter(|(name, _)| is_said(name.as_ref()));
+    let mut headers: Vec<(&str, &[u8])> = headers
+        .map(|(name, value)| (name.as_ref(), value.as_ref()))
+        .collect();
+    // In whatever order they came.
+    headers.sort_unstable();
+    let mut context = Context::new(&SHA256);
+    // Where a part ends is part of it.
+    let mut add = |part: &[u8]| {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    };
+    add(body);
+    add(&(headers.len() as u64).to_be_bytes());
+    for (name, value) in headers {
+        add(name.as_bytes());
+        add(value);
+    }
+    for event in events {
+        add(&(event.value.len() as u64).to_be_bytes());
+        // Without a key isn't with an empty one.
+        add(&[u8::from(event.key.is_some())]);
+        add(event.key.as_deref().unwrap_or_default());
+    }
+    let mut said: Digest = [0; 32];
+    said.copy_from_slice(context.finish().as_ref());
+    said
 }
 
 impl Request {
@@ -99,4 +138,57 @@ fn refused(collector: &Collector, topic: &str, error: &Error) -> Refusal {
         collector.0.topics.forget(topic);
     }
     Refusal::unavailable("Kafka doesn't take the events just now; some of them may be there")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(headers: &[(&'static str, &'static str)], key: Option<&'static str>) -> Digest {
+        let headers = headers.iter();
+        let headers = headers.map(|(name, value)| (Cow::Borrowed(*name), Bytes::from(*value)));
+        let of_all: Vec<(Cow<'static, str>, Bytes)> = headers.collect();
+        let event = Event::new(key.map(Bytes::from), Bytes::from("{}"));
+        said(b"{}", &of_all, &[event])
+    }
+
+    #[test]
+    fn what_makes_a_record_another_one_makes_its_request_another_one() {
+        let first = digest(&[("ce-id", "1"), ("ce-type", "a")], Some("k"));
+        for (headers, key) in [
+            (&[("ce-id", "2"), ("ce-type", "a")][..], Some("k")),
+            (&[("ce-id", "1")], Some("k")),
+            (
+                &[("ce-id", "1"), ("ce-type", "a"), ("content-type", "x")],
+                Some("k"),
+            ),
+            (&[("ce-id", "1"), ("ce-type", "a")], Some("l")),
+            (&[("ce-id", "1"), ("ce-type", "a")], Some("")),
+            (&[("ce-id", "1"), ("ce-type", "a")], None),
+        ] {
+            assert_ne!(digest(headers, key), first, "{headers:?} {key:?}");
+        }
+        assert_ne!(digest(&[], Some("")), digest(&[], None));
+        let whole = |events: &[&'static str]| {
+            let events = events
+                .iter()
+                .map(|value| Event::new(None, Bytes::from(*value)));
+            said(b"1\n2", &[], &events.collect::<Vec<_>>())
+        };
+        assert_ne!(whole(&["1", "2"]), whole(&["1\n2"]), "it is cut elsewhere");
+    }
+
+    #[test]
+    fn what_differs_from_try_to_try_leaves_a_request_the_same() {
+        let first = digest(&[("ce-id", "1"), ("ce-type", "a")], Some("k"));
+        let again = [
+            ("ce-type", "a"),
+            ("x-request-id", "2"),
+            ("date", "now"),
+            ("ce-traceparent", "00-2-2-01"),
+            ("idempotency-key", "1"),
+            ("ce-id", "1"),
+        ];
+        assert_eq!(digest(&again, Some("k")), first);
+    }
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use eddy_connector::kafka::{self, KeptMark};
 
-use super::{IN_FLIGHT, Target, kept, marks, send};
+use super::{Batches, IN_FLIGHT, Target, kept, marks, send};
 use crate::destination::{Checked, Delivery, Destination, Marked, Outgoing, Transactions};
 use crate::error::{Error, Result};
 
@@ -26,7 +26,8 @@ pub(super) async fn open(
     name: &str,
     partitions: i32,
 ) -> Result<(Arc<dyn Transactions>, Option<Marked>)> {
-    let (config, clock) = (target.config.clone(), target.clock.clone());
+    let (batches, config) = target.batches().await;
+    let clock = target.clock.clone();
     let (topic, name) = (target.topic.clone(), name.to_owned());
     let opened = blocking(move || {
         // In this order (P23): what is read then is what the former writer has left for good.
@@ -42,6 +43,7 @@ pub(super) async fn open(
     };
     let once = Once {
         target: target.clone(),
+        batches,
         partitions,
         kafka: Arc::new(kafka),
         number: AtomicI64::new(number),
@@ -52,6 +54,7 @@ pub(super) async fn open(
 /// The topic, in transactions.
 struct Once {
     target: Target,
+    batches: Batches,
     partitions: i32,
     kafka: Arc<kafka::Transactions>,
     /// That of the last transaction.
@@ -69,7 +72,8 @@ impl Destination for Once {
     }
 
     async fn send(&self, record: &Outgoing<'_>) -> Result<Delivery> {
-        send(self.kafka.producer(), &self.target.topic, record).await
+        let producer = self.kafka.producer();
+        send(producer, &self.batches, &self.target.topic, record).await
     }
 
     fn has_transactions(&self) -> bool {

@@ -139,6 +139,34 @@ async fn a_record_that_is_too_large_is_refused_and_the_others_are_fine() {
     assert_eq!(fine.await.unwrap().offset, Some(0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_too_large_comes_again_in_smaller_ones_and_alone_it_is_refused() {
+    let broker = EmbeddedBroker::start().unwrap();
+    broker.create_topic("target", 1).unwrap();
+    let options = [
+        ("topic", "target"),
+        ("bootstrap.servers", broker.bootstrap_servers()),
+    ];
+    let options = options.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let options = BTreeMap::from(options);
+    let kind = Kafka::new(Clock::system());
+    let replay = Options {
+        on_error: OnError::Skip,
+        ..Options::default()
+    };
+    for (attempt, expected) in [
+        (1, ErrorKind::Unavailable),
+        (2, ErrorKind::Unavailable),
+        (3, ErrorKind::Rejected),
+    ] {
+        let target = kind.open(options.clone(), &replay).unwrap();
+        broker.refuse_next_batch().unwrap();
+        let sent = target.send(&record(Some(0), Some(b"k"))).await.unwrap();
+        let error = sent.await.unwrap_err();
+        assert_eq!(error.kind(), expected, "attempt {attempt}: {error}");
+    }
+}
+
 #[test]
 fn a_client_key_with_a_wrong_value_is_refused_when_it_is_written_down() {
     let options = [

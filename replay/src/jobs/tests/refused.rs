@@ -134,7 +134,7 @@ async fn the_offsets_of_source_and_target_are_told_once_the_marks_passed_them() 
         last,
         records,
         target_partition: partition,
-        target_first: 0,
+        target_first: Some(0),
     };
     assert_eq!(
         jobs.landed("r").await.unwrap(),
