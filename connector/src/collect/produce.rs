@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use eddy_engine::Clock;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use super::seen::{MARK_LETTERS, Mark};
 use crate::error::{Error, ErrorKind, Result};
@@ -18,6 +18,9 @@ use crate::kafka::{BatchProducer, KafkaConfig, Outgoing};
 const EVENTS: usize = 50_000;
 /// Half of what librdkafka takes.
 const BYTES: usize = 1 << 29;
+/// Bytes of librdkafka's batches (`batch.size`), unless the configuration says otherwise: then
+/// some events are sent once more for nothing.
+const BATCH: usize = 1_000_000;
 /// What an event takes beside what is in it.
 const BESIDE: usize = 64;
 /// How long an event that is known if it comes again is tried, at least. As long as it is, it is
@@ -85,6 +88,10 @@ pub(super) struct Sender {
     producer: BatchProducer,
     /// For events with marks, where these are tried for longer than others.
     marked: Option<BatchProducer>,
+    /// For events that were refused for the size of the batch that they were in.
+    alone: OnceCell<BatchProducer>,
+    kafka: KafkaConfig,
+    clock: Clock,
     events: Semaphore,
     kibibytes: Semaphore,
     bytes_max: usize,
@@ -119,6 +126,9 @@ impl Sender {
         Ok(Self {
             producer: client(hold)?,
             marked: lasts.then(|| client(decided)).transpose()?,
+            alone: OnceCell::new(),
+            kafka: alone(kafka, hold),
+            clock: clock.clone(),
             events: Semaphore::new(EVENTS),
             kibibytes: Semaphore::new(bytes_max >> 10),
             bytes_max,
@@ -163,27 +173,77 @@ impl Sender {
         let is_marked = events.iter().any(|event| event.mark.is_some());
         let marked = self.marked.as_ref().filter(|_| is_marked);
         let producer = marked.unwrap_or(&self.producer);
-        let mut batch = producer.begin(topic, events.len())?;
-        let mut headers: Vec<(&str, Option<&[u8]>)> = Vec::with_capacity(of_all.len() + 8);
-        headers.extend(of_all.iter().map(lent));
-        let ids = events.iter().map(|event| event.mark.map(Mark::text));
-        let ids: Vec<_> = ids.collect();
-        for (event, id) in events.iter().zip(&ids) {
-            headers.truncate(of_all.len());
-            let id = id.as_ref().map(|id| (ID, Some(id.as_slice())));
-            headers.extend(event.headers.iter().map(lent).chain(id));
-            let record = Outgoing {
-                topic,
-                partition: None,
-                key: event.key.as_deref(),
-                value: Some(&event.value),
-                headers: &headers,
-                timestamp_ms: None,
-            };
-            batch.add(&record).await;
+        let mut failed = send(producer, topic, of_all, events).await?;
+        let is_again = |(number, error): &(usize, Error)| {
+            is_too_large(error)
+                && events
+                    .get(*number)
+                    .is_some_and(|event| in_company(of_all, event))
+        };
+        if !failed.iter().any(is_again) {
+            return Ok(failed);
         }
-        batch.finish().await
+        let numbers: Vec<usize> = failed
+            .extract_if(.., |one| is_again(one))
+            .map(|one| one.0)
+            .collect();
+        let again: Vec<&Event> = numbers
+            .iter()
+            .filter_map(|number| events.get(*number).copied())
+            .collect();
+        let make = async || BatchProducer::new(&self.kafka, self.clock.clone());
+        let alone = self.alone.get_or_try_init(make).await?;
+        let refused = send(alone, topic, of_all, &again).await?;
+        let refused = refused.into_iter();
+        failed.extend(refused.filter_map(|(number, error)| Some((*numbers.get(number)?, error))));
+        Ok(failed)
     }
+}
+
+/// The configuration of a client whose batches are single records.
+fn alone(kafka: &KafkaConfig, hold: Duration) -> KafkaConfig {
+    let kafka = kafka.clone().with("batch.num.messages", "1");
+    match kafka.get("delivery.timeout.ms") {
+        Some(_) => kafka,
+        None => kafka.with(
+            "delivery.timeout.ms",
+            hold.as_millis().max(1_000).to_string(),
+        ),
+    }
+}
+
+/// Whether a batch may have had others beside the event: a larger one goes by itself anyway.
+fn in_company(of_all: &OfAll, event: &Event) -> bool {
+    size(of_all, [event]) < BATCH
+}
+
+/// Sends all events by one client, as [`Sender::send`] says.
+async fn send(
+    producer: &BatchProducer,
+    topic: &str,
+    of_all: &OfAll,
+    events: &[&Event],
+) -> Result<Vec<(usize, Error)>> {
+    let mut batch = producer.begin(topic, events.len())?;
+    let mut headers: Vec<(&str, Option<&[u8]>)> = Vec::with_capacity(of_all.len() + 8);
+    headers.extend(of_all.iter().map(lent));
+    let ids = events.iter().map(|event| event.mark.map(Mark::text));
+    let ids: Vec<_> = ids.collect();
+    for (event, id) in events.iter().zip(&ids) {
+        headers.truncate(of_all.len());
+        let id = id.as_ref().map(|id| (ID, Some(id.as_slice())));
+        headers.extend(event.headers.iter().map(lent).chain(id));
+        let record = Outgoing {
+            topic,
+            partition: None,
+            key: event.key.as_deref(),
+            value: Some(&event.value),
+            headers: &headers,
+            timestamp_ms: None,
+        };
+        batch.add(&record).await;
+    }
+    batch.finish().await
 }
 
 fn lent<'a>((name, value): &'a (Cow<'static, str>, Bytes)) -> (&'a str, Option<&'a [u8]>) {
@@ -197,4 +257,37 @@ fn permits(count: usize) -> u32 {
 /// Whether the broker said that an event is larger than it takes.
 pub(super) fn is_too_large(error: &Error) -> bool {
     error.kind() == ErrorKind::Invalid && error.says_too_large()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::kafka::EmbeddedBroker;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_event_is_too_large_only_where_its_batch_is_it_alone() {
+        let broker = EmbeddedBroker::start().unwrap();
+        broker.create_topic("small", 1).unwrap();
+        let hold = Duration::from_secs(30);
+        let clock = Clock::system();
+        // Long enough for all of them to be in one batch.
+        let kafka = broker.config().with("linger.ms", "1000");
+        let sender = Sender::new(&kafka, 1 << 20, hold, hold, clock).unwrap();
+        let events: Vec<Event> = (0..100u32)
+            .map(|n| Event::new(None, Bytes::from(n.to_string())))
+            .collect();
+        let events: Vec<&Event> = events.iter().collect();
+        broker.refuse_next_batch().unwrap();
+        assert!(sender.alone.get().is_none());
+        assert!(sender.send("small", &[], &events).await.unwrap().is_empty());
+        assert!(sender.alone.get().is_some(), "the batch was refused");
+        // Refused alone as well: one of them, whichever comes first.
+        broker.refuse_next_batch().unwrap();
+        broker.refuse_next_batch().unwrap();
+        let failed = sender.send("small", &[], &events[..3]).await.unwrap();
+        assert_eq!(failed.len(), 1);
+        assert!(is_too_large(&failed[0].1));
+        assert!(failed[0].0 < 3);
+    }
 }
