@@ -261,7 +261,7 @@ pub(super) fn is_too_large(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
     use crate::kafka::EmbeddedBroker;
 

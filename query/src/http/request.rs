@@ -1,11 +1,13 @@
 //! A request for SQL, from JSON, plain text or a URL.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 use serde::Deserialize;
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::format::{Format, Int64};
 use crate::error::{Error, Result};
@@ -19,7 +21,7 @@ struct Body {
     sql: Option<String>,
     /// The short name that the `GET` has.
     q: Option<String>,
-    params: Option<Json>,
+    params: Option<Box<RawValue>>,
     format: Option<String>,
     as_of: Option<Json>,
     wait_for: Option<Json>,
@@ -67,20 +69,26 @@ pub(super) fn of_post(headers: &HeaderMap, body: &Bytes) -> Result<Asked> {
 
 /// Reads the query string of a `GET`.
 pub(super) fn of_get(headers: &HeaderMap, pairs: Vec<(String, String)>) -> Result<Asked> {
-    let mut object = serde_json::Map::new();
+    let mut object = BTreeMap::new();
     for (name, value) in pairs {
         let json = match name.as_str() {
             "as_of" | "wait_for" | "params" | "limit" => serde_json::from_str(&value)
                 .map_err(|error| Error::invalid(format!("`{name}` must be JSON: {error}")))?,
-            _ => Json::String(value),
+            _ => serde_json::value::to_raw_value(&value).map_err(not_understood)?,
         };
         object.insert(name, json);
     }
-    let body = serde_json::from_value(Json::Object(object))
-        .map_err(|error| Error::invalid(format!("the query string isn't understood: {error}")))?;
+    // As text, in which numbers have all of their digits.
+    let object: BTreeMap<String, Box<RawValue>> = object;
+    let text = serde_json::to_string(&object).map_err(not_understood)?;
+    let body = serde_json::from_str(&text).map_err(not_understood)?;
     let mut asked = asked(body, headers)?;
     asked.request.read_only = true;
     Ok(asked)
+}
+
+fn not_understood(error: serde_json::Error) -> Error {
+    Error::invalid(format!("the query string isn't understood: {error}"))
 }
 
 fn asked(body: Body, headers: &HeaderMap) -> Result<Asked> {
@@ -89,10 +97,8 @@ fn asked(body: Body, headers: &HeaderMap) -> Result<Asked> {
         .or(body.q)
         .ok_or_else(|| Error::invalid("there is no statement").with_hint("send it as `sql`"))?;
     let params = match body.params {
-        None | Some(Json::Null) => Params::None,
-        Some(Json::Array(list)) => Params::List(list),
-        Some(Json::Object(named)) => Params::Named(named),
-        Some(_) => return Err(Error::invalid("`params` is a list or an object")),
+        None => Params::None,
+        Some(params) => Params::of_json(&params)?,
     };
     let limit = match body.limit {
         None | Some(Json::Null) => None,

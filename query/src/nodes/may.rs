@@ -31,6 +31,10 @@ pub(super) fn is_by_parts(step: &dyn ExecutionPlan) -> bool {
     if let Some(sort) = step.downcast_ref::<SortExec>() {
         return sort.preserve_partitioning();
     }
+    // One that stops at a number of rows would stop at as many on each node.
+    if step.fetch().is_some() {
+        return false;
+    }
     step.is::<FilterExec>() || step.is::<ProjectionExec>() || step.is::<CooperativeExec>()
 }
 

@@ -7,6 +7,7 @@
     clippy::indexing_slicing
 )]
 
+mod limits;
 mod shares;
 mod short;
 

@@ -134,7 +134,7 @@ impl Connection {
                 }
             }
             Asked::Sql(sql) => {
-                let request = self.request(sql, Params::Literals(portal.literals.clone()));
+                let request = self.request(sql, Params::List(portal.literals.clone()));
                 let described = self.front.query.describe(request).await?;
                 Some(columns(&described.schema, &portal.formats)?)
             }
@@ -195,7 +195,7 @@ impl Connection {
         let (Asked::Sql(sql), State::Bound) = (&portal.asked, &portal.state) else {
             return Ok(());
         };
-        let request = self.request(sql, Params::Literals(portal.literals.clone()));
+        let request = self.request(sql, Params::List(portal.literals.clone()));
         let mut cancelled = self.registered.begin();
         let (formats, told) = (portal.formats.clone(), portal.told.clone());
         let start = Running::start(&self.front.query, request, formats, told);
@@ -234,7 +234,7 @@ impl Connection {
 
     fn request(&self, sql: &str, params: Params) -> Request {
         let params = match params {
-            Params::Literals(literals) if literals.is_empty() => Params::None,
+            Params::List(literals) if literals.is_empty() => Params::None,
             params => params,
         };
         Request {

@@ -8,23 +8,26 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use datafusion::execution::TaskContext;
-use datafusion::physical_plan::execution_plan::reset_plan_states;
-use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::error::{Error, Result};
 use crate::nodes::{Errand, Spread};
 use crate::query::Inner;
+use crate::run::physical::physical;
 use crate::table::ScanCount;
 
-/// The plan of this node alone.
+/// How this node does the query alone: planned anew, since steps of the plan that was begun keep
+/// what they learnt. A scan leaves out what a `max` or the first rows of a sort have excluded, and
+/// those that excluded it are not asked a second time.
 pub(super) struct Alone {
-    pub(super) plan: Arc<dyn ExecutionPlan>,
-    pub(super) context: Arc<TaskContext>,
-    /// Who counts what it reads.
-    pub(super) count: Option<Arc<ScanCount>>,
+    pub(super) state: SessionState,
+    pub(super) plan: LogicalPlan,
+    /// Who counts what its tables' scans read.
+    pub(super) counts: Vec<Arc<ScanCount>>,
 }
 
 /// The rows of a plan.
@@ -69,7 +72,7 @@ async fn begun(
                 }
                 // What the nodes still do for it ends.
                 drop(together);
-                return alone.rows();
+                return alone.rows().await;
             }
             next => break next,
         }
@@ -87,11 +90,13 @@ fn note(inner: &Inner, errand: &Errand) {
 }
 
 impl Alone {
-    fn rows(self) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        // Some of its steps were part of the other plan and have begun.
-        let plan = reset_plan_states(self.plan)?;
-        let rows = execute_stream(Arc::clone(&plan), self.context)?;
-        let count = self.count;
+    async fn rows(self) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        for count in &self.counts {
+            count.replanned();
+        }
+        let plan = physical(&self.state, &self.plan).await?;
+        let rows = execute_stream(Arc::clone(&plan), self.state.task_ctx())?;
+        let count = self.counts.into_iter().next();
         let counted = futures::stream::once(async move {
             if let Some(count) = count {
                 count.ran(plan.as_ref());

@@ -239,8 +239,8 @@ pub(crate) async fn rows(
     Ok(execute_stream(physical, state.task_ctx())?)
 }
 
-async fn stream(inner: &Arc<Inner>, bound: &Bound, plan: &LogicalPlan) -> Result<Prepared> {
-    let plan = physical(&bound.state, plan).await?;
+async fn stream(inner: &Arc<Inner>, bound: &Bound, logical: &LogicalPlan) -> Result<Prepared> {
+    let plan = physical(&bound.state, logical).await?;
     let head = Head {
         schema: plan.schema(),
         position: bound.position.clone(),
@@ -250,20 +250,18 @@ async fn stream(inner: &Arc<Inner>, bound: &Bound, plan: &LogicalPlan) -> Result
         Some(nodes) => nodes.spread(&bound.state, &plan).await?,
         None => None,
     };
-    let context = bound.state.task_ctx();
     let (executed, rows) = match spread {
         Some(spread) => {
             let executed = Arc::clone(&spread.plan);
-            let count = bound.counts.first().cloned();
             let alone = Alone {
-                plan,
-                context,
-                count,
+                state: bound.state.clone(),
+                plan: logical.clone(),
+                counts: bound.counts.clone(),
             };
             (executed, again::rows(inner, spread, alone)?)
         }
         None => {
-            let rows = execute_stream(Arc::clone(&plan), context)?;
+            let rows = execute_stream(Arc::clone(&plan), bound.state.task_ctx())?;
             (plan, rows.map_err(Error::from).boxed())
         }
     };

@@ -9,7 +9,6 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArguments, Query, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
-use serde_json::Value as Json;
 
 use super::check::position;
 use super::{Literal, Params};
@@ -154,29 +153,17 @@ impl VisitorMut for Bind<'_> {
         }
         let at = number.and_then(|number| number.checked_sub(1));
         let found = match (self.params, name.strip_prefix('$')) {
-            (Params::List(list), _) => at.and_then(|at| list.get(at)).map(of_json),
-            (Params::Literals(list), _) => at
-                .and_then(|at| list.get(at))
-                .map(|literal| Ok(of_literal(literal))),
-            (Params::Named(named), Some(name)) => named.get(name).map(of_json),
+            (Params::List(list), _) => at.and_then(|at| list.get(at)),
+            (Params::Named(named), Some(name)) => named.get(name),
             _ => None,
         };
-        let place = position(value.span);
-        let literal = match found {
-            Some(literal) => literal,
-            None => Err(
-                Error::invalid(format!("there is no value for the parameter `{name}`")).with_hint(
-                    "give them as `params`: a list for `$1` and `?`, an object for `$name`",
-                ),
-            ),
+        let Some(literal) = found else {
+            let error = Error::invalid(format!("there is no value for the parameter `{name}`"))
+                .with_hint("give them as `params`: a list for `$1` and `?`, an object for `$name`");
+            return ControlFlow::Break(error.with_position(position(value.span)));
         };
-        match literal {
-            Ok(literal) => {
-                value.value = literal;
-                ControlFlow::Continue(())
-            }
-            Err(error) => ControlFlow::Break(error.with_position(place)),
-        }
+        value.value = of_literal(literal);
+        ControlFlow::Continue(())
     }
 }
 
@@ -195,20 +182,6 @@ fn of_literal(literal: &Literal) -> Value {
             Value::HexStringLiteral(digits)
         }
     }
-}
-
-fn of_json(json: &Json) -> Result<Value> {
-    Ok(match json {
-        Json::Null => Value::Null,
-        Json::Bool(value) => Value::Boolean(*value),
-        Json::Number(number) => Value::Number(number.to_string(), false),
-        Json::String(text) => Value::SingleQuotedString(text.clone()),
-        Json::Array(_) | Json::Object(_) => {
-            return Err(Error::invalid(
-                "a parameter is a string, a number, a boolean or null",
-            ));
-        }
-    })
 }
 
 struct Freeze {

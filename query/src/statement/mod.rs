@@ -16,6 +16,7 @@ mod into;
 mod literals;
 mod members;
 mod options;
+mod params;
 mod tokens;
 
 use std::collections::BTreeMap;
@@ -23,13 +24,13 @@ use std::collections::BTreeMap;
 use datafusion::sql::sqlparser::ast::{self, Query as QueryTree};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use serde_json::Value as Json;
 
 pub(crate) use delete::Delete;
 pub(crate) use literals::{freeze_time, placeholders, render};
 pub(crate) use options::check_known;
 
 use literals::bind_params;
+pub use params::{Literal, Params};
 
 use crate::error::{Error, ErrorKind, Result, TextPosition};
 use crate::hooks::CreateDestination;
@@ -107,37 +108,6 @@ pub(crate) fn parse_select(sql: &str) -> Result<QueryTree> {
         Statement::Select(query) => Ok(*query),
         _ => Err(Error::invalid("a replay's source must be a `SELECT`")),
     }
-}
-
-/// The values for a statement's placeholders.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub enum Params {
-    /// No values.
-    #[default]
-    None,
-    /// For `$1`, `$2`, ... or `?` in order.
-    List(Vec<Json>),
-    /// For `$name`.
-    Named(serde_json::Map<String, Json>),
-    /// For `$1`, `$2`, ... or `?` in order, of clients whose values have types that JSON lacks.
-    Literals(Vec<Literal>),
-    /// The placeholders stay: the statement is only described.
-    Unbound,
-}
-
-/// A value for a placeholder.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Literal {
-    /// No value.
-    Null,
-    /// A truth.
-    Boolean(bool),
-    /// A number, in digits.
-    Number(String),
-    /// A text; also a moment, a day and the like, which a comparison makes of it.
-    Text(String),
-    /// Bytes.
-    Bytes(Vec<u8>),
 }
 
 fn classify(

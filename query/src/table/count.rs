@@ -88,6 +88,13 @@ impl ScanCount {
         self.bytes_total.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// The query is planned anew: what the plan before was to read doesn't count.
+    pub(crate) fn replanned(&self) {
+        for figure in [&self.files, &self.files_total, &self.bytes_total] {
+            figure.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// Notes what a plan read that ran before the query's own.
     pub(crate) fn ran(&self, plan: &dyn ExecutionPlan) {
         let (read, pruned) = row_groups(plan);

@@ -9,6 +9,7 @@ use eddy_engine::commit::DataFile;
 use eddy_engine::write::STATS_COMPLETE;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::leaves;
 
@@ -190,6 +191,16 @@ impl<'a> Names<'a> {
     }
 }
 
+/// A value of the text. A fraction is the double that is nearest to its digits, which it isn't as
+/// serde_json reads it: a bound that is off by the least there is hides rows.
+fn exact(text: &RawValue) -> Option<Json> {
+    let value: Json = serde_json::from_str(text.get()).ok()?;
+    match value.is_f64() {
+        true => Some(text.get().parse::<f64>().ok()?.into()),
+        false => Some(value),
+    }
+}
+
 /// Takes the values of names out of JSON text and skips the others without making anything of them.
 struct Pick<'a, 'b> {
     names: &'b Names<'a>,
@@ -218,10 +229,10 @@ impl<'de> Visitor<'de> for Pick<'_, '_> {
                     map.next_value::<IgnoredAny>()?;
                 }
                 Some(names) if names.below.is_empty() => {
-                    let value = map.next_value::<Json>()?;
+                    let value = exact(map.next_value::<&RawValue>()?);
                     let place = names.at.and_then(|at| self.found.get_mut(at));
                     if let Some(place) = place {
-                        *place = Some(value);
+                        *place = value;
                     }
                 }
                 Some(names) => map.next_value_seed(Pick {
@@ -314,6 +325,25 @@ mod tests {
         let plain = Known::read(&stats, &["a"]);
         let one = leaf(Some(json!(1)), Some(json!(9)), Some(json!(0)));
         assert_eq!(plain.leaf("a"), Some(&one));
+    }
+
+    #[test]
+    fn a_bound_is_the_double_that_is_nearest_to_its_digits() {
+        for double in [
+            19.990000000000002,
+            1.2571428571428573,
+            -100.10000000000001,
+            0.1,
+        ] {
+            let stats = format!("{{\"minValues\": {{\"a\": {double}}}}}");
+            let known = Known::read(&stats, &["a"]);
+            let min = known.leaf("a").and_then(|leaf| leaf.min.as_ref()?.as_f64());
+            assert_eq!(
+                min.map(f64::to_bits),
+                Some(f64::to_bits(double)),
+                "{double}"
+            );
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) fn request(given: &MetadataMap, sql: &str, params: Params) -> Result<
 pub(super) fn bytes(request: &Request) -> usize {
     let header = |json: &Option<Json>| json.as_ref().map_or(0, |json| json.to_string().len());
     let values = match &request.params {
-        Params::Literals(values) => super::parameters::bytes(values),
+        Params::List(values) => super::parameters::bytes(values),
         _ => 0,
     };
     request.sql.len() + header(&request.as_of) + header(&request.wait_for) + values

@@ -106,7 +106,7 @@ impl Sql {
         let (sql, values, fresh) = found.ok_or_else(|| unknown(WHAT))?;
         let params = match values.is_empty() {
             true => Params::None,
-            false => Params::Literals(values),
+            false => Params::List(values),
         };
         Ok((asked::request(headers, &sql, params)?, fresh))
     }

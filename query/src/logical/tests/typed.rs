@@ -161,3 +161,30 @@ fn p21_nan_is_the_greatest_of_all_live_committed_and_compacted() {
     );
     claims();
 }
+
+#[test]
+fn p21_a_double_is_found_by_its_digits_live_committed_and_compacted() {
+    let world = World::new();
+    let mut topic = world.writer("t", 1);
+    let claims = || {
+        let of = |condition: &str| {
+            let sql = format!("SELECT _offset FROM t WHERE {condition} ORDER BY _offset");
+            list(&world, &sql)
+        };
+        assert_eq!(of("x > 19.99"), [json!(1)]);
+        assert_eq!(of("x = 19.990000000000002"), [json!(1)]);
+        assert_eq!(of("x < -100.1"), [json!(2)]);
+        assert_eq!(of("x = -100.10000000000001"), [json!(2)]);
+    };
+    for value in [19.99, 19.990000000000002, -100.10000000000001, -100.1] {
+        put(&mut topic, Value::Double(value));
+    }
+    topic.publish();
+    claims();
+    topic.commit();
+    claims();
+    put(&mut topic, Value::Double(0.5));
+    topic.commit();
+    world.compact("t");
+    claims();
+}
