@@ -59,6 +59,20 @@ impl Run {
         true
     }
 
+    /// Takes the records of `next`, if the two say no more than one run does: without gaps, and one
+    /// behind the other on both sides.
+    fn joins(&mut self, next: &Self) -> bool {
+        let follows = next.target_partition == self.target_partition
+            && Some(next.first) == self.last.checked_add(1)
+            && Some(next.target_first) == self.target_last().checked_add(1);
+        if !follows || !self.is_exact() || !next.is_exact() {
+            return false;
+        }
+        self.last = next.last;
+        self.records += next.records;
+        true
+    }
+
     /// The first target offset of its records at `offset` and beyond; a little before it where that
     /// can't be told. `None`: there are none.
     fn target_of(&self, offset: i64) -> Option<i64> {
@@ -117,6 +131,38 @@ impl Runs {
         let mut taken = std::mem::take(&mut self.done);
         taken.extend(std::mem::take(&mut self.open).into_values());
         taken
+    }
+}
+
+/// Runs in their order, those as one that say no more than one does. Which are joined hangs on each
+/// and the one behind it alone: whether some were joined before makes no difference.
+#[derive(Debug, Default)]
+pub(crate) struct Joined {
+    runs: Vec<Run>,
+    /// Where each source partition's last run is.
+    last: BTreeMap<(String, i32), usize>,
+}
+
+impl Joined {
+    /// The next run.
+    pub(crate) fn add(&mut self, run: Run) {
+        let of = (run.topic_id.clone(), run.partition);
+        let last = self.last.get(&of).and_then(|at| self.runs.get_mut(*at));
+        if last.is_some_and(|last| last.joins(&run)) {
+            return;
+        }
+        self.last.insert(of, self.runs.len());
+        self.runs.push(run);
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// All of them.
+    pub(crate) fn into_runs(self) -> Vec<Run> {
+        self.runs
     }
 }
 
