@@ -122,7 +122,7 @@ impl<'w> Attempt<'w> {
             progress: Progress::resume(&job.progress, job.counts),
             differs: options.continuous || edits(&job.plan.sets),
             canary: to_canary(&job, &options),
-            ledger: Ledger::new(worker.store.clone(), &job.id),
+            ledger: Ledger::new(worker.store.clone(), &job.id, Arc::clone(&worker.looks)),
             id: job.id,
             options,
             destination,

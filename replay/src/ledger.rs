@@ -3,13 +3,25 @@
 //!
 //! It is stored before the marks that pass over it, so that no mark hides a failure (P23). A crash
 //! in between leaves entries that the next worker makes again: of several about one record the last
-//! holds. Each object is made once, in a register of its own below the replay's.
+//! holds. What is stored at once is an object of its own, made once; many of them become one
+//! (`fold`), since a replay that goes on for days would leave one for each of its seconds.
 
+use std::sync::Arc;
+
+use eddy_engine::Clock;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::mapping::Run;
 use crate::store::Store;
+
+mod fold;
+mod folds;
+mod looks;
+mod read;
+
+pub(crate) use self::looks::Looks;
+pub(crate) use self::read::entries;
 
 /// The folder of all replays' entries.
 const FOLDER: &str = "replay_records";
@@ -56,16 +68,18 @@ impl Entries {
 /// The entries of one replay, as its worker stores them.
 pub(crate) struct Ledger {
     store: Store,
-    folder: String,
+    replay: String,
+    looks: Arc<Looks>,
     /// What is being stored, under its name: a put that wasn't answered is repeated as it was.
     storing: Option<(String, Entries)>,
 }
 
 impl Ledger {
-    pub(crate) fn new(store: Store, replay: &str) -> Self {
+    pub(crate) fn new(store: Store, replay: &str, looks: Arc<Looks>) -> Self {
         Self {
             store,
-            folder: folder(replay),
+            replay: replay.to_owned(),
+            looks,
             storing: None,
         }
     }
@@ -87,6 +101,19 @@ impl Ledger {
         self.settle().await
     }
 
+    /// Folds what is stored, where that is much. Only who has just stored the replay's progress
+    /// does it (P23); what fails is done later.
+    pub(crate) async fn fold_if_due(&self, clock: &Clock) {
+        if !self.looks.are_due() {
+            return;
+        }
+        self.looks.looked();
+        let folded = Box::pin(fold::fold(&self.store, clock, &self.replay));
+        if let Err(error) = folded.await {
+            tracing::info!(replay = self.replay, %error, "its entries are put together later");
+        }
+    }
+
     /// Whether more waits than may: `waiting` entries besides what is being stored.
     pub(crate) fn is_full(&self, waiting: usize) -> bool {
         let storing = self.storing.as_ref();
@@ -95,45 +122,18 @@ impl Ledger {
 
     async fn settle(&mut self) -> Result<()> {
         if let Some((name, entries)) = &self.storing {
-            let register = format!("{}/{name}", self.folder);
-            self.store.write(&register, 0, entries).await?;
+            let folder = folder(&self.replay);
+            self.store.record(&folder, name, entries).await?;
+            self.looks.stored();
         }
         self.storing = None;
         Ok(())
     }
 }
 
-/// All entries of a replay, in the order in which they were stored; at most `most` of them.
-///
-/// # Errors
-/// `Unavailable`; `Invalid` when there are more.
-pub(crate) async fn entries(store: &Store, replay: &str, most: usize) -> Result<Entries> {
-    let folder = folder(replay);
-    let mut all = Entries::default();
-    for name in store.names(&folder).await? {
-        let found = store.latest::<Entries>(&format!("{folder}/{name}")).await?;
-        let (_, found) = found.unwrap_or_default();
-        all.failures.extend(found.failures);
-        all.runs.extend(found.runs);
-        if all.len() > most {
-            return Err(Error::invalid(format!(
-                "replay `{replay}` has more than {most} entries"
-            )));
-        }
-    }
-    Ok(all)
-}
-
-/// The last that is said of each record.
-pub(crate) fn last_of_each(failures: Vec<Failure>) -> Vec<Failure> {
-    let place = |one: &Failure| (one.topic_id.clone(), one.partition, one.offset);
-    let by_place: std::collections::BTreeMap<_, _> = failures
-        .into_iter()
-        .map(|failure| (place(&failure), failure))
-        .collect();
-    by_place.into_values().collect()
-}
-
 fn folder(replay: &str) -> String {
     format!("{FOLDER}/{replay}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //!
 //! A replay is a durable job: a pinned table version, a SELECT, a destination, options, progress.
 //! This crate knows no SQL (the rows come from a [`RowSource`], which the binary implements with
-//! the query crate) and writes nothing into the lake but its own numbered objects under `_eddy/`.
+//! the query crate) and writes nothing into the lake but its own objects under `_eddy/`.
 //!
 //! ```text
 //! Request -> plan (dry run) -> Job in a register -> run: rows -> pacing -> Destination

@@ -48,21 +48,38 @@ impl Run {
         span.saturating_add(1) == self.records
     }
 
-    /// Takes a record more, if it lies behind the others, or is as unknown as they are.
-    fn takes(&mut self, offset: i64, target_partition: i32, target: Option<i64>) -> bool {
+    /// Whether the place is the one behind its last record, or as unknown as that one's is.
+    fn lies_before(&self, target_partition: i32, target: Option<i64>) -> bool {
         let lies_behind = match (self.target_last(), target) {
             (Some(last), Some(target)) => last.checked_add(1) == Some(target),
             (None, None) => true,
             _ => false,
         };
-        let follows =
-            target_partition == self.target_partition && lies_behind && offset > self.last;
+        target_partition == self.target_partition && lies_behind
+    }
+
+    /// Takes a record more, if it lies behind the others, or is as unknown as they are.
+    fn takes(&mut self, offset: i64, target_partition: i32, target: Option<i64>) -> bool {
+        let follows = self.lies_before(target_partition, target) && offset > self.last;
         let exact = self.is_exact() && Some(offset) == self.last.checked_add(1);
         if !follows || !(exact || self.records < STEP) {
             return false;
         }
         self.last = offset;
         self.records += 1;
+        true
+    }
+
+    /// Takes the records of `next`, if the two say no more than one run does: without gaps, and one
+    /// behind the other on both sides.
+    fn joins(&mut self, next: &Self) -> bool {
+        let follows = self.lies_before(next.target_partition, next.target_first)
+            && Some(next.first) == self.last.checked_add(1);
+        if !follows || !self.is_exact() || !next.is_exact() {
+            return false;
+        }
+        self.last = next.last;
+        self.records += next.records;
         true
     }
 
@@ -130,6 +147,38 @@ impl Runs {
         let mut taken = std::mem::take(&mut self.done);
         taken.extend(std::mem::take(&mut self.open).into_values());
         taken
+    }
+}
+
+/// Runs in their order, those as one that say no more than one does. Which are joined hangs on each
+/// and the one behind it alone: whether some were joined before makes no difference.
+#[derive(Debug, Default)]
+pub(crate) struct Joined {
+    runs: Vec<Run>,
+    /// Where each source partition's last run is.
+    last: BTreeMap<(String, i32), usize>,
+}
+
+impl Joined {
+    /// The next run.
+    pub(crate) fn add(&mut self, run: Run) {
+        let of = (run.topic_id.clone(), run.partition);
+        let last = self.last.get(&of).and_then(|at| self.runs.get_mut(*at));
+        if last.is_some_and(|last| last.joins(&run)) {
+            return;
+        }
+        self.last.insert(of, self.runs.len());
+        self.runs.push(run);
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// All of them.
+    pub(crate) fn into_runs(self) -> Vec<Run> {
+        self.runs
     }
 }
 

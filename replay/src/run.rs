@@ -24,6 +24,7 @@ use crate::destination::Destinations;
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::Event;
 use crate::jobs::Pins;
+use crate::ledger::Looks;
 use crate::request::Options;
 use crate::source::RowSource;
 use crate::store::Store;
@@ -87,6 +88,8 @@ pub(crate) struct Worker {
     pub(crate) clock: Clock,
     pub(crate) stop: CancellationToken,
     pub(crate) tuning: Tuning,
+    /// When it looks whether its entries are to be folded.
+    pub(crate) looks: Arc<Looks>,
 }
 
 impl Worker {

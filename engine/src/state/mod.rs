@@ -1,6 +1,7 @@
 //! Eddy's own state under `_eddy/`: numbered objects that are made once and never changed
-//! ([`Register`]), and those that have an id instead of a number (`once`). What says where workers
-//! are is the exception: it is put anew while it holds ([`workers`]).
+//! ([`Register`]), and those that have an id instead of a number (`once`; in a folder that is read
+//! as a whole, [`Records`]). What says where workers are is the exception: it is put anew while it
+//! holds ([`workers`]).
 //!
 //! ```text
 //! <lake>/_eddy/replays/7f3c/00000000000000000000.json
@@ -12,7 +13,9 @@
 //! thing, one finds its number taken (P23). Objects that newer ones have long replaced go.
 
 pub(crate) mod once;
+mod records;
 mod register;
 pub mod workers;
 
+pub use records::{Listed, Records};
 pub use register::Register;

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream, StreamExt};
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
-    Result,
+    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    RenameOptions, Result,
 };
 
 /// What happens to one put whose key holds the script's text.
@@ -50,6 +50,29 @@ struct Script {
     reads_fail: bool,
     puts: Vec<Path>,
     tags: Vec<(Path, String)>,
+    cut: Option<Cut>,
+}
+
+/// When the network goes.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    /// Requests that are still answered.
+    left: usize,
+    /// Whether the next one reaches the store.
+    next_lands: bool,
+    /// Whether a request came later.
+    was_missed: bool,
+}
+
+/// How far a request comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// There and back.
+    Answered,
+    /// There.
+    Unheard,
+    /// Nowhere.
+    Never,
 }
 
 impl FaultyStore {
@@ -71,6 +94,21 @@ impl FaultyStore {
     /// Whether reads of keys that hold the script's text fail.
     pub fn fail_reads(&self, fail: bool) {
         self.locked().reads_fail = fail;
+    }
+
+    /// The network goes after `requests` more of any kind. Where `next_lands`, the one after them
+    /// still reaches the store, and only its answer gets lost.
+    pub fn cut_after(&self, requests: usize, next_lands: bool) {
+        self.locked().cut = Some(Cut {
+            left: requests,
+            next_lands,
+            was_missed: false,
+        });
+    }
+
+    /// The network is back. Answers whether anybody missed it.
+    pub fn mend(&self) -> bool {
+        self.locked().cut.take().is_some_and(|cut| cut.was_missed)
     }
 
     /// The keys put so far, in order, whatever became of them.
@@ -95,6 +133,27 @@ impl FaultyStore {
 
     fn locked(&self) -> std::sync::MutexGuard<'_, Script> {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reach(&self) -> Reach {
+        let mut script = self.locked();
+        let Some(cut) = &mut script.cut else {
+            return Reach::Answered;
+        };
+        if let Some(left) = cut.left.checked_sub(1) {
+            cut.left = left;
+            return Reach::Answered;
+        }
+        cut.was_missed = true;
+        match std::mem::take(&mut cut.next_lands) {
+            true => Reach::Unheard,
+            false => Reach::Never,
+        }
+    }
+
+    /// Whether a request that changes nothing is answered.
+    fn is_answered(&self) -> bool {
+        self.reach() == Reach::Answered
     }
 
     fn next(&self, location: &Path) -> Step {
@@ -132,6 +191,14 @@ impl ObjectStore for FaultyStore {
         if !opts.tags.encoded().is_empty() {
             let tagged = (location.clone(), opts.tags.encoded().to_owned());
             self.locked().tags.push(tagged);
+        }
+        match self.reach() {
+            Reach::Answered => {}
+            Reach::Unheard => {
+                drop(self.inner.put_opts(location, payload, opts).await);
+                return Err(failed());
+            }
+            Reach::Never => return Err(failed()),
         }
         match self.next(location) {
             Step::Pass => self.inner.put_opts(location, payload, opts).await,
@@ -180,7 +247,7 @@ impl ObjectStore for FaultyStore {
             let script = self.locked();
             script.reads_fail && location.as_ref().contains(&script.matching)
         };
-        if fails {
+        if fails || !self.is_answered() {
             return Err(failed());
         }
         self.inner.get_opts(location, options).await
@@ -194,10 +261,31 @@ impl ObjectStore for FaultyStore {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
+        if self.locked().cut.is_none() {
+            return self.inner.delete_stream(locations);
+        }
+        let store = self.clone();
+        let deleted = locations.then(move |location| {
+            let store = store.clone();
+            async move {
+                let location = location?;
+                let reach = store.reach();
+                if reach != Reach::Never {
+                    store.inner.delete(&location).await?;
+                }
+                match reach {
+                    Reach::Answered => Ok(location),
+                    Reach::Unheard | Reach::Never => Err(failed()),
+                }
+            }
+        });
+        deleted.boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        if !self.is_answered() {
+            return stream::once(async { Err(failed()) }).boxed();
+        }
         self.inner.list(prefix)
     }
 
@@ -210,6 +298,9 @@ impl ObjectStore for FaultyStore {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        if !self.is_answered() {
+            return Err(failed());
+        }
         self.inner.list_with_delimiter(prefix).await
     }
 

@@ -9,11 +9,13 @@ mod rows;
 
 use std::sync::Arc;
 
+use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use url::Url;
 
 use crate::clock::Clock;
+use crate::error::Result;
 use crate::lake::{Lake, LakeOptions};
 
 pub use faulty::{FaultyStore, Step};
@@ -80,6 +82,17 @@ pub fn disk_lake(folder: &std::path::Path, clock: Clock) -> Lake {
 pub fn s3_lake(clock: Clock) -> Lake {
     let options = s3_options(&clock);
     Lake::open(&options, clock).expect("the options are right")
+}
+
+/// The keys of all objects of Eddy's own state in `lake`.
+///
+/// # Errors
+/// As the store's.
+pub async fn state_objects(lake: &Lake) -> Result<Vec<String>> {
+    let state = lake.state("");
+    let listed: Vec<_> = lake.store().list(Some(&state)).try_collect().await?;
+    let keys = listed.into_iter().map(|object| object.location.to_string());
+    Ok(keys.collect())
 }
 
 /// The options of a lake in a new bucket of the S3 server that `make test` started.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Attempt;
 use crate::destination::Marked;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::ledger::Entries;
 use crate::progress::Counts;
 
@@ -64,6 +64,10 @@ impl Attempt<'_> {
         let knows_all = self.is_closing();
         self.save_marks(marked, knows_all).await?;
         self.unsaved = 0;
+        // Whoever is to leave does so at once.
+        if !self.worker.stop.is_cancelled() {
+            self.ledger.fold_if_due(&self.worker.clock).await;
+        }
         Ok(())
     }
 
@@ -77,7 +81,7 @@ impl Attempt<'_> {
             runs: progress.take_runs(),
         };
         let name = || worker.clock.new_id().to_string();
-        self.ledger.store(entries, name).await.map_err(unfenced)
+        self.ledger.store(entries, name).await
     }
 
     /// Stores marks, and whether the lake knows of everything that was committed.
@@ -100,14 +104,6 @@ impl Attempt<'_> {
     fn ledger_is_full(&self) -> bool {
         let waiting = self.failures.len() + self.progress.runs_waiting();
         self.ledger.is_full(waiting)
-    }
-}
-
-/// The names of entries are nobody else's: one that is taken tells nothing about the replay.
-fn unfenced(error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::Fenced => Error::internal(error.to_string()),
-        _ => error,
     }
 }
 

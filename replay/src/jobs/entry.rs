@@ -148,6 +148,7 @@ impl Inner {
             clock: self.clock.clone(),
             stop: entry.stop.clone(),
             tuning: self.tuning,
+            looks: Arc::default(),
         };
         let before = entry.task.take();
         let (inner, cell) = (Arc::downgrade(self), Arc::clone(&entry.cell));

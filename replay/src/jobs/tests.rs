@@ -12,6 +12,7 @@ use crate::testing::{Fake, FakeSource, Stored, lake, place};
 mod canary;
 mod continuous;
 mod crash;
+mod folded;
 mod live;
 mod once;
 mod pace;

@@ -3,7 +3,7 @@
 use super::Jobs;
 use crate::cell::FOLDER;
 use crate::error::Result;
-use crate::ledger::{Failure, entries, last_of_each};
+use crate::ledger::{Failure, entries};
 use crate::mapping::Run;
 
 /// The most entries that a replay may have to be told.
@@ -15,8 +15,7 @@ impl Jobs {
     /// # Errors
     /// `Unavailable`; `Invalid` when there are more than a million entries.
     pub async fn failures(&self, id: &str) -> Result<Vec<Failure>> {
-        let found = entries(&self.0.store, id, ENTRIES_MAX).await?;
-        Ok(last_of_each(found.failures))
+        Ok(entries(&self.0.store, id, ENTRIES_MAX).await?.failures)
     }
 
     /// Where the records of a replay came to rest, in the order in which they did; none for

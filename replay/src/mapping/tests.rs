@@ -114,7 +114,65 @@ fn what_was_acknowledged_without_an_offset_is_told_and_never_passed_over() {
     );
 }
 
+fn joined(runs: impl IntoIterator<Item = Run>) -> Vec<Run> {
+    let mut joined = Joined::default();
+    runs.into_iter().for_each(|run| joined.add(run));
+    joined.into_runs()
+}
+
+#[test]
+fn runs_that_follow_each_other_without_gaps_are_one() {
+    let records: Vec<_> = (0..300).flat_map(|n| [(0, n), (1, n)]).collect();
+    let parts = records.chunks(10);
+    let mut ends = BTreeMap::new();
+    let mut runs = Runs::default();
+    let mut found = Vec::new();
+    for part in parts {
+        for (partition, offset) in part {
+            let end = ends.entry(*partition).or_insert(0);
+            runs.add("id", *partition, *offset, landed(*partition, *end));
+            *end += 1;
+        }
+        found.extend(runs.take());
+    }
+    assert_eq!(found.len(), 120);
+    let records = |run: &Run| (run.partition, run.first, run.records, run.target_first);
+    let joined: Vec<_> = joined(found).iter().map(records).collect();
+    assert_eq!(joined, [(0, 0, 300, Some(0)), (1, 0, 300, Some(0))]);
+}
+
 proptest! {
+    #[test]
+    fn runs_joined_by_parts_are_those_joined_at_once_and_say_the_same(
+        gaps in prop::collection::vec((0..2_i32, 1..3_i64, 1..3_i64), 1..60),
+        cuts in prop::collection::vec(0..60_usize, 2),
+        committed in prop::collection::btree_map(0..2_i32, 0..150_i64, 0..2),
+    ) {
+        // Each record as a run of its own, as often stored as possible.
+        let mut next = BTreeMap::new();
+        let runs: Vec<Run> = gaps.iter().map(|(partition, gap, target_gap)| {
+            let (offset, target) = next.entry(*partition).or_insert((0, 0));
+            *offset += gap;
+            *target += target_gap;
+            Run {
+                topic_id: "id".to_owned(),
+                partition: *partition,
+                first: *offset,
+                last: *offset,
+                records: 1,
+                target_partition: *partition,
+                target_first: Some(*target),
+            }
+        }).collect();
+        let at_once = joined(runs.clone());
+        let from = cuts.iter().min().copied().unwrap_or(0).min(runs.len());
+        let to = cuts.iter().max().copied().unwrap_or(0).min(runs.len());
+        let part = joined(runs[from..to].to_vec());
+        let by_parts = runs[..from].iter().cloned().chain(part).chain(runs[to..].iter().cloned());
+        prop_assert_eq!(&joined(by_parts), &at_once);
+        prop_assert_eq!(translate(&at_once, &committed), translate(&runs, &committed));
+    }
+
     #[test]
     fn nothing_unread_is_passed_over_and_exact_runs_pass_over_nothing_read(
         gaps in prop::collection::vec((0..3_i32, 1..4_i64), 1..200),
