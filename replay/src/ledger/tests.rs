@@ -105,7 +105,7 @@ fn run(first: i64, target_first: i64) -> Run {
         last: first,
         records: 1,
         target_partition: 0,
-        target_first,
+        target_first: Some(target_first),
     }
 }
 
