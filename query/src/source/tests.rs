@@ -129,6 +129,19 @@ fn p23_a_resume_of_many_partitions_goes_on_as_that_of_few() {
 }
 
 #[test]
+fn a_query_of_with_is_no_source() {
+    let world = numbers();
+    for from in ["few", "Few", "few AS numbers"] {
+        let sql = format!("WITH few AS (SELECT * FROM numbers) SELECT * INTO d FROM {from}");
+        let error = world.query.take_into_apart(&sql).unwrap_err();
+        assert!(error.to_string().contains("a query of `WITH`"), "{error}");
+    }
+    let beside = "WITH few AS (SELECT n FROM numbers) SELECT * INTO d FROM numbers \
+                  WHERE n IN (SELECT n FROM few)";
+    assert!(world.query.take_into_apart(beside).is_ok());
+}
+
+#[test]
 fn p23_a_semi_join_reads_its_other_table_as_it_was_planned() {
     let world = numbers();
     let mut other = world.writer("wanted", 1);
