@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::csv;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{
+    DataType, Date32Type, Field, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
 use arrow::ipc::writer::StreamWriter;
 use axum::http::{HeaderMap, header};
+use eddy_engine::moment;
 
 use super::json;
 use super::parquet::ParquetRows;
@@ -228,7 +231,8 @@ fn csv_rows(batch: &RecordBatch, header: bool) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What CSV can't hold becomes text: nested values as JSON, bytes as base64.
+/// What CSV can't hold becomes text: nested values as JSON, bytes as base64, and moments and days,
+/// of which columns hold some that the writer has no years for.
 fn flat(field: &Field, column: &ArrayRef) -> Result<ArrayRef> {
     match column.data_type() {
         DataType::Struct(_)
@@ -241,6 +245,16 @@ fn flat(field: &Field, column: &ArrayRef) -> Result<ArrayRef> {
         }
         DataType::Binary | DataType::LargeBinary | DataType::FixedSizeBinary(_) => {
             Ok(Arc::new(StringArray::from(json::base64_values(column)?)))
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+            let moments = column.as_primitive::<TimestampMicrosecondType>().iter();
+            let texts = moments.map(|us| us.map(moment::timestamp));
+            Ok(Arc::new(texts.collect::<StringArray>()))
+        }
+        DataType::Date32 => {
+            let days = column.as_primitive::<Date32Type>().iter();
+            let texts = days.map(|day| day.map(moment::date));
+            Ok(Arc::new(texts.collect::<StringArray>()))
         }
         _ => json::in_utc(column),
     }

@@ -298,6 +298,30 @@ fn a_moment_in_another_zone_is_written_as_the_moment_that_it_is() {
 }
 
 #[test]
+fn moments_and_days_far_away_are_the_same_text_in_each_format() {
+    let world = World::new();
+    let (moment, day) = ("Timestamp(Microsecond, Some(\"UTC\"))", "Date32");
+    for (number, data_type) in [
+        (9_000_000_000_000_000_000, moment),
+        (-9_000_000_000_000_000_000, moment),
+        (1_795_428_000_001_000, moment),
+        (i64::from(i32::MAX), day),
+        (i64::from(i32::MIN), day),
+        (20_780, day),
+    ] {
+        let sql = format!(
+            "SELECT arrow_cast(value, '{data_type}') AS at FROM generate_series({number}, {number})"
+        );
+        let (_, text) = post(&world, &json!({"sql": sql}));
+        let row: Json = serde_json::from_str(&text).unwrap();
+        let at = row["at"].as_str().unwrap();
+        let (status, text) = post(&world, &json!({"sql": sql, "format": "csv"}));
+        assert_eq!(status, StatusCode::OK, "{text}");
+        assert_eq!(text, format!("at\n{at}\n"));
+    }
+}
+
+#[test]
 fn into_reaches_the_handler_with_frozen_text() {
     let world = orders();
     let handler = Arc::new(Handler::default());

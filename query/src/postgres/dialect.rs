@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
+use crate::statement::escape;
 use crate::system::postgres::{SCHEMAS, is_empty};
 
 /// The longest statement that is looked at: what tools ask is a few hundred bytes.
@@ -23,7 +24,8 @@ const TEXT_BYTES_MAX: usize = 64 << 10;
 pub(crate) fn understood(sql: &str) -> Cow<'_, str> {
     let lower = sql.get(..TEXT_BYTES_MAX).unwrap_or(sql).to_lowercase();
     let is_about = lower.contains("pg_") || lower.contains("information_schema");
-    if !is_about || sql.len() > TEXT_BYTES_MAX {
+    // Written anew, a quote behind a backslash would end the name that it is in.
+    if !is_about || sql.len() > TEXT_BYTES_MAX || sql.contains("\\\"") {
         return Cow::Borrowed(sql);
     }
     // What can't be read here is refused where every statement is.
@@ -33,10 +35,11 @@ pub(crate) fn understood(sql: &str) -> Cow<'_, str> {
     match trees.as_mut_slice() {
         [tree @ Statement::Query(_)] => {
             let _ = VisitMut::visit(tree, &mut Words);
-            if let Statement::Query(query) = tree
-                && let SetExpr::Select(select) = query.body.as_mut()
-            {
-                name_columns(&mut select.projection);
+            if let Statement::Query(query) = tree {
+                if let SetExpr::Select(select) = query.body.as_mut() {
+                    name_columns(&mut select.projection);
+                }
+                escape(query);
             }
             Cow::Owned(tree.to_string())
         }
@@ -207,6 +210,23 @@ mod tests {
         ] {
             assert_eq!(understood(sql), sql);
         }
+    }
+
+    #[test]
+    fn a_text_in_a_statement_about_the_catalog_ends_where_it_did() {
+        for text in [
+            r"'a\'' OR true --'",
+            r"'\'''",
+            "'it''s'",
+            "'it''''s'",
+            "''''",
+            "N'it''s'",
+        ] {
+            let sql = format!("SELECT relname FROM pg_class WHERE relname = {text}");
+            assert_eq!(understood(&sql), sql);
+        }
+        let name = r#"SELECT relname::text AS "a\"" FROM pg_class"#;
+        assert_eq!(understood(name), name);
     }
 
     #[test]

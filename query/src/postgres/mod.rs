@@ -30,6 +30,7 @@ mod running;
 mod session;
 mod simple;
 mod socket;
+mod told;
 mod value;
 
 use std::net::SocketAddr;

@@ -4,12 +4,14 @@
 use std::collections::VecDeque;
 use std::future::Future;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::StreamExt;
 use pgwire::messages::data::DataRow;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+use super::told::places;
 use super::value::{Column, Encoder, columns};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pieces::pieces;
@@ -100,8 +102,18 @@ async fn begin(
     formats: Vec<i16>,
     told: Option<SchemaRef>,
 ) -> Result<(Answer, Vec<Column>)> {
-    let answer = query.execute(request).await?;
-    let columns = columns(told.as_ref().unwrap_or(&answer.schema), &formats)?;
+    let mut answer = query.execute(request).await?;
+    let Some(told) = told else {
+        let columns = columns(&answer.schema, &formats)?;
+        return Ok((answer, columns));
+    };
+    if let Some(places) = places(&told, &answer.schema)? {
+        let told_of = move |batch: Result<RecordBatch>| -> Result<RecordBatch> {
+            Ok(batch?.project(&places)?)
+        };
+        answer.batches = answer.batches.map(told_of).boxed();
+    }
+    let columns = columns(&told, &formats)?;
     Ok((answer, columns))
 }
 

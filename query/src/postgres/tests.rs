@@ -138,6 +138,29 @@ fn a_portal_gives_as_many_rows_as_it_is_asked_for_and_then_the_next() {
 }
 
 #[test]
+fn a_prepared_statement_goes_on_answering_what_was_told_of_it_when_its_table_has_grown() {
+    let world = World::new();
+    let mut topic = world.writer("orders", 1);
+    topic.put(0, r#"{"id": 1}"#);
+    topic.commit();
+    let mut client = world.runtime.block_on(async {
+        let mut client = Client::connect(&world, None).await;
+        client.until_ready().await;
+        let describe = Sent::Describe(Describe::new(b'S', None));
+        let sql = "SELECT * FROM orders ORDER BY _offset";
+        client.send([parse(sql), describe, sync()]).await;
+        assert_eq!(client.until_ready().await.0, "1tTZ");
+        client
+    });
+    topic.put(0, r#"{"id": 2, "new": "x"}"#);
+    topic.commit();
+    world.runtime.block_on(async {
+        client.send([bind(), execute(0), sync()]).await;
+        assert_eq!(client.until_ready().await, ("2DDCZ".to_owned(), None));
+    });
+}
+
+#[test]
 fn after_an_error_everything_is_passed_over_up_to_the_sync() {
     run(async |world| {
         let mut client = Client::connect(world, None).await;

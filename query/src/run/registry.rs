@@ -126,7 +126,7 @@ impl Registry {
         }
         let listed = Listed {
             query_id,
-            sql: request.sql.chars().take(TEXT_MAX).collect(),
+            sql: shown(&request.sql),
             front: request.front,
             state: "waiting",
             started_us: self.clock.now_us(),
@@ -192,6 +192,29 @@ impl Registry {
     }
 }
 
+/// What is listed of a statement: not the options of a destination, among which may be a secret
+/// that should have been a reference.
+fn shown(sql: &str) -> String {
+    let text: String = sql.chars().take(TEXT_MAX).collect();
+    let lower = text.to_ascii_lowercase();
+    let is_first = |at: usize| {
+        let before = lower.get(..at).unwrap_or_default().trim();
+        before.is_empty() || before.starts_with("--") || before.starts_with("/*")
+    };
+    let behind = |at: usize, wanted: &[&str]| {
+        let rest = lower.get(at..)?;
+        let found = wanted.iter().filter_map(|wanted| rest.find(wanted)).min()?;
+        Some(at + found)
+    };
+    let create = lower.find("create").filter(|at| is_first(*at));
+    let destination = create.and_then(|at| behind(at, &["destination"]));
+    let options = destination.and_then(|at| behind(at, &["(", "'"]));
+    match options.and_then(|at| text.get(..at)) {
+        Some(before) => format!("{before}..."),
+        None => text,
+    }
+}
+
 /// A query whose answer someone still reads.
 pub(super) struct Running {
     registry: Registry,
@@ -227,5 +250,37 @@ impl Seen {
             as_of: request.as_of.as_ref().map(AsOfRequest::read).transpose()?,
             wait_for: request.wait_for.as_ref().map(OffsetsOf::read).transpose()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_of_a_destination_are_not_listed() {
+        for (sql, listed) in [
+            (
+                "CREATE DESTINATION d TYPE kafka OPTIONS ('sasl.password' 'hunter2')",
+                "CREATE DESTINATION d TYPE kafka OPTIONS ...",
+            ),
+            (
+                "-- mine\n create /* one */ destination if not exists d type http with('a' 'b')",
+                "-- mine\n create /* one */ destination if not exists d type http with...",
+            ),
+            (
+                "CREATE DESTINATION d TYPE kafka OPTIONS 'sasl.password' 'hunter2'",
+                "CREATE DESTINATION d TYPE kafka OPTIONS ...",
+            ),
+        ] {
+            assert_eq!(shown(sql), listed);
+        }
+        for sql in [
+            "DROP DESTINATION d",
+            "SELECT 'create' FROM t WHERE destination IN ('a')",
+            "SELECT 'é'",
+        ] {
+            assert_eq!(shown(sql), sql);
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! order in which the rows of each partition follow each other, so that a resume can go on.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{Ident, Query as QueryTree, SelectItem, SetExpr};
@@ -29,6 +30,10 @@ pub enum Sequence {
     /// The row with the earliest time among those that are next in their partitions.
     Time,
 }
+
+/// Partitions up to which each is a condition of its own, by which statistics tell the files that
+/// are done. A statement doesn't nest as many conditions as a topic may have partitions.
+const CONDITIONS_MAX: usize = 300;
 
 /// What a row's turn is called while rows are put in order.
 const TURN: &str = "eddy:turn";
@@ -113,14 +118,39 @@ fn quoted(ident: &Ident) -> String {
 
 /// The condition of the rows that aren't done.
 fn left(after: &BTreeMap<(TopicId, i32), i64>) -> String {
-    let done: Vec<String> = after
-        .iter()
-        .map(|((topic_id, partition), offset)| {
-            let id = topic_id.as_str().replace('\'', "''");
-            format!("(_topic_id = '{id}' AND _partition = {partition} AND _offset <= {offset})")
-        })
-        .collect();
+    let done = match after.len() <= CONDITIONS_MAX {
+        true => done_by_partition(after),
+        false => done_by_topic(after),
+    };
     format!("NOT ({})", done.join(" OR "))
+}
+
+/// A condition for each partition.
+fn done_by_partition(after: &BTreeMap<(TopicId, i32), i64>) -> Vec<String> {
+    let done = after.iter().map(|((topic_id, partition), offset)| {
+        let id = in_quotes(topic_id);
+        format!("(_topic_id = {id} AND _partition = {partition} AND _offset <= {offset})")
+    });
+    done.collect()
+}
+
+/// The same as one condition for each topic's id, which is as deep for many partitions as for few.
+fn done_by_topic(after: &BTreeMap<(TopicId, i32), i64>) -> Vec<String> {
+    let mut topics: BTreeMap<&TopicId, String> = BTreeMap::new();
+    for ((topic_id, partition), offset) in after {
+        let whens = topics.entry(topic_id).or_default();
+        // Writing to a string can't fail.
+        let _ = write!(whens, " WHEN {partition} THEN {offset}");
+    }
+    let done = topics.into_iter().map(|(topic_id, whens)| {
+        let id = in_quotes(topic_id);
+        format!("(_topic_id = {id} AND _offset <= CASE _partition{whens} ELSE -1 END)")
+    });
+    done.collect()
+}
+
+fn in_quotes(topic_id: &TopicId) -> String {
+    format!("'{}'", topic_id.as_str().replace('\'', "''"))
 }
 
 /// The rows of `text` in order.

@@ -3,7 +3,9 @@
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
-use datafusion::sql::sqlparser::ast::{GroupByExpr, Query as QueryTree, SetExpr, TableFactor};
+use datafusion::sql::sqlparser::ast::{
+    GroupByExpr, ObjectName, ObjectNamePart, Query as QueryTree, SetExpr, TableFactor,
+};
 
 use crate::error::{Error, Result};
 
@@ -34,6 +36,9 @@ pub(super) fn check_shape(query: &QueryTree) -> Result<()> {
     }
     match select.from.as_slice() {
         [one] if one.joins.is_empty() => match &one.relation {
+            TableFactor::Table {
+                args: None, name, ..
+            } if is_of_with(query, name) => return Err(refused("a query of `WITH` as source")),
             TableFactor::Table { args: None, .. } => {}
             _ => return Err(refused("a source other than one table")),
         },
@@ -43,6 +48,16 @@ pub(super) fn check_shape(query: &QueryTree) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a name in `FROM` is one that `WITH` gives, which hides the tables that are called so.
+fn is_of_with(query: &QueryTree, name: &ObjectName) -> bool {
+    let [ObjectNamePart::Identifier(name)] = name.0.as_slice() else {
+        return false;
+    };
+    let name = name.value.to_lowercase();
+    let mut given = query.with.iter().flat_map(|with| &with.cte_tables);
+    given.any(|cte| cte.alias.name.value.to_lowercase() == name)
 }
 
 /// Only what gives one record per row, and the same whenever it runs: what the text alone doesn't

@@ -112,6 +112,36 @@ fn p23_committed_good_rows_come_in_order_and_a_resume_goes_on_exactly_there() {
 }
 
 #[test]
+fn p23_a_resume_of_many_partitions_goes_on_as_that_of_few() {
+    let world = numbers();
+    let plan = world.query.plan_source("SELECT * FROM numbers", None, None);
+    let plan = world.runtime.block_on(plan).unwrap();
+    let topic_id = || TopicId::new("id-of-numbers");
+    for partitions in [2, 300, 1_000] {
+        let done = (0..partitions).map(|partition| ((topic_id(), partition), 17));
+        let mut after: BTreeMap<_, _> = done.collect();
+        // The topic as it was before it was made anew says nothing of this one.
+        after.insert((TopicId::new("it's-another"), 0), 1_000);
+        let rest = read(&world, &plan.select, plan.version, after);
+        let expected = [(0, 18), (0, 19), (1, 18), (1, 19)];
+        assert_eq!(rest, expected, "{partitions} partitions");
+    }
+}
+
+#[test]
+fn a_query_of_with_is_no_source() {
+    let world = numbers();
+    for from in ["few", "Few", "few AS numbers"] {
+        let sql = format!("WITH few AS (SELECT * FROM numbers) SELECT * INTO d FROM {from}");
+        let error = world.query.take_into_apart(&sql).unwrap_err();
+        assert!(error.to_string().contains("a query of `WITH`"), "{error}");
+    }
+    let beside = "WITH few AS (SELECT n FROM numbers) SELECT * INTO d FROM numbers \
+                  WHERE n IN (SELECT n FROM few)";
+    assert!(world.query.take_into_apart(beside).is_ok());
+}
+
+#[test]
 fn p23_a_semi_join_reads_its_other_table_as_it_was_planned() {
     let world = numbers();
     let mut other = world.writer("wanted", 1);

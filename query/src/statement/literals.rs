@@ -53,7 +53,7 @@ pub(crate) fn freeze_time(query: &mut Query, now_us: i64) -> Result<()> {
 /// The query as text that parses to the same query.
 pub(crate) fn render(query: &Query) -> Result<String> {
     let mut escaped = query.clone();
-    let _ = VisitMut::visit(&mut escaped, &mut Escape);
+    escape(&mut escaped);
     let text = escaped.to_string();
     let again = super::parse_select(&text)?;
     if again != *query {
@@ -64,15 +64,23 @@ pub(crate) fn render(query: &Query) -> Result<String> {
     Ok(text)
 }
 
-/// sqlparser writes quotes that come in pairs as they are, taking them for escaped ones: so they
-/// are made pairs first.
+/// Makes a tree ready to be written as text in which each string and each name of a column ends
+/// where it did.
+pub(crate) fn escape(query: &mut Query) {
+    let _ = VisitMut::visit(query, &mut Escape);
+}
+
+/// sqlparser writes quotes that come in pairs or behind a backslash as they are, taking them for
+/// escaped ones, and those of `N'...'` always: so all of them are made pairs first.
 struct Escape;
 
 impl VisitorMut for Escape {
     type Break = ();
 
     fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
-        if let Value::SingleQuotedString(text) = &mut value.value {
+        if let Value::SingleQuotedString(text) | Value::NationalStringLiteral(text) =
+            &mut value.value
+        {
             *text = text.replace('\'', "''");
         }
         ControlFlow::Continue(())

@@ -26,7 +26,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 
 pub(crate) use delete::Delete;
-pub(crate) use literals::{freeze_time, placeholders, render};
+pub(crate) use literals::{escape, freeze_time, placeholders, render};
 pub(crate) use options::check_known;
 
 use literals::bind_params;
