@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
@@ -323,7 +322,11 @@ pub(crate) async fn kept(lake: &Lake, table: &TablePath, kind: Kind) -> Result<V
 
 async fn look(lake: &Lake, table: &TablePath, kind: Kind) -> Result<Option<Vec<Kept>>> {
     let folder = kind.folder(lake, table);
-    let objects: Vec<_> = lake.store().list(Some(&folder)).try_collect().await?;
+    let objects = lake
+        .store()
+        .list_with_delimiter(Some(&folder))
+        .await?
+        .objects;
     let mut kept = Vec::with_capacity(objects.len());
     for object in objects {
         let broken = || Error::data(format!("`{}` can't be read", object.location));
