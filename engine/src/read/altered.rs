@@ -129,11 +129,8 @@ pub async fn alterations(
     }
     let numbers: BTreeSet<i64> = pointed.values().copied().collect();
     let folder = altered_objects(lake.root(), table);
-    let objects = lake
-        .store()
-        .list_with_delimiter(Some(&folder))
-        .await?
-        .objects;
+    let store = lake.store();
+    let objects = store.list_with_delimiter(Some(&folder)).await?.objects;
     let mut records: BTreeMap<i64, Record> = BTreeMap::new();
     for object in objects {
         let name = object.location.filename();

@@ -57,11 +57,8 @@ pub async fn retired(lake: &Lake, table: &TablePath, snapshot: &Snapshot) -> Res
 /// As [`retired`].
 pub(crate) async fn records(lake: &Lake, table: &TablePath) -> Result<Vec<(Uuid, Record)>> {
     let folder = retired_objects(lake.root(), table);
-    let objects = lake
-        .store()
-        .list_with_delimiter(Some(&folder))
-        .await?
-        .objects;
+    let store = lake.store();
+    let objects = store.list_with_delimiter(Some(&folder)).await?.objects;
     let mut records = Vec::new();
     for object in objects {
         let broken = || Error::data(format!("`{}` can't be read", object.location));
