@@ -1,8 +1,12 @@
 //! A table whose `topics.dir` goes on where another table's name ends: the folders of its own
 //! records lie in the other's.
 
+use std::sync::atomic::AtomicBool;
+
+use arrow::array::{BooleanArray, RecordBatch};
+
 use super::World;
-use crate::maintain::{Pin, pins};
+use crate::maintain::{Erasure, Pin, erase, pins, receipts};
 use crate::read::Snapshot;
 use crate::read::filtered::{Kind, kept};
 use crate::read::retired::{record, records, rows_of};
@@ -27,7 +31,17 @@ fn what_a_table_below_anothers_folder_records_and_pins_says_nothing_of_the_other
     let snapshot = Snapshot::load(&world.lake, &lower, None).unwrap().unwrap();
     let gone = rows_of(&world.lake, &lower, &snapshot.files).unwrap();
     record(&world.lake, &lower, id, "retention", gone, &snapshot).unwrap();
+    let none = |batch: &RecordBatch| Ok(BooleanArray::from(vec![false; batch.num_rows()]));
+    let erasure = Erasure {
+        id,
+        reference: "ticket 7".to_owned(),
+        columns: vec!["_offset".to_owned()],
+        may_match: &|_| true,
+        matches: &none,
+    };
+    erase(&world.lake, &lower, &erasure, &AtomicBool::new(false)).unwrap();
     for (table, count) in [(upper, 0), (lower, 1)] {
+        assert_eq!(receipts(&world.lake, &table).unwrap().len(), count);
         assert_eq!(pins(&world.lake, &table).unwrap().len(), count);
         let lake = world.lake.clone();
         let told = world.lake.wait(async move {
