@@ -10,7 +10,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::TryStreamExt;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
@@ -167,7 +166,7 @@ fn read(lake: &Lake, table: &TablePath) -> Result<Vec<Found>> {
     let now_us = lake.clock().now_us();
     let (store, folder) = (Arc::clone(lake.store()), path::pins(lake.root(), table));
     lake.wait(async move {
-        let objects: Vec<_> = store.list(Some(&folder)).try_collect().await?;
+        let objects = store.list_with_delimiter(Some(&folder)).await?.objects;
         let mut found = Vec::new();
         for object in objects {
             let bytes = match store.get(&object.location).await {

@@ -71,8 +71,10 @@ pub fn receipts(lake: &Lake, table: &TablePath) -> Result<Vec<Receipt>> {
     let (of, folder) = (lake.clone(), folder(table));
     let names = lake.wait(async move { Register::list(&of, &folder).await })??;
     let mut receipts = Vec::new();
-    for name in names {
-        receipts.extend(latest(lake, table, &name)?.map(|(_, receipt)| receipt));
+    // What is called otherwise is the folder of a table whose `topics.dir` goes on at this name.
+    let ids = names.iter().filter(|name| name.parse::<Uuid>().is_ok());
+    for name in ids {
+        receipts.extend(latest(lake, table, name)?.map(|(_, receipt)| receipt));
     }
     Ok(receipts)
 }

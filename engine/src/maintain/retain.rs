@@ -55,7 +55,7 @@ pub(super) fn expired(
 }
 
 /// A file is as young as its newest record, as in Kafka; but a record from the future does not keep
-/// it longer than its upload.
+/// it longer than its upload. A record without a time may be as young as that.
 fn newest_ms(file: &DataFile) -> i64 {
     let (_, newest) = times(file);
     newest.map_or(file.modified_ms, |newest| newest.min(file.modified_ms))
@@ -189,6 +189,26 @@ mod tests {
             let expired = expired(&files, &Retention { age, bytes }, NOW_MS);
             let names: Vec<&str> = expired.iter().map(|file| file.path.as_str()).collect();
             assert_eq!(names, gone, "{age:?} {bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_without_a_time_is_as_young_as_its_upload_beside_old_ones_too() {
+        let timed = file("timed", Some(9_000), 1);
+        let stats = timed.stats_json.strip_prefix('{').unwrap();
+        let partly = Arc::new(DataFile {
+            path: "partly".to_owned(),
+            stats_json: format!(r#"{{"nullCount":{{"_timestamp":1}},{stats}"#),
+            ..DataFile::clone(&timed)
+        });
+        for (hours, count) in [(100, 1), (0, 2)] {
+            let retention = Retention {
+                age: Some(Duration::from_hours(hours)),
+                bytes: None,
+            };
+            let files = [Arc::clone(&timed), Arc::clone(&partly)];
+            let expired = expired(&files, &retention, NOW_MS);
+            assert_eq!((expired.len(), expired[0].path.as_str()), (count, "timed"));
         }
     }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod alter;
+mod below;
 mod compaction;
 mod elision;
 mod encryption;

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use crate::commit::DataFile;
 
 /// The oldest and newest `_timestamp` in milliseconds since the Unix epoch, where the statistics
-/// say them; both may be rounded outwards to the millisecond.
+/// say them; both may be rounded outwards to the millisecond. With a record without a time nobody
+/// knows which is the newest.
 pub(super) fn times(file: &DataFile) -> (Option<i64>, Option<i64>) {
     let Ok(stats) = serde_json::from_str::<Stats>(&file.stats_json) else {
         return (None, None);
@@ -15,7 +16,9 @@ pub(super) fn times(file: &DataFile) -> (Option<i64>, Option<i64>) {
         let time = DateTime::parse_from_rfc3339(&bound.timestamp?).ok()?;
         Some(time.timestamp_millis())
     };
-    (read(stats.min_values), read(stats.max_values))
+    let untimed = stats.null_count.timestamp.is_some_and(|count| count > 0);
+    let newest = read(stats.max_values).filter(|_| !untimed);
+    (read(stats.min_values), newest)
 }
 
 #[derive(Deserialize)]
@@ -24,6 +27,7 @@ pub(super) fn times(file: &DataFile) -> (Option<i64>, Option<i64>) {
 struct Stats {
     min_values: Bounds,
     max_values: Bounds,
+    null_count: Nulls,
 }
 
 #[derive(Deserialize, Default)]
@@ -31,4 +35,11 @@ struct Stats {
 struct Bounds {
     #[serde(rename = "_timestamp")]
     timestamp: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Nulls {
+    #[serde(rename = "_timestamp")]
+    timestamp: Option<u64>,
 }

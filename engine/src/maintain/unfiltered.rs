@@ -1,5 +1,6 @@
 //! Filters for files that came without: those of the hot path that compaction leaves as they are,
-//! because they are large or alone, and those of others.
+//! because they are large or alone, and those of others. A table with another sink's layout has
+//! filters of compacted files alone: a pack tells files apart by their names.
 //!
 //! Nothing of such a file is changed; its filters are added beside it.
 

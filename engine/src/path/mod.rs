@@ -36,7 +36,7 @@ pub(crate) use state::{filtered_object, filtered_objects, stored_object, stored_
 pub(crate) use state::{pin, pins, retired_object, retired_objects};
 pub(crate) use state::{worker, workers};
 pub use table::{FLAT_TABLES, TablePath};
-pub(crate) use table::{LogFile, below, flat_tables};
+pub(crate) use table::{LogFile, STATE, below, flat_tables};
 pub use uploads::upload_journal;
 
 pub(crate) use uploads::{sibling, upload_journals};

@@ -84,6 +84,8 @@ pub(crate) fn worker(lake: &Path, name: &str) -> Path {
 /// What the names of packs end in.
 const FILTERS: &str = "filters";
 
+/// Folders in it are those of tables whose `topics.dir` goes on where this table's name ends: who
+/// lists it takes the objects that lie in it and nothing below.
 fn of_table(lake: &Path, kind: &str, table: &TablePath) -> Path {
     let folder = lake.clone().join("_eddy").join(kind);
     table

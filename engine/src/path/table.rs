@@ -86,6 +86,9 @@ impl TablePath {
     }
 }
 
+/// The folder of Eddy's own state in a lake.
+pub(crate) const STATE: &str = "_eddy";
+
 /// The folder, as `topics.dir`, of the tables of topics whose files have no folder of theirs.
 pub const FLAT_TABLES: &str = "_eddy/delta";
 

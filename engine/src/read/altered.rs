@@ -12,7 +12,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use futures::TryStreamExt;
 use object_store::{Error as StoreError, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -130,7 +129,8 @@ pub async fn alterations(
     }
     let numbers: BTreeSet<i64> = pointed.values().copied().collect();
     let folder = altered_objects(lake.root(), table);
-    let objects: Vec<_> = lake.store().list(Some(&folder)).try_collect().await?;
+    let store = lake.store();
+    let objects = store.list_with_delimiter(Some(&folder)).await?.objects;
     let mut records: BTreeMap<i64, Record> = BTreeMap::new();
     for object in objects {
         let name = object.location.filename();

@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
@@ -19,6 +18,7 @@ use crate::lake::Lake;
 use crate::path::{TablePath, filtered_object, filtered_objects, stored_object, stored_objects};
 use crate::read::accounts::Account;
 use crate::read::altered::{self, Alterations};
+use crate::read::folded::is_folded;
 use crate::read::retired::join;
 use crate::read::runs::Partition;
 use crate::record::TopicId;
@@ -60,13 +60,17 @@ pub async fn stored(
     history: &[Version],
 ) -> Result<BTreeMap<(TopicId, i32), Account>> {
     let mut found: BTreeMap<(TopicId, i32), Account> = BTreeMap::new();
-    for one in landed(lake, table, Kind::Stored, history).await? {
-        for ((key, _), ranges) in one.ranges {
-            found.entry(key).or_default().store(&ranges, 0);
+    let all = landed(lake, table, Kind::Stored, history).await?;
+    for (at, one) in all.iter().enumerate() {
+        if is_folded(&all, at) {
+            continue;
         }
-        for ((key, _), ranges) in one.dead {
+        for ((key, _), ranges) in &one.ranges {
+            found.entry(key.clone()).or_default().store(ranges, 0);
+        }
+        for ((key, _), ranges) in &one.dead {
             let dead = ranges.iter().map(|(from, to)| to.abs_diff(*from)).sum();
-            found.entry(key).or_default().store(&ranges, dead);
+            found.entry(key.clone()).or_default().store(ranges, dead);
         }
     }
     Ok(found)
@@ -290,8 +294,8 @@ pub(crate) struct Kept {
     pub(crate) at_us: i64,
     /// It stands for commits that have landed.
     pub(crate) landed: bool,
-    ranges: ByEpoch,
-    dead: ByEpoch,
+    pub(super) ranges: ByEpoch,
+    pub(super) dead: ByEpoch,
     /// The objects that the commit came with: path and size.
     #[cfg_attr(
         not(any(test, feature = "testing")),
@@ -301,7 +305,7 @@ pub(crate) struct Kept {
 }
 
 /// Offsets of each partition, by its epochs.
-type ByEpoch = BTreeMap<((TopicId, i32), i64), Vec<(i64, i64)>>;
+pub(super) type ByEpoch = BTreeMap<((TopicId, i32), i64), Vec<(i64, i64)>>;
 
 /// How often the records are listed anew because one went before it was read.
 const LOOKS: u32 = 5;
@@ -323,7 +327,8 @@ pub(crate) async fn kept(lake: &Lake, table: &TablePath, kind: Kind) -> Result<V
 
 async fn look(lake: &Lake, table: &TablePath, kind: Kind) -> Result<Option<Vec<Kept>>> {
     let folder = kind.folder(lake, table);
-    let objects: Vec<_> = lake.store().list(Some(&folder)).try_collect().await?;
+    let store = lake.store();
+    let objects = store.list_with_delimiter(Some(&folder)).await?.objects;
     let mut kept = Vec::with_capacity(objects.len());
     for object in objects {
         let broken = || Error::data(format!("`{}` can't be read", object.location));

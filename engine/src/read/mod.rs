@@ -8,6 +8,7 @@ pub mod clip;
 mod counting;
 mod fetch;
 pub mod filtered;
+mod folded;
 pub mod live;
 pub mod retired;
 mod runs;

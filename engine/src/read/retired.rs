@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::TryStreamExt;
 use object_store::{ObjectStoreExt, PutMode, PutPayload};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -58,7 +57,8 @@ pub async fn retired(lake: &Lake, table: &TablePath, snapshot: &Snapshot) -> Res
 /// As [`retired`].
 pub(crate) async fn records(lake: &Lake, table: &TablePath) -> Result<Vec<(Uuid, Record)>> {
     let folder = retired_objects(lake.root(), table);
-    let objects: Vec<_> = lake.store().list(Some(&folder)).try_collect().await?;
+    let store = lake.store();
+    let objects = store.list_with_delimiter(Some(&folder)).await?.objects;
     let mut records = Vec::new();
     for object in objects {
         let broken = || Error::data(format!("`{}` can't be read", object.location));

@@ -7,7 +7,7 @@ use object_store::path::Path;
 
 use crate::error::{Error, Result};
 use crate::lake::Lake;
-use crate::path::{TablePath, below, flat_tables};
+use crate::path::{STATE, TablePath, below, flat_tables};
 
 /// How deep `topics.dir` may nest before a table isn't found any more. A walk without a bound would
 /// go through everything else that a bucket may hold.
@@ -42,9 +42,10 @@ pub fn tables(lake: &Lake) -> Result<Vec<TablePath>> {
                 continue;
             }
             deeper.extend(listed.common_prefixes.into_iter().filter(|path| {
-                // Eddy's own state, and the partitions of some other lake.
+                // Eddy's own state, and the partitions of some other lake. A topic's name may begin
+                // as the former's does.
                 let name = path.filename().unwrap_or_default();
-                !name.starts_with('_') && !name.contains('=')
+                name != STATE && !name.contains('=')
             }));
         }
         level = deeper;
@@ -92,4 +93,44 @@ fn table_at(lake: &Lake, folder: &Path) -> Result<Option<TablePath>> {
     TablePath::at(lake.root(), folder)
         .map(Some)
         .ok_or_else(|| Error::internal(format!("`{folder}` is listed but not in the lake")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use object_store::ObjectStoreExt;
+    use object_store::memory::InMemory;
+    use tokio::runtime::Runtime;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::testing::store_lake;
+
+    #[test]
+    fn a_topic_may_be_called_as_no_state_of_eddys_is() {
+        let runtime = Runtime::new().unwrap();
+        let guard = runtime.enter();
+        let lake = store_lake(Arc::new(InMemory::new()), Clock::manual(0));
+        drop(guard);
+        for folder in [
+            "topics/orders",
+            "topics/__debezium-heartbeat.shop",
+            "_schemas",
+            "_eddy/pins",
+            "other/dt=2026-11-23",
+        ] {
+            let path = below(lake.root(), folder).join("_delta_log").join("0.json");
+            let store = Arc::clone(lake.store());
+            let put = lake.wait(async move { store.put(&path, "x".into()).await });
+            put.unwrap().unwrap();
+        }
+        let expected = [
+            ("", "_schemas"),
+            ("topics", "__debezium-heartbeat.shop"),
+            ("topics", "orders"),
+        ];
+        let expected = expected.map(|(folder, topic)| lake.table(folder, topic));
+        assert_eq!(tables(&lake).unwrap(), expected);
+    }
 }

@@ -19,7 +19,8 @@ const ELEMENT: &str = "element";
 /// What exceeds these goes to the `_rescued` column of its object as JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Leaf columns a table. More leaves make more of the data columnar and every file slower.
+    /// Leaf columns a table; objects may be four times as many. More leaves make more of the data
+    /// columnar and every file slower.
     pub leaves: usize,
     /// Keys an object: beyond it an object is taken for a map whose keys are data.
     pub keys: usize,

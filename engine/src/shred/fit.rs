@@ -13,10 +13,14 @@ use super::tree::{NONE, ROOT, Tree};
 use super::whole::{Held, Whole};
 use crate::schema::{Kind, Shape};
 
+/// Objects that a table of few leaves may have all the same, the root among them.
+const OBJECTS_LEAST: usize = 64;
+
 /// What new columns would take of the budgets.
 #[derive(Debug, Default)]
 pub(super) struct Needs {
     leaves: usize,
+    objects: usize,
     /// New keys of the root. Those of other objects are counted where their columns are.
     keys: usize,
 }
@@ -30,6 +34,13 @@ impl Tree {
     /// Leaves that the budget still allows.
     pub(super) fn leaves_left(&self) -> usize {
         self.limits.leaves.saturating_sub(self.leaves)
+    }
+
+    /// Objects that may still get columns. One takes no leaf where all of its members are rescued,
+    /// so without a bound of their own there would be columns without end.
+    pub(super) fn objects_left(&self) -> usize {
+        let most = self.limits.leaves.saturating_mul(4).max(OBJECTS_LEAST);
+        most.saturating_sub(self.objects.len())
     }
 
     /// Whether the column can go to `key` of `object` as a whole.
@@ -126,8 +137,10 @@ impl Tree {
         }
         match &inside.held {
             Held::Object(members) => {
+                needs.objects += 1;
                 let deciding = || members.iter().filter(|(_, whole)| whole.shape().is_some());
-                deciding().count() <= self.limits.keys
+                needs.objects <= self.objects_left()
+                    && deciding().count() <= self.limits.keys
                     && deciding().all(|(_, whole)| match whole.shape() {
                         Some(shape) => self.admits_new(shape, whole, depth + 1, needs),
                         None => true,
@@ -197,5 +210,50 @@ impl Tree {
                 self.append_into(element, elements, begin);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use crate::record::{Record, TimestampType, TopicId};
+    use crate::schema::rebuild::{Json, rebuild};
+    use crate::schema::{Kind, Limits, columns, envelope_schema};
+    use crate::shred::Shredder;
+
+    #[test]
+    fn objects_all_of_whose_members_are_rescued_make_no_columns_without_end() {
+        let limits = Limits {
+            leaves: 20,
+            keys: 1_000,
+            depth: 4,
+        };
+        let mut shredder = Shredder::new("t", TopicId::new("id"), &envelope_schema(), limits);
+        // No column holds a number of so many digits.
+        let huge = "9".repeat(50);
+        let value = |key| format!(r#"{{"k{key}":{{"n":{huge}}},"a":{key}}}"#);
+        let values: Vec<String> = (0..500).map(value).collect();
+        for (offset, value) in (0..).zip(&values) {
+            let record = Record {
+                partition: 0,
+                offset,
+                timestamp_ms: None,
+                timestamp_type: TimestampType::None,
+                key: None,
+                value: Some(value.as_bytes()),
+                headers: &[],
+                decoded: Default::default(),
+            };
+            shredder.append(&record, 7);
+        }
+        let batch = shredder.finish().unwrap().remove(0);
+        for (row, value) in values.iter().enumerate() {
+            let wanted = Json::parse(value.as_bytes()).unwrap().normal();
+            assert_eq!(rebuild(&batch, row).normal(), wanted, "{value}");
+        }
+        let columns = columns(&batch.schema());
+        let objects = columns.iter().filter(|one| one.kind == Kind::Object);
+        assert_eq!(objects.count(), 79, "and the root");
     }
 }

@@ -259,11 +259,11 @@ impl Tree {
     pub(super) fn discover(&mut self, place: u32, shape: Shape) -> u32 {
         let Place { object, depth, .. } = self.places[place as usize];
         if object != NONE {
-            let steps = depth + usize::from(shape.lists);
-            let steps = steps + usize::from(shape.leaf == Kind::Mixed);
+            let steps = depth + usize::from(shape.lists) + usize::from(shape.leaf == Kind::Mixed);
             let new = self.places[place as usize].alternates.is_empty();
             if steps > self.limits.depth
                 || self.leaves_left() == 0
+                || (shape.leaf == Kind::Object && self.objects_left() == 0)
                 || (new && self.objects[object as usize].keys >= self.limits.keys)
             {
                 return NONE;

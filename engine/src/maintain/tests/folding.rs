@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::World;
 use crate::commit::TableLog;
 use crate::maintain::Policy;
 use crate::maintain::clean::clean;
-use crate::read::filtered::{Kind, kept};
-use crate::read::{Alterations, filtered};
+use crate::read::filtered::{Beside, Kind, kept, record_landed, record_stored};
+use crate::read::{Alterations, filtered, stored};
 use crate::record::TopicId;
 use crate::write::TableWriter;
 
@@ -98,4 +100,38 @@ fn records_whose_commits_are_cleaned_away_are_folded_as_readers_take_them() {
     world.pass(&only_cleaning()).unwrap();
     assert_eq!(world.records(), 1);
     assert_eq!(world.passed(), every_second(0..70));
+}
+
+/// Whoever folds records dies, or is still at it: the one is there and those that it stands for.
+#[test]
+fn what_lies_beside_a_table_is_told_once_while_folded_records_wait_to_go() {
+    let world = World::in_memory();
+    let mut writer = world.writer(&[0]);
+    world.commits(&mut writer, 0..2, 1);
+    let (lake, table) = (world.lake.clone(), world.table());
+    let topic_id = TopicId::new("AAAAAAAAAAAAAAAAAAAAAQ");
+    let history = world.log().history(usize::MAX).unwrap();
+    let ids: Vec<Uuid> = history.iter().filter_map(|version| version.id).collect();
+    for (id, from) in ids.iter().zip([0, 10]) {
+        let beside = Beside {
+            stored: vec![(0, vec![(from, from + 5)])],
+            dead: vec![(0, vec![(from + 5, from + 6)])],
+            ..Beside::default()
+        };
+        record_stored(&lake, &table, *id, &topic_id, &beside).unwrap();
+    }
+    let told = || {
+        let (of, table, history) = (lake.clone(), table.clone(), history.clone());
+        let told = lake.wait(async move { stored(&of, &table, &history).await });
+        told.unwrap().unwrap()
+    };
+    let before = told();
+    let account = &before[&(topic_id, 0)];
+    assert_eq!((account.rows, account.dead_letters), (12, 2));
+    for _ in 0..2 {
+        let (of, from) = (lake.clone(), table.clone());
+        let all = lake.wait(async move { kept(&of, &from, Kind::Stored).await });
+        record_landed(&lake, &table, Kind::Stored, &all.unwrap().unwrap()).unwrap();
+        assert_eq!(told(), before);
+    }
 }

@@ -7,10 +7,11 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 
 use super::*;
+use crate::budget::Budget;
 use crate::commit::invariants;
 use crate::layout::{Codec, ConfluentNames, Folders, Foreign, Format, Names, Rotation};
 use crate::layout::{Template, TemplateTime, TimeSource};
-use crate::maintain::{Alteration, Target, alter};
+use crate::maintain::{Alteration, Compaction, Keeper, Policy, Target, alter};
 use crate::partition::{FieldPath, Zone};
 use crate::testing::Step;
 
@@ -354,4 +355,27 @@ fn p5_p13_a_rewind_cuts_a_file_of_a_foreign_name_and_what_comes_again_has_a_name
     }
     let files = world.snapshot().files.len();
     assert_eq!(files, 3, "three rotations of three");
+}
+
+/// A pack tells of a file by its name, which may be another file's after a rewind and a cleaning.
+#[test]
+fn p13_a_file_whose_name_may_come_again_has_no_filters() {
+    let policy = Policy {
+        compaction: Some(Compaction {
+            settle: Duration::ZERO,
+            quiet: Duration::ZERO,
+            ..Compaction::default()
+        }),
+        ..Policy::default()
+    };
+    for (world, files) in [(World::faulty(), 1), (world(confluent(3)), 0)] {
+        let (mut writer, _) = world.assigned(&[0]);
+        append(&mut writer, 0, 0, 3);
+        commit(&mut writer);
+        let mut keeper = Keeper::new(&world.lake, &Budget::unlimited());
+        let halt = AtomicBool::new(false);
+        let kept = keeper.pass(&world.table(), &policy, &halt).unwrap();
+        assert_eq!(kept.compacted.rewrites, 0, "alone");
+        assert_eq!((kept.filtered.files, kept.filtered.left), (files, 0));
+    }
 }
