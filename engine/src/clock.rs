@@ -75,24 +75,30 @@ impl Clock {
         }
     }
 
-    /// Completes when `duration` has passed on this clock.
+    /// Completes when `duration` has passed on this clock since it was first asked.
+    pub async fn sleep(&self, duration: Duration) {
+        self.sleep_until(self.monotonic().saturating_add(duration))
+            .await;
+    }
+
+    /// Completes when [`Clock::monotonic`] has come to `until`: for who has looked at the clock
+    /// already, which may be turned before it is asked to wait.
     #[expect(
         clippy::disallowed_methods,
         reason = "the clock is the owner of sleeping"
     )]
-    pub async fn sleep(&self, duration: Duration) {
+    pub async fn sleep_until(&self, until: Duration) {
         match &self.0 {
-            Source::System { .. } => tokio::time::sleep(duration).await,
-            Source::Manual(manual) => {
-                let until = self.monotonic().saturating_add(duration);
-                loop {
-                    let turned = manual.turned.notified();
-                    if self.monotonic() >= until {
-                        return;
-                    }
-                    turned.await;
-                }
+            Source::System { .. } => {
+                tokio::time::sleep(until.saturating_sub(self.monotonic())).await;
             }
+            Source::Manual(manual) => loop {
+                let turned = manual.turned.notified();
+                if self.monotonic() >= until {
+                    return;
+                }
+                turned.await;
+            },
         }
     }
 

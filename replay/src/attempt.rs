@@ -226,9 +226,12 @@ impl<'w> Attempt<'w> {
     async fn wait(&mut self) -> Result<()> {
         let worker = self.worker;
         let clock = &worker.clock;
+        // Before anything is reckoned by the clock: what is due meanwhile isn't slept through.
+        let now = clock.monotonic();
+        let at = |wait: Option<Duration>| now.saturating_add(wait.unwrap_or_default());
         let send_in = self.may_send();
         let want_rows = !self.has_row() && !self.exhausted;
-        let save_in = self.save_in(clock.monotonic());
+        let save_in = self.save_in(now);
         let commit_in = self.commit_in();
         tokio::select! {
             biased;
@@ -238,9 +241,9 @@ impl<'w> Attempt<'w> {
                 Some(batch) => self.rows = Some((Rows::new(&batch?)?, 0)),
                 None => self.exhausted = true,
             },
-            () = clock.sleep(send_in.unwrap_or_default()), if send_in.is_some() => {}
-            () = clock.sleep(save_in.unwrap_or_default()), if save_in.is_some() => {}
-            () = clock.sleep(commit_in.unwrap_or_default()), if commit_in.is_some() => {}
+            () = clock.sleep_until(at(send_in)), if send_in.is_some() => {}
+            () = clock.sleep_until(at(save_in)), if save_in.is_some() => {}
+            () = clock.sleep_until(at(commit_in)), if commit_in.is_some() => {}
         }
         Ok(())
     }
