@@ -68,6 +68,38 @@ impl Round {
         Some(Self { from, to, dropped })
     }
 
+    /// Its first records alone, about `most` of them: each partition has a share as large as what
+    /// is new in it, and at least one record.
+    pub(crate) fn first(mut self, most: u64) -> Self {
+        let behind = |from: Option<&i64>, to: i64| {
+            let new = from.map_or(0, |from| to.saturating_sub(*from));
+            u64::try_from(new).unwrap_or(0)
+        };
+        let each = self.to.iter();
+        let all: u64 = each.map(|(one, to)| behind(self.from.get(one), *to)).sum();
+        if all <= most {
+            return self;
+        }
+        for (partition, to) in &mut self.to {
+            let Some(from) = self.from.get(partition) else {
+                continue;
+            };
+            let new = behind(Some(from), *to);
+            let share = u128::from(new) * u128::from(most) / u128::from(all);
+            let share = i64::try_from(share).unwrap_or(0).max(1);
+            *to = from.saturating_add(share).min(*to);
+        }
+        self
+    }
+
+    /// Where a reader that was at `position` is when it has read the round up to this record.
+    pub(crate) fn behind(&self, position: &OffsetMap, partition: i32, offset: i64) -> OffsetMap {
+        let mut here = position.clone();
+        here.extend(self.to.range(..partition));
+        here.insert(partition, offset.saturating_add(1));
+        here
+    }
+
     /// The query for the records.
     pub(crate) fn request(&self, table: &str, condition: Option<&str>) -> Request {
         let mut ranges = String::new();
@@ -250,6 +282,33 @@ mod tests {
         let round = Round::next(&OffsetMap::new(), &ends, 100).unwrap();
         assert_eq!(round.from, offsets([(0, 810), (1, 90)]));
         assert_eq!(round.dropped, 900);
+    }
+
+    #[test]
+    fn the_first_of_a_round_is_a_share_of_each_partition_and_the_rest_comes_next() {
+        let ends = offsets([(0, 900), (1, 100), (2, 1)]);
+        let mut here = offsets([(0, 0), (1, 0)]);
+        let mut rounds = 0;
+        while let Some(round) = Round::next(&here, &ends, 10_000) {
+            let first = round.clone().first(100);
+            assert_eq!(first.from, round.from);
+            assert!(first.to.iter().all(|(one, to)| *to > first.from[one]));
+            let records: i64 = first.to.iter().map(|(one, to)| to - first.from[one]).sum();
+            assert!(records <= 101, "{first:?}");
+            here.extend(&first.to);
+            rounds += 1;
+        }
+        assert_eq!((here, rounds), (ends, 11));
+        let few = Round::next(&OffsetMap::new(), &offsets([(0, 5)]), 100).unwrap();
+        assert_eq!(few.clone().first(5), few);
+    }
+
+    #[test]
+    fn who_stops_within_a_round_has_the_partitions_before_and_not_those_behind() {
+        let here = offsets([(0, 5), (1, 7), (12, 4)]);
+        let round = Round::next(&here, &offsets([(0, 8), (2, 3), (12, 6)]), 100).unwrap();
+        let after = offsets([(0, 8), (1, 7), (2, 2), (12, 4)]);
+        assert_eq!(round.behind(&here, 2, 1), after);
     }
 
     #[test]
