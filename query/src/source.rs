@@ -32,7 +32,7 @@ pub use self::projection::Payload;
 use self::projection::asked;
 pub use self::reading::Sequence;
 use self::reading::{Reading, project};
-use self::shape::{check_plan, check_shape};
+use self::shape::{check_pinned, check_plan, check_shape};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::IntoRequest;
 use crate::names::{DEAD, TableName};
@@ -236,16 +236,17 @@ pub(crate) async fn freeze(
         })
         .map(|(name, view)| (name.clone(), view.version))
         .collect();
-    // Planning finds what names alone can't: unknown columns and functions, wrong types.
-    check_plan(&plan(&bound.state, bound_tree.clone()).await?)?;
     let mut pinned = query;
-    crate::names::resolve_tables(
+    let tables = crate::names::resolve_tables(
         &mut pinned,
         &crate::catalog::Known {
             topics: inner.catalog.list(false).await?,
             system: crate::system::names(inner),
         },
     )?;
+    check_pinned(&tables)?;
+    // Planning finds what names alone can't: unknown columns and functions, wrong types.
+    check_plan(&plan(&bound.state, bound_tree.clone()).await?)?;
     let _ = VisitMut::visit(&mut pinned, &mut Pin(versions));
     render(&pinned)
 }

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::error::{Error, Result};
+use crate::names::TableName;
 
 /// Only what gives exactly one source record per row.
 pub(super) fn check_shape(query: &QueryTree) -> Result<()> {
@@ -85,6 +86,23 @@ pub(super) fn check_plan(plan: &LogicalPlan) -> Result<()> {
     match found {
         Some(what) => Err(refused(what)),
         None => Ok(()),
+    }
+}
+
+/// Only tables that have versions: a resume would see other rows of a system table than the plan.
+pub(super) fn check_pinned(tables: &[TableName]) -> Result<()> {
+    let system = tables.iter().find_map(|table| match table {
+        TableName::System(name) => Some(name),
+        TableName::Topic { .. } => None,
+    });
+    match system {
+        None => Ok(()),
+        Some(name) => Err(refused(&format!(
+            "a system table in a subquery (`{name}`), whose rows can change from run to run"
+        ))
+        .with_hint(
+            "name tables of topics; the dead letters of one are such a table: `\"orders@dead\"`",
+        )),
     }
 }
 

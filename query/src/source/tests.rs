@@ -14,6 +14,7 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use eddy_engine::TopicId;
 use futures::TryStreamExt;
 
+use crate::error::ErrorKind;
 use crate::source::Sequence;
 use crate::testing::World;
 
@@ -179,6 +180,28 @@ fn p23_a_semi_join_reads_its_other_table_as_it_was_planned() {
         )
         .unwrap();
     assert_eq!(again, plan);
+}
+
+#[test]
+fn p23_a_system_table_has_no_version_and_is_refused_in_a_subquery() {
+    let world = numbers();
+    let plan = |condition: &str| {
+        let select = format!("SELECT * FROM numbers WHERE {condition}");
+        let planned = world.query.plan_source(&select, None, None);
+        world.runtime.block_on(planned)
+    };
+    for condition in [
+        "_offset IN (SELECT _offset FROM system.dead_letters WHERE _topic = 'numbers')",
+        "n > 3 AND _topic IN (SELECT name FROM system.tables)",
+        "_offset IN (SELECT _offset FROM trace('broken'))",
+    ] {
+        let error = plan(condition).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotSupported, "{error}");
+        assert!(error.to_string().contains("a system table"), "{error}");
+        assert!(error.hint().unwrap().contains("\"orders@dead\""));
+    }
+    let named = plan("_offset IN (SELECT _offset FROM \"numbers@dead\")").unwrap();
+    assert_eq!(named.records, 0);
 }
 
 #[test]
