@@ -112,7 +112,8 @@ impl Round {
                 "{or}(_partition = {partition} AND _offset >= {from} AND _offset < {to})"
             );
         }
-        let condition = condition.map_or_else(String::new, |text| format!("({text}) AND "));
+        let condition = condition.map(|text| format!("{} AND ", closed(text)));
+        let condition = condition.unwrap_or_default();
         Request {
             as_of: Some(json!({"offsets": token(&self.to)})),
             front: Front::Http,
@@ -176,9 +177,15 @@ fn select(table: &str) -> String {
     format!("SELECT * FROM \"{}\"", table.replace('"', "\"\""))
 }
 
+/// A condition that stands beside others. It may end in a comment, which only a line's end ends.
+fn closed(condition: &str) -> String {
+    format!("({condition}\n)")
+}
+
 /// The query that a condition is tried with before anyone follows.
 pub(crate) fn trial(table: &str, condition: Option<&str>) -> Request {
-    let condition = condition.map_or_else(String::new, |text| format!(" WHERE ({text})"));
+    let condition = condition.map(|text| format!(" WHERE {}", closed(text)));
+    let condition = condition.unwrap_or_default();
     Request::new(format!("{}{condition}", select(table)))
 }
 
@@ -246,7 +253,7 @@ mod tests {
         let request = round.request("a\"b", Some("x = 1 OR y"));
         assert_eq!(
             request.sql,
-            "SELECT * FROM \"a\"\"b\" WHERE (x = 1 OR y) AND ((_partition = 0 AND _offset >= 5 \
+            "SELECT * FROM \"a\"\"b\" WHERE (x = 1 OR y\n) AND ((_partition = 0 AND _offset >= 5 \
              AND _offset < 6) OR (_partition = 2 AND _offset >= 0 AND _offset < 3)) \
              ORDER BY _partition, _offset"
         );
@@ -350,6 +357,17 @@ mod tests {
         }
         let long = "a".repeat(CONDITION_BYTES_MAX + 1);
         assert_eq!(check(&long).unwrap_err().kind(), ErrorKind::TooLarge);
+    }
+
+    #[test]
+    fn a_condition_may_end_in_a_comment() {
+        let condition = Some("a = 1 -- of them");
+        assert!(check("a = 1 -- of them").is_ok());
+        let round = Round::next(&OffsetMap::new(), &offsets([(0, 1)]), 100).unwrap();
+        for request in [trial("t", condition), round.request("t", condition)] {
+            let read = Parser::parse_sql(&GenericDialect {}, &request.sql);
+            assert!(read.is_ok(), "{}: {read:?}", request.sql);
+        }
     }
 
     #[test]
