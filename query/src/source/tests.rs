@@ -254,6 +254,7 @@ fn p23_dead_letters_of_one_topic_are_a_source_like_its_table() {
     assert_eq!(rows, [(0, 20)], "{}", named.select);
     for (condition, part) in [
         ("_topic = 'numbers' OR _topic = 'other'", "all topics"),
+        ("payload._topic = 'numbers'", "all topics"),
         ("_topic = 'nobody'", "there is no table `nobody`"),
     ] {
         let error = plan(&format!("{from} WHERE {condition}")).unwrap_err();
