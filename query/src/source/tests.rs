@@ -143,6 +143,34 @@ fn a_query_of_with_is_no_source() {
 }
 
 #[test]
+fn p23_a_query_of_with_is_never_taken_for_the_table_that_is_called_so() {
+    let world = numbers();
+    let mut other = world.writer("wanted", 1);
+    other.put(0, r#"{"n": 3}"#);
+    other.put(0, r#"{"n": 5}"#);
+    other.commit();
+    let plan = |select: &str| {
+        let planned = world.query.plan_source(select, None, None);
+        world.runtime.block_on(planned)
+    };
+    for select in [
+        "SELECT * FROM numbers WHERE n IN \
+         (WITH wanted AS (SELECT n FROM public.wanted WHERE n < 4) SELECT n FROM wanted)",
+        "SELECT * FROM public.numbers WHERE n IN \
+         (WITH Numbers AS (SELECT 3 AS n) SELECT n FROM Numbers)",
+        "SELECT * FROM numbers WHERE n IN \
+         (WITH numbers AS (SELECT 3 AS n) SELECT n FROM numbers)",
+    ] {
+        let error = plan(select).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotSupported, "{select}: {error}");
+        assert!(error.to_string().contains("a query of `WITH`"), "{error}");
+    }
+    let few = "SELECT * FROM numbers WHERE n IN \
+               (WITH few AS (SELECT n FROM wanted WHERE n < 4) SELECT n FROM few)";
+    assert_eq!(plan(few).unwrap().records, 1);
+}
+
+#[test]
 fn p23_a_semi_join_reads_its_other_table_as_it_was_planned() {
     let world = numbers();
     let mut other = world.writer("wanted", 1);
