@@ -9,6 +9,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 use pgwire::messages::PgWireFrontendMessage as Sent;
@@ -17,8 +18,10 @@ use pgwire::messages::simplequery::Query as Text;
 use pgwire::messages::startup::{Password, PasswordMessageFamily, Startup};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+use super::starting::STARTING_MAX;
+use super::{Front, connection};
 use crate::http::Token;
 use crate::testing::World;
 
@@ -227,6 +230,34 @@ fn who_lacks_the_token_is_not_let_in() {
             client.until_ready().await,
             ("E".to_owned(), Some("28P01".to_owned()))
         );
+    });
+}
+
+#[test]
+fn who_does_not_say_who_it_is_makes_room_for_who_comes() {
+    run(async |world| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let front = Arc::new(Front {
+            query: world.query.clone(),
+            token: None,
+            cancels: Default::default(),
+            starting: Default::default(),
+            places: Arc::new(Semaphore::new(1)),
+        });
+        let place = front.starting.place();
+        let served = connection::serve(Arc::clone(&front), stream, place);
+        let served = tokio::spawn(Box::pin(served));
+        let others: Vec<_> = (0..STARTING_MAX).map(|_| front.starting.place()).collect();
+        served.await.unwrap().unwrap();
+        assert_eq!(
+            silent.read(&mut [0]).await.unwrap(),
+            0,
+            "it is told nothing"
+        );
+        drop(others);
     });
 }
 
