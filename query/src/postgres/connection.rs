@@ -263,8 +263,12 @@ impl Connection {
             .await
     }
 
-    /// Tells the error of a statement that begins at byte `from` of `text`.
+    /// Tells the error of a statement that begins at byte `from` of `text`. A transaction has
+    /// failed with it, which drivers look at: they roll back before they go on.
     pub(super) async fn tell(&mut self, error: &Error, text: &str, from: usize) -> Wire<()> {
+        if self.status == TransactionStatus::Transaction {
+            self.status = TransactionStatus::Error;
+        }
         self.feed(response(error, Severity::Error, text, from))
             .await
     }

@@ -69,6 +69,16 @@ impl Client {
         Some((kind.into(), body))
     }
 
+    /// What the next `ReadyForQuery` says of the transaction.
+    async fn status(&mut self) -> char {
+        while let Some((kind, body)) = self.next().await {
+            if kind == 'Z' {
+                return char::from(body[0]);
+            }
+        }
+        panic!("the connection has ended");
+    }
+
     /// The types of all messages up to `ReadyForQuery`, and the last error's SQLSTATE.
     async fn until_ready(&mut self) -> (String, Option<String>) {
         let (mut kinds, mut error) = (String::new(), None);
@@ -188,6 +198,37 @@ fn after_an_error_everything_is_passed_over_up_to_the_sync() {
         client.send([text("SELECT 1; SELECT nope; SELECT 2")]).await;
         let (kinds, error) = client.until_ready().await;
         assert_eq!((kinds.as_str(), error.as_deref()), ("TDCEZ", Some("42703")));
+    });
+}
+
+#[test]
+fn a_transaction_has_failed_from_its_first_error_until_it_is_rolled_back() {
+    run(async |world| {
+        let mut client = Client::connect(world, None).await;
+        client.until_ready().await;
+        for (sql, status) in [
+            ("SELECT nope", 'I'),
+            ("BEGIN", 'T'),
+            ("SELECT nope", 'E'),
+            ("SELECT 1", 'E'),
+            ("BEGIN", 'E'),
+            ("ROLLBACK TO SAVEPOINT a", 'T'),
+            ("SELECT 1", 'T'),
+            ("SHOW nothing", 'E'),
+            ("ROLLBACK", 'I'),
+            ("SELECT 1", 'I'),
+            ("BEGIN; SELECT nope", 'E'),
+            ("COMMIT", 'I'),
+        ] {
+            client.send([text(sql)]).await;
+            assert_eq!(client.status().await, status, "{sql}");
+        }
+        client.send([text("BEGIN")]).await;
+        assert_eq!(client.status().await, 'T');
+        client
+            .send([parse("SELECT nope"), bind(), execute(0), sync()])
+            .await;
+        assert_eq!(client.status().await, 'E');
     });
 }
 
