@@ -32,7 +32,7 @@ pub use self::projection::Payload;
 use self::projection::asked;
 pub use self::reading::Sequence;
 use self::reading::{Reading, project};
-use self::shape::{check_plan, check_shape};
+use self::shape::{check_plan, check_shape, check_tables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::IntoRequest;
 use crate::names::{DEAD, TableName};
@@ -223,9 +223,11 @@ pub(crate) async fn freeze(
     asked(&query, payload)?;
     dead::name_topic(&mut query)?;
     freeze_time(&mut query, inner.clock.now_us())?;
+    let tables = resolve(inner, &mut query).await?;
+    let source = table_of(&query)?;
+    check_tables(&query, &tables)?;
     let mut bound_tree = query.clone();
     let bound = bind(inner, &mut bound_tree, &Seen::default()).await?;
-    let source = table_of(&bound_tree)?;
     let source = source.strip_suffix(DEAD).unwrap_or(&source);
     let versions: BTreeMap<String, u64> = bound
         .views
@@ -238,16 +240,8 @@ pub(crate) async fn freeze(
         .collect();
     // Planning finds what names alone can't: unknown columns and functions, wrong types.
     check_plan(&plan(&bound.state, bound_tree.clone()).await?)?;
-    let mut pinned = query;
-    crate::names::resolve_tables(
-        &mut pinned,
-        &crate::catalog::Known {
-            topics: inner.catalog.list(false).await?,
-            system: crate::system::names(inner),
-        },
-    )?;
-    let _ = VisitMut::visit(&mut pinned, &mut Pin(versions));
-    render(&pinned)
+    let _ = VisitMut::visit(&mut query, &mut Pin(versions));
+    render(&query)
 }
 
 fn not_committed_yet(error: Error) -> Error {

@@ -68,6 +68,38 @@ impl Round {
         Some(Self { from, to, dropped })
     }
 
+    /// Its first records alone, about `most` of them: each partition has a share as large as what
+    /// is new in it, and at least one record.
+    pub(crate) fn first(mut self, most: u64) -> Self {
+        let behind = |from: Option<&i64>, to: i64| {
+            let new = from.map_or(0, |from| to.saturating_sub(*from));
+            u64::try_from(new).unwrap_or(0)
+        };
+        let each = self.to.iter();
+        let all: u64 = each.map(|(one, to)| behind(self.from.get(one), *to)).sum();
+        if all <= most {
+            return self;
+        }
+        for (partition, to) in &mut self.to {
+            let Some(from) = self.from.get(partition) else {
+                continue;
+            };
+            let new = behind(Some(from), *to);
+            let share = u128::from(new) * u128::from(most) / u128::from(all);
+            let share = i64::try_from(share).unwrap_or(0).max(1);
+            *to = from.saturating_add(share).min(*to);
+        }
+        self
+    }
+
+    /// Where a reader that was at `position` is when it has read the round up to this record.
+    pub(crate) fn behind(&self, position: &OffsetMap, partition: i32, offset: i64) -> OffsetMap {
+        let mut here = position.clone();
+        here.extend(self.to.range(..partition));
+        here.insert(partition, offset.saturating_add(1));
+        here
+    }
+
     /// The query for the records.
     pub(crate) fn request(&self, table: &str, condition: Option<&str>) -> Request {
         let mut ranges = String::new();
@@ -80,7 +112,8 @@ impl Round {
                 "{or}(_partition = {partition} AND _offset >= {from} AND _offset < {to})"
             );
         }
-        let condition = condition.map_or_else(String::new, |text| format!("({text}) AND "));
+        let condition = condition.map(|text| format!("{} AND ", closed(text)));
+        let condition = condition.unwrap_or_default();
         Request {
             as_of: Some(json!({"offsets": token(&self.to)})),
             front: Front::Http,
@@ -144,9 +177,15 @@ fn select(table: &str) -> String {
     format!("SELECT * FROM \"{}\"", table.replace('"', "\"\""))
 }
 
+/// A condition that stands beside others. It may end in a comment, which only a line's end ends.
+fn closed(condition: &str) -> String {
+    format!("({condition}\n)")
+}
+
 /// The query that a condition is tried with before anyone follows.
 pub(crate) fn trial(table: &str, condition: Option<&str>) -> Request {
-    let condition = condition.map_or_else(String::new, |text| format!(" WHERE ({text})"));
+    let condition = condition.map(|text| format!(" WHERE {}", closed(text)));
+    let condition = condition.unwrap_or_default();
     Request::new(format!("{}{condition}", select(table)))
 }
 
@@ -214,7 +253,7 @@ mod tests {
         let request = round.request("a\"b", Some("x = 1 OR y"));
         assert_eq!(
             request.sql,
-            "SELECT * FROM \"a\"\"b\" WHERE (x = 1 OR y) AND ((_partition = 0 AND _offset >= 5 \
+            "SELECT * FROM \"a\"\"b\" WHERE (x = 1 OR y\n) AND ((_partition = 0 AND _offset >= 5 \
              AND _offset < 6) OR (_partition = 2 AND _offset >= 0 AND _offset < 3)) \
              ORDER BY _partition, _offset"
         );
@@ -250,6 +289,33 @@ mod tests {
         let round = Round::next(&OffsetMap::new(), &ends, 100).unwrap();
         assert_eq!(round.from, offsets([(0, 810), (1, 90)]));
         assert_eq!(round.dropped, 900);
+    }
+
+    #[test]
+    fn the_first_of_a_round_is_a_share_of_each_partition_and_the_rest_comes_next() {
+        let ends = offsets([(0, 900), (1, 100), (2, 1)]);
+        let mut here = offsets([(0, 0), (1, 0)]);
+        let mut rounds = 0;
+        while let Some(round) = Round::next(&here, &ends, 10_000) {
+            let first = round.clone().first(100);
+            assert_eq!(first.from, round.from);
+            assert!(first.to.iter().all(|(one, to)| *to > first.from[one]));
+            let records: i64 = first.to.iter().map(|(one, to)| to - first.from[one]).sum();
+            assert!(records <= 101, "{first:?}");
+            here.extend(&first.to);
+            rounds += 1;
+        }
+        assert_eq!((here, rounds), (ends, 11));
+        let few = Round::next(&OffsetMap::new(), &offsets([(0, 5)]), 100).unwrap();
+        assert_eq!(few.clone().first(5), few);
+    }
+
+    #[test]
+    fn who_stops_within_a_round_has_the_partitions_before_and_not_those_behind() {
+        let here = offsets([(0, 5), (1, 7), (12, 4)]);
+        let round = Round::next(&here, &offsets([(0, 8), (2, 3), (12, 6)]), 100).unwrap();
+        let after = offsets([(0, 8), (1, 7), (2, 2), (12, 4)]);
+        assert_eq!(round.behind(&here, 2, 1), after);
     }
 
     #[test]
@@ -291,6 +357,17 @@ mod tests {
         }
         let long = "a".repeat(CONDITION_BYTES_MAX + 1);
         assert_eq!(check(&long).unwrap_err().kind(), ErrorKind::TooLarge);
+    }
+
+    #[test]
+    fn a_condition_may_end_in_a_comment() {
+        let condition = Some("a = 1 -- of them");
+        assert!(check("a = 1 -- of them").is_ok());
+        let round = Round::next(&OffsetMap::new(), &offsets([(0, 1)]), 100).unwrap();
+        for request in [trial("t", condition), round.request("t", condition)] {
+            let read = Parser::parse_sql(&GenericDialect {}, &request.sql);
+            assert!(read.is_ok(), "{}: {read:?}", request.sql);
+        }
     }
 
     #[test]

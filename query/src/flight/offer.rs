@@ -16,7 +16,7 @@ use eddy_engine::Clock;
 use eddy_engine::read::{LiveBatch, LiveRange};
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tonic::Status;
 
 use super::status::refused;
@@ -32,6 +32,9 @@ const TURN_MAX: Duration = Duration::from_millis(500);
 
 /// How long a reader may take.
 const READING_MAX: Duration = Duration::from_secs(30);
+
+/// Messages that wait for a slow reader; few, because each may be large.
+const MESSAGES_AHEAD: usize = 2;
 
 /// Whose turn it is to read live rows.
 #[derive(Debug, Clone)]
@@ -87,23 +90,42 @@ fn same_place(one: &str, other: &str) -> bool {
     one.trim_end_matches('/') == other.trim_end_matches('/')
 }
 
-/// Ends the stream when it takes too long, and gives the turn back at its end.
+/// Reads the messages in a task of its own, which gives the turn back and lets go of the rows when
+/// they are sent, when their reader goes, and when it takes too long: one that stays and doesn't
+/// read asks for nothing, so that nothing else would notice.
 fn bounded(
-    messages: BoxStream<'static, Result<FlightData, Status>>,
+    mut messages: BoxStream<'static, Result<FlightData, Status>>,
     clock: Clock,
     turn: OwnedSemaphorePermit,
 ) -> Messages {
-    let until = clock.monotonic().saturating_add(READING_MAX);
-    let state = Some((messages, clock, turn));
-    Box::pin(futures::stream::unfold(state, move |state| async move {
-        let (mut messages, clock, turn) = state?;
-        // What a reader takes its time with is asked for late, which is when this is seen.
-        if clock.monotonic() >= until {
-            let error = Error::new(ErrorKind::Timeout, "the reader of live rows took too long");
-            return Some((Err(refused(&error)), None));
+    let (tx, rx) = mpsc::channel(MESSAGES_AHEAD);
+    let sending = async move {
+        let _turn = turn;
+        while let Some(message) = messages.next().await {
+            if tx.send(Some(message)).await.is_err() {
+                return;
+            }
         }
-        let next = messages.next().await?;
-        Some((next, Some((messages, clock, turn))))
+        // Without this the reader is told that it took too long. It may have gone, too.
+        let _ = tx.send(None).await;
+    };
+    tokio::spawn(async move {
+        tokio::select! {
+            () = sending => {}
+            () = clock.sleep(READING_MAX) => {}
+        }
+    });
+    Box::pin(futures::stream::unfold(Some(rx), |rx| async move {
+        let mut rx = rx?;
+        match rx.recv().await {
+            Some(Some(message)) => Some((message, Some(rx))),
+            Some(None) => None,
+            None => {
+                let text = format!("the reader of live rows took longer than {READING_MAX:?}");
+                let error = Error::new(ErrorKind::Timeout, text);
+                Some((Err(refused(&error)), None))
+            }
+        }
     }))
 }
 
@@ -139,4 +161,47 @@ fn message(schema: SchemaRef, said: Bytes, batch: Option<RecordBatch>) -> Encode
         .with_metadata(said)
         .with_dictionary_handling(DictionaryHandling::Resend);
     builder.build(futures::stream::iter(batch.map(Ok))).boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_does_not_read_keeps_its_turn_and_the_rows_for_a_time_only() {
+        let (clock, readers) = (Clock::manual(0), Readers::new());
+        let turn = readers.turn(&clock).await.unwrap();
+        let rows = Arc::new(());
+        let held = Arc::clone(&rows);
+        let endless = futures::stream::repeat_with(move || {
+            drop(Arc::clone(&held));
+            Ok(FlightData::default())
+        });
+        let mut messages = bounded(endless.boxed(), clock.clone(), turn);
+        assert!(messages.next().await.unwrap().is_ok());
+        assert_eq!(readers.0.available_permits(), READERS_MAX - 1);
+        clock.advance(READING_MAX);
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(readers.0.available_permits(), READERS_MAX);
+        assert_eq!(Arc::strong_count(&rows), 1, "nobody holds the rows");
+        let rest: Vec<_> = messages.collect().await;
+        let (last, before) = rest.split_last().unwrap();
+        assert!(before.iter().all(Result::is_ok) && before.len() <= MESSAGES_AHEAD + 1);
+        assert!(last.as_ref().unwrap_err().message().contains("took longer"));
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_reads_everything_gets_it_and_gives_its_turn_back() {
+        let (clock, readers) = (Clock::manual(0), Readers::new());
+        let turn = readers.turn(&clock).await.unwrap();
+        let five = futures::stream::iter((0..5).map(|_| Ok(FlightData::default())));
+        let messages: Vec<_> = bounded(five.boxed(), clock, turn).collect().await;
+        assert!(messages.len() == 5 && messages.iter().all(Result::is_ok));
+        while readers.0.available_permits() < READERS_MAX {
+            tokio::task::yield_now().await;
+        }
+    }
 }

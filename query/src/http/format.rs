@@ -243,7 +243,10 @@ fn flat(field: &Field, column: &ArrayRef) -> Result<ArrayRef> {
             let texts = json::values(field, column)?;
             Ok(Arc::new(StringArray::from(texts)))
         }
-        DataType::Binary | DataType::LargeBinary | DataType::FixedSizeBinary(_) => {
+        DataType::Binary
+        | DataType::LargeBinary
+        | DataType::BinaryView
+        | DataType::FixedSizeBinary(_) => {
             Ok(Arc::new(StringArray::from(json::base64_values(column)?)))
         }
         DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {

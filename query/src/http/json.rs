@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayAccessor, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Field, FieldRef, Float64Type, Int64Type, Schema,
-    TimeUnit, TimestampMicrosecondType, UInt64Type,
+    DataType, Date32Type, Decimal128Type, Field, FieldRef, Float32Type, Float64Type, Int64Type,
+    Schema, TimeUnit, TimestampMicrosecondType, UInt64Type,
 };
 use arrow::error::ArrowError;
 use arrow::json::writer::{
@@ -133,6 +133,10 @@ impl EncoderFactory for Ours {
         let nulls = array.nulls().cloned();
         let encoder: Box<dyn Encoder + 'a> = match array.data_type() {
             DataType::Binary => Box::new(Bytes(array.as_binary::<i32>())),
+            DataType::LargeBinary => Box::new(Bytes(array.as_binary::<i64>())),
+            DataType::BinaryView => Box::new(Bytes(array.as_binary_view())),
+            DataType::FixedSizeBinary(_) => Box::new(Bytes(array.as_fixed_size_binary())),
+            DataType::Float32 => Box::new(Single(array.as_primitive())),
             DataType::Float64 => Box::new(Double(array.as_primitive())),
             DataType::Decimal128(_, scale) => Box::new(Decimal(array.as_primitive(), *scale)),
             // Not chrono's: columns hold moments and days that it has no years for.
@@ -150,9 +154,10 @@ impl EncoderFactory for Ours {
     }
 }
 
-struct Bytes<'a>(&'a arrow::array::BinaryArray);
+/// An array of bytes, however it keeps them.
+struct Bytes<A>(A);
 
-impl Encoder for Bytes<'_> {
+impl<'a, A: ArrayAccessor<Item = &'a [u8]>> Encoder for Bytes<A> {
     fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
         quoted(out, &STANDARD.encode(self.0.value(row)));
     }
@@ -174,19 +179,33 @@ impl Encoder for Day<'_> {
     }
 }
 
+struct Single<'a>(&'a arrow::array::PrimitiveArray<Float32Type>);
+
+impl Encoder for Single<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        let value = self.0.value(row);
+        fraction(out, f64::from(value), &value);
+    }
+}
+
 struct Double<'a>(&'a arrow::array::PrimitiveArray<Float64Type>);
 
 impl Encoder for Double<'_> {
     fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
         let value = self.0.value(row);
-        if value.is_nan() {
-            quoted(out, "NaN");
-        } else if value.is_infinite() {
-            quoted(out, if value > 0.0 { "Infinity" } else { "-Infinity" });
-        } else {
-            // `Debug` keeps the fraction of `1.0` and finds the shortest text that reads back.
-            out.extend_from_slice(format!("{value:?}").as_bytes());
-        }
+        fraction(out, value, &value);
+    }
+}
+
+/// A number and its text. `Debug` keeps the fraction of `1.0` and finds the shortest text that
+/// reads back.
+fn fraction(out: &mut Vec<u8>, value: f64, text: &dyn std::fmt::Debug) {
+    if value.is_nan() {
+        quoted(out, "NaN");
+    } else if value.is_infinite() {
+        quoted(out, if value > 0.0 { "Infinity" } else { "-Infinity" });
+    } else {
+        out.extend_from_slice(format!("{text:?}").as_bytes());
     }
 }
 
@@ -220,4 +239,45 @@ fn quoted(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     out.extend_from_slice(text.as_bytes());
     out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use arrow::array::{BinaryArray, Float32Array};
+
+    fn texts(column: &ArrayRef, data_type: DataType) -> Vec<String> {
+        let column = cast(column, &data_type).unwrap();
+        let texts = values(&Field::new("a", data_type, true), &column).unwrap();
+        let texts = texts.into_iter().map(|text| text.unwrap_or("-".to_owned()));
+        texts.collect()
+    }
+
+    #[test]
+    fn bytes_are_base64_however_arrow_keeps_them() {
+        let bytes: Vec<Option<&[u8]>> =
+            vec![Some(b"ab".as_slice()), None, Some(b"\x00\xff".as_slice())];
+        let column: ArrayRef = Arc::new(BinaryArray::from(bytes));
+        for data_type in [
+            DataType::Binary,
+            DataType::LargeBinary,
+            DataType::BinaryView,
+            DataType::FixedSizeBinary(2),
+        ] {
+            let found = texts(&column, data_type.clone());
+            assert_eq!(found, ["\"YWI=\"", "-", "\"AP8=\""], "{data_type}");
+        }
+    }
+
+    #[test]
+    fn a_single_that_is_no_number_is_told_as_a_double_is() {
+        let values = vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1.0, -0.5];
+        let column: ArrayRef = Arc::new(Float32Array::from(values));
+        for data_type in [DataType::Float32, DataType::Float64] {
+            let found = texts(&column, data_type.clone());
+            let expected = ["\"NaN\"", "\"Infinity\"", "\"-Infinity\"", "1.0", "-0.5"];
+            assert_eq!(found, expected, "{data_type}");
+        }
+    }
 }

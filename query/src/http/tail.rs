@@ -1,8 +1,9 @@
 //! `GET /api/v1/tables/{table}/tail?where=...`: new records as server-sent events.
 //!
 //! Each record is an event whose `id` is where the reader is behind it; who comes back with
-//! `Last-Event-ID` goes on there. A reader that is too slow holds up the tail and nothing else;
-//! when it is too far behind, it gets an event `dropped` that says how many records it missed.
+//! `Last-Event-ID` goes on there. A reader that is too slow holds up the tail and nothing else:
+//! what it is given next is read as a whole, and waits for it as text while others query. When it
+//! is too far behind, it gets an event `dropped` that says how many records it missed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,12 @@ use crate::tail::{self, Ids, Round};
 
 /// Records that a reader may be behind.
 const BEHIND_MAX: u64 = 1_000_000;
+/// Records that one query of a tail looks at, so that a reader that is far behind doesn't sort all
+/// of what it lacks again for each part of it.
+const ROUND_RECORDS: u64 = 10_000;
+/// Text that waits for a reader, in bytes; a piece of rows may exceed it once. All tails together
+/// have at most some hundred times as much.
+const ROUND_BYTES: usize = 4 << 20;
 /// Tails at once: each looks again and again whether there is more.
 pub(crate) const TAILS_MAX: usize = 100;
 /// How often an idle tail says that it is there: proxies close what is silent.
@@ -144,7 +151,7 @@ impl Following {
         loop {
             let ends = visible(&self.query, &self.table).await?;
             if let Some(round) = Round::next(&self.position, &ends, BEHIND_MAX) {
-                self.round(&round).await?;
+                self.round(&round.first(ROUND_RECORDS)).await?;
                 quiet_since = clock.monotonic();
                 continue;
             }
@@ -164,21 +171,40 @@ impl Following {
             self.send(format!("event: dropped\nid: {id}\ndata: {dropped}\n\n"))
                 .await?;
         }
-        let request = round.request(&self.table, self.condition.as_deref());
-        let mut answer = self.query.execute(request).await?;
-        while let Some(batch) = answer.batches.next().await {
-            for piece in pieces(&batch?) {
-                let events = self.events(round, &piece)?;
-                self.send(events).await?;
-            }
+        let (events, position) = self.read(round).await?;
+        for text in events {
+            self.send(text).await?;
         }
-        self.position.extend(&round.to);
+        self.position = position;
         // Records that were passed over needn't be looked at again.
         self.send(format!("id: {}\n\n", tail::token(&self.position)))
             .await
     }
 
-    fn events(&self, round: &Round, rows: &RecordBatch) -> Result<String> {
+    /// The records of a round as text, or as many of them as may wait for a reader, and where it
+    /// is behind them. The query is over by then: it would keep its turn from others as long as
+    /// the reader takes.
+    async fn read(&self, round: &Round) -> Result<(Vec<String>, OffsetMap)> {
+        let request = round.request(&self.table, self.condition.as_deref());
+        let mut answer = self.query.execute(request).await?;
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        while let Some(batch) = answer.batches.next().await {
+            for piece in pieces(&batch?) {
+                let (text, position) = self.events(round, &piece)?;
+                bytes += text.len();
+                events.push(text);
+                if bytes >= ROUND_BYTES {
+                    return Ok((events, position));
+                }
+            }
+        }
+        let mut position = self.position.clone();
+        position.extend(&round.to);
+        Ok((events, position))
+    }
+
+    /// Some records as events, and where a reader is behind the last of them.
+    fn events(&self, round: &Round, rows: &RecordBatch) -> Result<(String, OffsetMap)> {
         let missing = || Error::internal("the records have no positions");
         let partitions = rows.column_by_name("_partition").ok_or_else(missing)?;
         let partitions = partitions
@@ -199,7 +225,9 @@ impl Following {
             events.push_str(line);
             events.push_str("\n\n");
         }
-        Ok(events)
+        let last = partitions.values().last().zip(offsets.values().last());
+        let (partition, offset) = last.ok_or_else(missing)?;
+        Ok((events, round.behind(&self.position, *partition, *offset)))
     }
 
     async fn send(&self, text: String) -> Result<()> {

@@ -33,7 +33,7 @@ mod wildcard;
 pub(crate) use build::call;
 pub(crate) use columns::resolve_columns;
 pub(crate) use scope::Columns;
-pub(crate) use tables::{DEAD, KnownTables, TableName, resolve_tables};
+pub(crate) use tables::{DEAD, KnownTables, TableName, resolve_tables, with_names};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Cte, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Query, Spanned,
-    TableAlias, TableFactor, Value, ValueWithSpan, VisitMut, VisitorMut,
+    TableAlias, TableFactor, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use crate::error::{Error, ErrorKind, Result, TextPosition};
@@ -61,11 +61,9 @@ pub(crate) const DEAD: &str = "@dead";
 
 /// Writes the real name of every table into the tree and returns them, each once.
 pub(crate) fn resolve_tables(query: &mut Query, known: &dyn KnownTables) -> Result<Vec<TableName>> {
-    let mut with = WithNames(Vec::new());
-    let _ = VisitMut::visit(query, &mut with);
     let mut visitor = Tables {
         known,
-        with: with.0,
+        with: with_names(query),
         found: Vec::new(),
     };
     match VisitMut::visit(query, &mut visitor) {
@@ -74,13 +72,20 @@ pub(crate) fn resolve_tables(query: &mut Query, known: &dyn KnownTables) -> Resu
     }
 }
 
-/// The names that `WITH` gives to queries. They hide tables in the whole statement.
+/// The names that `WITH` gives to queries, also in subqueries. They hide tables in the whole
+/// statement.
+pub(crate) fn with_names(query: &Query) -> Vec<String> {
+    let mut names = WithNames(Vec::new());
+    let _ = Visit::visit(query, &mut names);
+    names.0
+}
+
 struct WithNames(Vec<String>);
 
-impl VisitorMut for WithNames {
+impl Visitor for WithNames {
     type Break = ();
 
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         let all = query.with.iter().flat_map(|with| with.cte_tables.iter());
         self.0
             .extend(all.map(|cte: &Cte| cte.alias.name.value.clone()));

@@ -24,6 +24,7 @@ use super::error::{Severity, response};
 use super::prepared::Prepared;
 use super::session::{SERVER_VERSION, Settings};
 use super::socket::Socket;
+use super::starting::Place;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a connection's own failures are; a statement's are told and are none.
@@ -67,8 +68,8 @@ pub(super) struct Connection {
     skipping: bool,
 }
 
-/// Serves a client until it goes.
-pub(super) async fn serve(front: Arc<Front>, stream: TcpStream) -> Wire<()> {
+/// Serves a client until it goes, or loses its `place` before it has said who it is.
+pub(super) async fn serve(front: Arc<Front>, stream: TcpStream, mut place: Place) -> Wire<()> {
     stream.set_nodelay(true)?;
     let socket = Socket::new(stream);
     let mut wire = Framed::new(socket.clone(), Codec::new());
@@ -76,7 +77,9 @@ pub(super) async fn serve(front: Arc<Front>, stream: TcpStream) -> Wire<()> {
     let startup = tokio::select! {
         startup = who(&front, &mut wire) => startup?,
         () = clock.sleep(STARTUP) => return Ok(()),
+        () = place.lost() => return Ok(()),
     };
+    drop(place);
     let Some(startup) = startup else {
         return Ok(());
     };
@@ -260,8 +263,12 @@ impl Connection {
             .await
     }
 
-    /// Tells the error of a statement that begins at byte `from` of `text`.
+    /// Tells the error of a statement that begins at byte `from` of `text`. A transaction has
+    /// failed with it, which drivers look at: they roll back before they go on.
     pub(super) async fn tell(&mut self, error: &Error, text: &str, from: usize) -> Wire<()> {
+        if self.status == TransactionStatus::Transaction {
+            self.status = TransactionStatus::Error;
+        }
         self.feed(response(error, Severity::Error, text, from))
             .await
     }

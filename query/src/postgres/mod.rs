@@ -30,6 +30,7 @@ mod running;
 mod session;
 mod simple;
 mod socket;
+mod starting;
 mod told;
 mod value;
 
@@ -46,6 +47,7 @@ pub(crate) use value::{SqlType, format_type, known_types, sql_type};
 use crate::http::Token;
 use crate::query::Query;
 use cancel::Cancels;
+use starting::{Place, Starting};
 
 /// Connections at once; more are told so. Each has a buffer and a task, even if it does nothing.
 const CONNECTIONS_MAX: usize = 256;
@@ -55,6 +57,7 @@ struct Front {
     query: Query,
     token: Option<Token>,
     cancels: Cancels,
+    starting: Starting,
     places: Arc<Semaphore>,
 }
 
@@ -71,6 +74,7 @@ impl Query {
             query: self.clone(),
             token,
             cancels: Cancels::default(),
+            starting: Starting::default(),
             places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
         });
         loop {
@@ -80,8 +84,9 @@ impl Query {
             };
             match accepted {
                 Ok((stream, peer)) => {
+                    let place = front.starting.place();
                     let (front, stop) = (Arc::clone(&front), stop.clone());
-                    tokio::spawn(serve(front, stream, peer, stop));
+                    tokio::spawn(serve(front, stream, peer, place, stop));
                 }
                 // Out of file descriptors, say: it passes, and mustn't be asked in a tight loop.
                 Err(error) => {
@@ -107,10 +112,11 @@ async fn serve(
     front: Arc<Front>,
     stream: TcpStream,
     peer: SocketAddr,
+    place: Place,
     mut stop: watch::Receiver<bool>,
 ) {
     let served = tokio::select! {
-        served = Box::pin(connection::serve(front, stream)) => served,
+        served = Box::pin(connection::serve(front, stream, place)) => served,
         _ = stop.wait_for(|stop| *stop) => return,
     };
     if let Err(error) = served {

@@ -18,6 +18,8 @@ pub(super) enum Said {
     Begin(&'static str),
     /// It ends; so do its cursors.
     End(&'static str),
+    /// It goes back to a savepoint, and is no longer a failed one.
+    Back(&'static str),
     /// Nothing but its answer.
     Nothing(&'static str),
     /// A setting gets a value, or its default again.
@@ -87,7 +89,7 @@ fn said(words: &[&str]) -> Option<Said> {
         ["begin", ..] => Said::Begin("BEGIN"),
         ["start", "transaction", ..] => Said::Begin("START TRANSACTION"),
         ["commit" | "end", ..] => Said::End("COMMIT"),
-        ["rollback", "to", ..] | ["rollback", _, "to", ..] => Said::Nothing("ROLLBACK"),
+        ["rollback", "to", ..] | ["rollback", _, "to", ..] => Said::Back("ROLLBACK"),
         ["rollback" | "abort", ..] => Said::End("ROLLBACK"),
         ["savepoint", _] => Said::Nothing("SAVEPOINT"),
         ["release", ..] => Said::Nothing("RELEASE"),
@@ -296,7 +298,7 @@ mod tests {
             ("BEGIN", Said::Begin("BEGIN")),
             ("begin read only", Said::Begin("BEGIN")),
             ("/* x */ COMMIT;", Said::End("COMMIT")),
-            ("ROLLBACK TO SAVEPOINT a", Said::Nothing("ROLLBACK")),
+            ("ROLLBACK TO SAVEPOINT a", Said::Back("ROLLBACK")),
             ("SET extra_float_digits = 3", set("extra_float_digits", "3")),
             (
                 "SET SESSION search_path TO a, b",

@@ -167,12 +167,20 @@ impl Connection {
     pub(super) async fn said(&mut self, said: &Said, described: bool) -> Wire<Result<()>> {
         let tag = match said {
             Said::Begin(tag) => {
-                self.status = TransactionStatus::Transaction;
+                if self.status == TransactionStatus::Idle {
+                    self.status = TransactionStatus::Transaction;
+                }
                 tag
             }
             Said::End(tag) => {
                 self.status = TransactionStatus::Idle;
                 self.prepared.close_portals();
+                tag
+            }
+            Said::Back(tag) => {
+                if self.status == TransactionStatus::Error {
+                    self.status = TransactionStatus::Transaction;
+                }
                 tag
             }
             Said::Nothing(tag) => tag,

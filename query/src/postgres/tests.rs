@@ -9,6 +9,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 use pgwire::messages::PgWireFrontendMessage as Sent;
@@ -17,8 +18,10 @@ use pgwire::messages::simplequery::Query as Text;
 use pgwire::messages::startup::{Password, PasswordMessageFamily, Startup};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+use super::starting::STARTING_MAX;
+use super::{Front, connection};
 use crate::http::Token;
 use crate::testing::World;
 
@@ -64,6 +67,16 @@ impl Client {
         let mut body = vec![0; usize::try_from(length - 4).unwrap()];
         self.stream.read_exact(&mut body).await.unwrap();
         Some((kind.into(), body))
+    }
+
+    /// What the next `ReadyForQuery` says of the transaction.
+    async fn status(&mut self) -> char {
+        while let Some((kind, body)) = self.next().await {
+            if kind == 'Z' {
+                return char::from(body[0]);
+            }
+        }
+        panic!("the connection has ended");
     }
 
     /// The types of all messages up to `ReadyForQuery`, and the last error's SQLSTATE.
@@ -189,6 +202,37 @@ fn after_an_error_everything_is_passed_over_up_to_the_sync() {
 }
 
 #[test]
+fn a_transaction_has_failed_from_its_first_error_until_it_is_rolled_back() {
+    run(async |world| {
+        let mut client = Client::connect(world, None).await;
+        client.until_ready().await;
+        for (sql, status) in [
+            ("SELECT nope", 'I'),
+            ("BEGIN", 'T'),
+            ("SELECT nope", 'E'),
+            ("SELECT 1", 'E'),
+            ("BEGIN", 'E'),
+            ("ROLLBACK TO SAVEPOINT a", 'T'),
+            ("SELECT 1", 'T'),
+            ("SHOW nothing", 'E'),
+            ("ROLLBACK", 'I'),
+            ("SELECT 1", 'I'),
+            ("BEGIN; SELECT nope", 'E'),
+            ("COMMIT", 'I'),
+        ] {
+            client.send([text(sql)]).await;
+            assert_eq!(client.status().await, status, "{sql}");
+        }
+        client.send([text("BEGIN")]).await;
+        assert_eq!(client.status().await, 'T');
+        client
+            .send([parse("SELECT nope"), bind(), execute(0), sync()])
+            .await;
+        assert_eq!(client.status().await, 'E');
+    });
+}
+
+#[test]
 fn a_message_that_is_too_large_or_none_ends_the_connection_with_an_error() {
     run(async |world| {
         for sent in [
@@ -227,6 +271,34 @@ fn who_lacks_the_token_is_not_let_in() {
             client.until_ready().await,
             ("E".to_owned(), Some("28P01".to_owned()))
         );
+    });
+}
+
+#[test]
+fn who_does_not_say_who_it_is_makes_room_for_who_comes() {
+    run(async |world| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let front = Arc::new(Front {
+            query: world.query.clone(),
+            token: None,
+            cancels: Default::default(),
+            starting: Default::default(),
+            places: Arc::new(Semaphore::new(1)),
+        });
+        let place = front.starting.place();
+        let served = connection::serve(Arc::clone(&front), stream, place);
+        let served = tokio::spawn(Box::pin(served));
+        let others: Vec<_> = (0..STARTING_MAX).map(|_| front.starting.place()).collect();
+        served.await.unwrap().unwrap();
+        assert_eq!(
+            silent.read(&mut [0]).await.unwrap(),
+            0,
+            "it is told nothing"
+        );
+        drop(others);
     });
 }
 

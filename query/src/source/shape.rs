@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::error::{Error, Result};
+use crate::names::{TableName, with_names};
 
 /// Only what gives exactly one source record per row.
 pub(super) fn check_shape(query: &QueryTree) -> Result<()> {
@@ -38,7 +39,10 @@ pub(super) fn check_shape(query: &QueryTree) -> Result<()> {
         [one] if one.joins.is_empty() => match &one.relation {
             TableFactor::Table {
                 args: None, name, ..
-            } if is_of_with(query, name) => return Err(refused("a query of `WITH` as source")),
+            } if is_of_with(query, name) => {
+                return Err(refused("a query of `WITH` as source")
+                    .with_hint("such a name hides the table that is called so everywhere"));
+            }
             TableFactor::Table { args: None, .. } => {}
             _ => return Err(refused("a source other than one table")),
         },
@@ -55,9 +59,12 @@ fn is_of_with(query: &QueryTree, name: &ObjectName) -> bool {
     let [ObjectNamePart::Identifier(name)] = name.0.as_slice() else {
         return false;
     };
-    let name = name.value.to_lowercase();
-    let mut given = query.with.iter().flat_map(|with| &with.cte_tables);
-    given.any(|cte| cte.alias.name.value.to_lowercase() == name)
+    let given = with_names(query);
+    given.iter().any(|with| is_same(with, &name.value))
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
 }
 
 /// Only what gives one record per row, and the same whenever it runs: what the text alone doesn't
@@ -86,6 +93,35 @@ pub(super) fn check_plan(plan: &LogicalPlan) -> Result<()> {
         Some(what) => Err(refused(what)),
         None => Ok(()),
     }
+}
+
+/// Only tables that have versions, since a resume would see other rows of a system table than the
+/// plan; and no query of `WITH` that is called as one of them, which would be pinned as if it were
+/// the table.
+pub(super) fn check_tables(query: &QueryTree, tables: &[TableName]) -> Result<()> {
+    let given = with_names(query);
+    for table in tables {
+        match table {
+            TableName::System(name) => {
+                return Err(refused(&format!(
+                    "a system table in a subquery (`{name}`), whose rows can change from run to run"
+                ))
+                .with_hint(
+                    "name tables of topics; the dead letters of one are such a table: \
+                     `\"orders@dead\"`",
+                ));
+            }
+            TableName::Topic { name, .. } => {
+                if given.iter().any(|with| is_same(with, name)) {
+                    return Err(refused(&format!(
+                        "a query of `WITH` that is called as a table that is read (`{name}`)"
+                    ))
+                    .with_hint("call it by a name that no table has"));
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn refused(what: &str) -> Error {

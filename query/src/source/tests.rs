@@ -14,6 +14,7 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use eddy_engine::TopicId;
 use futures::TryStreamExt;
 
+use crate::error::ErrorKind;
 use crate::source::Sequence;
 use crate::testing::World;
 
@@ -142,6 +143,34 @@ fn a_query_of_with_is_no_source() {
 }
 
 #[test]
+fn p23_a_query_of_with_is_never_taken_for_the_table_that_is_called_so() {
+    let world = numbers();
+    let mut other = world.writer("wanted", 1);
+    other.put(0, r#"{"n": 3}"#);
+    other.put(0, r#"{"n": 5}"#);
+    other.commit();
+    let plan = |select: &str| {
+        let planned = world.query.plan_source(select, None, None);
+        world.runtime.block_on(planned)
+    };
+    for select in [
+        "SELECT * FROM numbers WHERE n IN \
+         (WITH wanted AS (SELECT n FROM public.wanted WHERE n < 4) SELECT n FROM wanted)",
+        "SELECT * FROM public.numbers WHERE n IN \
+         (WITH Numbers AS (SELECT 3 AS n) SELECT n FROM Numbers)",
+        "SELECT * FROM numbers WHERE n IN \
+         (WITH numbers AS (SELECT 3 AS n) SELECT n FROM numbers)",
+    ] {
+        let error = plan(select).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotSupported, "{select}: {error}");
+        assert!(error.to_string().contains("a query of `WITH`"), "{error}");
+    }
+    let few = "SELECT * FROM numbers WHERE n IN \
+               (WITH few AS (SELECT n FROM wanted WHERE n < 4) SELECT n FROM few)";
+    assert_eq!(plan(few).unwrap().records, 1);
+}
+
+#[test]
 fn p23_a_semi_join_reads_its_other_table_as_it_was_planned() {
     let world = numbers();
     let mut other = world.writer("wanted", 1);
@@ -179,6 +208,28 @@ fn p23_a_semi_join_reads_its_other_table_as_it_was_planned() {
         )
         .unwrap();
     assert_eq!(again, plan);
+}
+
+#[test]
+fn p23_a_system_table_has_no_version_and_is_refused_in_a_subquery() {
+    let world = numbers();
+    let plan = |condition: &str| {
+        let select = format!("SELECT * FROM numbers WHERE {condition}");
+        let planned = world.query.plan_source(&select, None, None);
+        world.runtime.block_on(planned)
+    };
+    for condition in [
+        "_offset IN (SELECT _offset FROM system.dead_letters WHERE _topic = 'numbers')",
+        "n > 3 AND _topic IN (SELECT name FROM system.tables)",
+        "_offset IN (SELECT _offset FROM trace('broken'))",
+    ] {
+        let error = plan(condition).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotSupported, "{error}");
+        assert!(error.to_string().contains("a system table"), "{error}");
+        assert!(error.hint().unwrap().contains("\"orders@dead\""));
+    }
+    let named = plan("_offset IN (SELECT _offset FROM \"numbers@dead\")").unwrap();
+    assert_eq!(named.records, 0);
 }
 
 #[test]
@@ -231,6 +282,7 @@ fn p23_dead_letters_of_one_topic_are_a_source_like_its_table() {
     assert_eq!(rows, [(0, 20)], "{}", named.select);
     for (condition, part) in [
         ("_topic = 'numbers' OR _topic = 'other'", "all topics"),
+        ("payload._topic = 'numbers'", "all topics"),
         ("_topic = 'nobody'", "there is no table `nobody`"),
     ] {
         let error = plan(&format!("{from} WHERE {condition}")).unwrap_err();

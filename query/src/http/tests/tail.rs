@@ -1,5 +1,7 @@
 //! Following a table: each record once, live and committed, from where a reader says it was.
 
+use std::time::Duration;
+
 use axum::body::{Body, BodyDataStream};
 use axum::http::{Request, StatusCode};
 use futures::StreamExt;
@@ -8,6 +10,7 @@ use tower::ServiceExt;
 
 use super::get;
 use crate::http::TAILS_MAX;
+use crate::query::Request as QueryRequest;
 use crate::testing::World;
 
 /// A client that follows.
@@ -114,6 +117,48 @@ fn a_reader_that_comes_back_goes_on_behind_the_last_record_that_it_saw() {
     assert_eq!(reader.record().1, 3);
     let (id, last) = reader.record();
     assert_eq!((id.as_str(), last), (r#"{"0":4,"1":1}"#, 4));
+}
+
+#[test]
+fn a_reader_that_does_not_read_keeps_no_turn_from_other_queries() {
+    let world = World::with(|options| options.running_max = 1);
+    let mut topic = world.writer("t", 1);
+    // More than the batches and frames that wait on the way to a reader.
+    for n in 0..80_000 {
+        topic.put(0, &format!(r#"{{"n": {n}}}"#));
+        if n % 10_000 == 9_999 {
+            topic.commit();
+        }
+    }
+    let mut reader = Reader::of(&world, "/api/v1/tables/t/tail", Some(r#"{"0":0}"#));
+    assert_eq!(reader.record().1, 0);
+    let count = QueryRequest {
+        timeout: Some(Duration::from_secs(20)),
+        ..QueryRequest::new("SELECT count(*) AS n FROM t")
+    };
+    assert_eq!(world.ask(count).unwrap().1, [json!({"n": 80_000})]);
+    assert_eq!(reader.record().1, 1);
+}
+
+#[test]
+fn records_that_are_too_large_to_wait_together_come_one_part_after_the_other() {
+    let world = World::new();
+    let mut topic = world.writer("t", 2);
+    topic.put(0, r#"{"n": 0}"#);
+    topic.commit();
+    let mut reader = Reader::of(&world, "/api/v1/tables/t/tail", None);
+    let long = "x".repeat(200_000);
+    for n in 1..=40 {
+        topic.put(n % 2, &format!(r#"{{"n": {n}, "long": "{long}"}}"#));
+    }
+    topic.publish();
+    let mut seen: Vec<i64> = (0..40).map(|_| reader.record().1).collect();
+    for partition in 0..2 {
+        let of_it = seen.iter().filter(|n| **n % 2 == partition);
+        assert!(of_it.is_sorted(), "{seen:?}");
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (1..=40).collect::<Vec<_>>());
 }
 
 #[test]
