@@ -81,6 +81,7 @@ pub(super) fn retire(
     let gone = retired::rows_of(lake, table, &files)?;
     let cut = Cut {
         id,
+        begun_us: lake.clock().now_us(),
         files: Vec::new(),
         apart: Vec::new(),
         moves: Vec::new(),
