@@ -15,6 +15,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 
 use super::blobs::Blobs;
 use super::key_fields::KeyFields;
+use super::repeated::Repeated;
 use super::sparse::Sparse;
 use crate::record::{Record, TimestampType, TopicId};
 use crate::schema::{KEY_FIELDS, Limits, envelope_schema, header_fields};
@@ -218,7 +219,7 @@ impl Envelope {
         let types = take(&mut self.timestamp_types);
         match types.first() {
             Some(first) if types.iter().all(|by| by == first) => {
-                if self.timestamp_type.text != first.as_str() {
+                if !self.timestamp_type.is(first.as_str()) {
                     self.timestamp_type = Repeated::new(first.as_str());
                 }
                 self.timestamp_type.rows(rows)
@@ -367,30 +368,6 @@ pub(super) fn payload_bytes(record: &Record<'_>) -> usize {
         .map(|header| header.name.len() + header.value.map_or(0, <[u8]>::len) + 8)
         .sum();
     record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers
-}
-
-/// A text that every row has: batches share one array of it.
-#[derive(Debug)]
-struct Repeated {
-    text: String,
-    array: StringArray,
-}
-
-impl Repeated {
-    fn new(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            array: StringArray::new_null(0),
-        }
-    }
-
-    fn rows(&mut self, rows: usize) -> ArrayRef {
-        if self.array.len() < rows {
-            let texts = std::iter::repeat_n(self.text.as_str(), rows);
-            self.array = StringArray::from_iter_values(texts);
-        }
-        Arc::new(self.array.slice(0, rows))
-    }
 }
 
 fn timestamps(array: TimestampMicrosecondArray) -> ArrayRef {
