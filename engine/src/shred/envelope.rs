@@ -203,6 +203,27 @@ impl Envelope {
         Ok(Envelopes { fields, columns })
     }
 
+    /// Forgets rows that could not be finished: some of their columns are gone.
+    pub(super) fn forget(&mut self) {
+        self.partitions.clear();
+        self.offsets.clear();
+        self.timestamps.clear();
+        self.timestamp_types.clear();
+        self.ingested_at.clear();
+        self.errors.clear();
+        self.key_schema_ids = Sparse::default();
+        self.value_schema_ids = Sparse::default();
+        self.keys.clear();
+        self.header_ends.truncate(1);
+        self.header_keys = StringBuilder::with_capacity(0, 0);
+        self.header_values = BinaryBuilder::with_capacity(0, 0);
+        self.values.clear();
+        self.bytes = 0;
+        if let Some(keys) = &mut self.key_fields {
+            keys.forget();
+        }
+    }
+
     /// Gives the empty buffers back.
     pub(super) fn shrink(&mut self) {
         self.partitions = Vec::new();
@@ -373,3 +394,6 @@ pub(super) fn payload_bytes(record: &Record<'_>) -> usize {
 fn timestamps(array: TimestampMicrosecondArray) -> ArrayRef {
     Arc::new(array.with_timezone("UTC"))
 }
+
+#[cfg(test)]
+mod tests;
