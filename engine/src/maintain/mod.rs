@@ -53,6 +53,7 @@ mod plan;
 mod policy;
 mod receipt;
 mod remove;
+mod restored;
 mod retain;
 mod rows;
 mod scan;

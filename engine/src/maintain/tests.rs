@@ -18,6 +18,7 @@ mod folding;
 mod partial;
 mod partitions;
 mod redaction;
+mod restored;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
