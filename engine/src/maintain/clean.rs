@@ -8,9 +8,8 @@
 //!
 //! Everything below a checkpoint whose commit is older than the history goes, so each version that
 //! stays can still be read. A data object goes with the commit that removed it from the table: then
-//! no version names it any more, unless another engine brought it back meanwhile. First the
-//! checkpoints, then per stretch of commits, from the oldest on, the objects and then the commits;
-//! so whatever is left by a crash is found again.
+//! no version names it any more. First the checkpoints, then per stretch of commits, from the
+//! oldest on, the objects and then the commits; so whatever is left by a crash is found again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,7 +24,6 @@ use crate::error::Result;
 use crate::lake::Lake;
 use crate::maintain::packs::Packs;
 use crate::maintain::remove::remove;
-use crate::maintain::restored::Restored;
 use crate::path::{LogFile, TablePath};
 use crate::read::Snapshot;
 
@@ -48,8 +46,7 @@ struct Listed {
     checkpoints: BTreeMap<u64, ObjectMeta>,
 }
 
-/// Removes what only versions older than `history` need, and nothing at or above `pinned`;
-/// `restored` is what is known of the table's files that came back.
+/// Removes what only versions older than `history` need, and nothing at or above `pinned`.
 ///
 /// # Errors
 /// `Unavailable`: what is left is found again. `Data` for a log that can't be read.
@@ -58,7 +55,6 @@ pub(super) fn clean(
     table: &TablePath,
     history: Duration,
     pinned: Option<u64>,
-    restored: &mut Restored,
 ) -> Result<Cleaned> {
     let listed = list(lake, table)?;
     let Some(oldest) = horizon(lake, table, &listed, history, pinned)? else {
@@ -76,13 +72,8 @@ pub(super) fn clean(
     ) else {
         return Ok(Cleaned::default());
     };
-    let above = listed.commits.keys().copied();
-    let above: Vec<u64> = above.filter(|version| *version > oldest).collect();
-    restored.look(lake, table, &above)?;
     let files = first.files.iter().chain(newest.files.iter());
-    let files = files.map(|file| file.path.as_str());
-    // In no version but between the two, maybe.
-    let live: BTreeSet<&str> = files.chain(restored.above(oldest)).collect();
+    let live: BTreeSet<&str> = files.map(|file| file.path.as_str()).collect();
     // Another sink's names come again when records do: what lies there may be younger (P5, P13).
     let again = newest.is_foreign();
     let mut done = Cleaned::default();

@@ -21,7 +21,6 @@ use crate::maintain::pins;
 use crate::maintain::plan::{Bin, bins};
 use crate::maintain::policy::{Compaction, Policy, Retention};
 use crate::maintain::receipt;
-use crate::maintain::restored::Restored;
 use crate::maintain::retain::{Retired, expired, retire};
 use crate::maintain::unfiltered;
 use crate::maintain::uploads::Journals;
@@ -49,8 +48,6 @@ pub struct Keeper {
     snapshots: SnapshotCache,
     /// When each table's old versions and filters are looked at next, on the monotonic clock.
     cleaning: BTreeMap<TablePath, Duration>,
-    /// What is known of each table's files that others brought back.
-    restored: BTreeMap<TablePath, Restored>,
     /// Rewrites since a table's filters were looked at.
     rewrites: BTreeMap<TablePath, u64>,
 }
@@ -87,7 +84,6 @@ impl Keeper {
             budget: Arc::clone(budget),
             snapshots: SnapshotCache::new(),
             cleaning: BTreeMap::new(),
-            restored: BTreeMap::new(),
             rewrites: BTreeMap::new(),
         }
     }
@@ -125,11 +121,10 @@ impl Keeper {
             // Before any commit is cleaned away: by these it is known what has landed.
             let folded = fold(&self.lake, table);
             // Next: pins don't hold what was erased, not even one that can't be read (P16).
-            let restored = self.restored.entry(table.clone()).or_default();
-            receipt::complete(&self.lake, table, restored)?;
+            receipt::complete(&self.lake, table)?;
             folded?;
             let pinned = pins::oldest(&self.lake, table)?;
-            kept.cleaned = clean(&self.lake, table, policy.history(), pinned, restored)?;
+            kept.cleaned = clean(&self.lake, table, policy.history(), pinned)?;
             self.cleaning.insert(table.clone(), now + CLEANING);
         }
         if snapshot.files.len() > HELD_FILES {

@@ -53,7 +53,6 @@ mod plan;
 mod policy;
 mod receipt;
 mod remove;
-mod restored;
 mod retain;
 mod rows;
 mod scan;

@@ -16,7 +16,6 @@ use crate::lake::Lake;
 use crate::maintain::clean::clean;
 use crate::maintain::erase::Erasure;
 use crate::maintain::packs::Packs;
-use crate::maintain::restored::Restored;
 use crate::maintain::uploads::Journals;
 use crate::path::TablePath;
 use crate::read::{Snapshot, retired};
@@ -158,7 +157,7 @@ pub(super) fn commit(lake: &Lake, table: &TablePath, id: Uuid, log: &TableLog) -
 ///
 /// # Errors
 /// `Unavailable`, `Data`: the rest is for the next call.
-pub(super) fn complete(lake: &Lake, table: &TablePath, restored: &mut Restored) -> Result<u64> {
+pub(super) fn complete(lake: &Lake, table: &TablePath) -> Result<u64> {
     let grace_us = i64::try_from(GRACE.as_micros()).unwrap_or(i64::MAX);
     let old = |receipt: &Receipt| {
         let erased = receipt.erased_us.filter(|_| receipt.removed_us.is_none());
@@ -168,7 +167,7 @@ pub(super) fn complete(lake: &Lake, table: &TablePath, restored: &mut Restored) 
     if due.is_empty() {
         return Ok(0);
     }
-    clean(lake, table, GRACE, None, restored)?;
+    clean(lake, table, GRACE, None)?;
     let mut journals = Journals::read(lake)?;
     let snapshot = Snapshot::load(lake, table, None)?;
     journals.sweep(lake, table, snapshot.as_ref())?;

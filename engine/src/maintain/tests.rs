@@ -18,7 +18,6 @@ mod folding;
 mod partial;
 mod partitions;
 mod redaction;
-mod restored;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

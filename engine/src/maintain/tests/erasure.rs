@@ -11,7 +11,6 @@ use super::{World, eager};
 use crate::commit::TableLog;
 use crate::error::{Error, Result};
 use crate::maintain::clean::clean;
-use crate::maintain::restored::Restored;
 use crate::maintain::{Erasure, Matches, Pin, Policy, Receipt, erase, receipts};
 use crate::read::retired;
 use crate::record::TopicId;
@@ -282,14 +281,7 @@ fn a_receipt_tells_of_commits_that_were_cleaned_away_before_it_was_finished() {
     assert!(log().unwrap().unwrap().checkpoint().unwrap());
     world.hours_later(8 * 24);
     let history = Policy::default().history;
-    let cleaned = clean(
-        &world.lake,
-        &world.table(),
-        history,
-        None,
-        &mut Restored::default(),
-    );
-    let cleaned = cleaned.unwrap();
+    let cleaned = clean(&world.lake, &world.table(), history, None).unwrap();
     assert!(cleaned.log_files > 0 && cleaned.objects >= 2, "{cleaned:?}");
     let known = log().unwrap().unwrap().history(usize::MAX).unwrap();
     assert!(known.iter().all(|version| version.version > erased_at));

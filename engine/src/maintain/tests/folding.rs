@@ -6,7 +6,6 @@ use super::World;
 use crate::commit::TableLog;
 use crate::maintain::Policy;
 use crate::maintain::clean::clean;
-use crate::maintain::restored::Restored;
 use crate::read::filtered::{Beside, Kind, kept, record_landed, record_stored};
 use crate::read::{Alterations, filtered, stored};
 use crate::record::TopicId;
@@ -90,14 +89,7 @@ fn records_whose_commits_are_cleaned_away_are_folded_as_readers_take_them() {
     assert!(world.log().checkpoint().unwrap());
     world.hours_later(HOURS_OF_8_DAYS);
     let history = only_cleaning().history;
-    let cleaned = clean(
-        &world.lake,
-        &world.table(),
-        history,
-        None,
-        &mut Restored::default(),
-    );
-    let cleaned = cleaned.unwrap();
+    let cleaned = clean(&world.lake, &world.table(), history, None).unwrap();
     assert!(cleaned.log_files > 0, "{cleaned:?}");
     assert_eq!(world.records(), 10);
     world.filtering_cuts(&mut writer, 10..70);
