@@ -235,7 +235,7 @@ pub(crate) fn position(text: &str) -> Result<OffsetMap> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     fn offsets<const N: usize>(all: [(i32, i64); N]) -> OffsetMap {

@@ -13,12 +13,18 @@ use crate::record::{Position, TopicId};
 /// deletes objects waits at least this long, and a commit refuses files half as old (P14).
 pub const GRACE: Duration = Duration::from_hours(24);
 
+/// Half of it, as messages say it.
+const HALF_HOURS: u64 = GRACE.as_secs() / 7_200;
+
 /// One commit's content (P6). Its id stands for the content: the same id is the same cut, however
 /// often it is committed (P9).
 #[derive(Debug, Clone)]
 pub struct Cut {
     /// Names this cut in the table's history.
     pub id: Uuid,
+    /// When it was planned, in microseconds since the Unix epoch: what is written for it before it
+    /// is committed, objects and records, counts as left over once it is old (P14).
+    pub begun_us: i64,
     /// The files that become part of the table; none is fine.
     pub files: Vec<DataFile>,
     /// Objects that come with it and are no files of the table: they hold their rows in a format
@@ -110,7 +116,8 @@ impl Cut {
     ///
     /// # Errors
     /// `Internal` for a position that goes backwards (E3) or is named twice and for a rewrite that
-    /// isn't one, `Invalid` for a file whose upload began too long ago (P14).
+    /// isn't one, `Invalid` for a file whose upload began too long ago and for a cut that was
+    /// planned too long ago (P14).
     pub(super) fn check(&self, now_ms: i64) -> Result<()> {
         self.check_rewrite()?;
         let mut seen = BTreeSet::new();
@@ -130,17 +137,30 @@ impl Cut {
                 )));
             }
         }
-        let half = i64::try_from(GRACE.as_millis() / 2).unwrap_or(i64::MAX);
-        let mut uploaded = self.files.iter().chain(&self.apart);
-        match uploaded.find(|file| now_ms - file.modified_ms > half) {
-            Some(file) => Err(Error::invalid(format!(
-                "the upload of `{}` began more than {} hours ago: it may have been removed as an \
-                 orphan meanwhile; write its rows anew (P14)",
+        if let Some(file) = self.old_file(now_ms) {
+            return Err(Error::invalid(format!(
+                "the upload of `{}` began more than {HALF_HOURS} hours ago: it may have been \
+                 removed as an orphan meanwhile; write its rows anew (P14)",
                 file.path,
-                GRACE.as_secs() / 7_200
-            ))),
-            None => Ok(()),
+            )));
         }
+        match is_old(self.begun_us / 1_000, now_ms) {
+            true => Err(Error::invalid(format!(
+                "the commit was begun more than {HALF_HOURS} hours ago: what was recorded for it \
+                 may have been removed as left over meanwhile; plan it anew (P14)"
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether [`Cut::check`] refuses it for its age.
+    pub(crate) fn is_too_old(&self, now_ms: i64) -> bool {
+        self.old_file(now_ms).is_some() || is_old(self.begun_us / 1_000, now_ms)
+    }
+
+    fn old_file(&self, now_ms: i64) -> Option<&DataFile> {
+        let mut uploaded = self.files.iter().chain(&self.apart);
+        uploaded.find(|file| is_old(file.modified_ms, now_ms))
     }
 
     /// Invariant 4: the same rows stored otherwise are as many as they were.
@@ -157,4 +177,10 @@ impl Cut {
             "a rewrite has `{after}` rows and its input `{before}`; nothing was changed"
         )))
     }
+}
+
+/// What began so long ago may be gone as somebody's left-over.
+fn is_old(begun_ms: i64, now_ms: i64) -> bool {
+    let half_ms = i64::try_from(GRACE.as_millis() / 2).unwrap_or(i64::MAX);
+    now_ms.saturating_sub(begun_ms) > half_ms
 }

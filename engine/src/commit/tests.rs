@@ -68,6 +68,7 @@ fn cut(clock: &Clock, partition: i32, from: Option<Position>, to: i64) -> Cut {
     };
     Cut {
         id,
+        begun_us: clock.now_us(),
         files: if rows == 0 { Vec::new() } else { vec![file] },
         apart: Vec::new(),
         moves: vec![Move {

@@ -183,6 +183,7 @@ fn round(
     let records = records(alteration, before, &moves);
     let cut = Cut {
         id: lake.clock().new_id(),
+        begun_us: lake.clock().now_us(),
         files: made.files,
         apart: Vec::new(),
         moves,

@@ -141,7 +141,7 @@ fn old_ones(lake: &Lake, objects: Vec<Path>, removed_ms: Option<i64>) -> Result<
 /// once the grace time is over, so clocks may differ by half of it.
 fn is_younger(modified_ms: i64, removed_ms: Option<i64>) -> bool {
     let half_ms = i64::try_from(GRACE.as_millis() / 2).unwrap_or(i64::MAX);
-    removed_ms.is_none_or(|removed_ms| modified_ms - removed_ms > half_ms)
+    removed_ms.is_none_or(|removed_ms| modified_ms.saturating_sub(removed_ms) > half_ms)
 }
 
 /// The newest checkpoint below which everything may go.
@@ -153,7 +153,7 @@ fn horizon(
     pinned: Option<u64>,
 ) -> Result<Option<u64>> {
     let now_ms = lake.clock().now_us() / 1_000;
-    let old = |then_ms: i64| u128::try_from(now_ms - then_ms).unwrap_or(0) >= history.as_millis();
+    let old = |then_ms: i64| is_old(then_ms, now_ms, history);
     for version in listed.checkpoints.keys().rev() {
         let unpinned = pinned.is_none_or(|pinned| *version <= pinned);
         let Some(commit) = listed.commits.get(version) else {
@@ -170,6 +170,11 @@ fn horizon(
         }
     }
     Ok(None)
+}
+
+/// Whether a moment is at least as long ago as the history. Another committer's may be any number.
+fn is_old(then_ms: i64, now_ms: i64, history: Duration) -> bool {
+    u128::try_from(now_ms.saturating_sub(then_ms)).unwrap_or(0) >= history.as_millis()
 }
 
 fn list(lake: &Lake, table: &TablePath) -> Result<Listed> {
@@ -228,5 +233,15 @@ mod tests {
             );
         }
         assert!(is_younger(removed_ms, None), "when in doubt it stays");
+    }
+
+    #[test]
+    fn a_commit_of_any_time_has_an_age() {
+        let (now_ms, history) = (1_795_521_600_000, Duration::from_hours(24));
+        assert!(is_old(i64::MIN, now_ms, history));
+        assert!(!is_old(i64::MAX, now_ms, history));
+        assert!(!is_old(now_ms - 1, now_ms, history));
+        assert!(is_younger(now_ms, Some(i64::MIN)));
+        assert!(!is_younger(now_ms, Some(i64::MAX)));
     }
 }

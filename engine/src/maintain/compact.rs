@@ -130,6 +130,7 @@ fn rewrite(
     fault::point("after_compacted_upload");
     let cut = Cut {
         id: lake.clock().new_id(),
+        begun_us: lake.clock().now_us(),
         files: made.files,
         apart: Vec::new(),
         moves: Vec::new(),

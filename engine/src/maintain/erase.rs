@@ -166,6 +166,7 @@ fn rewrite(
     let removes = found.into_iter().map(|(file, _)| file).collect();
     let cut = Cut {
         id: lake.clock().new_id(),
+        begun_us: lake.clock().now_us(),
         files: made.files,
         apart: Vec::new(),
         moves: Vec::new(),

@@ -15,6 +15,7 @@ use crate::commit::DataFile;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::maintain::output::is_sorted;
+use crate::maintain::sizes::Sizes;
 use crate::path::TablePath;
 use crate::read::{Fetch, Snapshot};
 use crate::schema::identify;
@@ -39,10 +40,8 @@ pub(super) struct Input {
     /// No row is older, in microseconds since the Unix epoch; the smallest number when a row has no
     /// time.
     pub(super) from_us: i64,
-    /// The rows.
-    pub(super) rows: usize,
-    /// The bytes of the values, encoded but not compressed.
-    pub(super) encoded_bytes: usize,
+    /// What the rows take.
+    pub(super) sizes: Sizes,
 }
 
 /// Reads the footers of `files`, in order of their oldest rows.
@@ -82,17 +81,13 @@ pub(super) fn look(
         {
             schema = Arc::clone(&same.schema);
         }
-        let groups = metadata.row_groups().iter();
         inputs.push(Input {
             file,
             key_id,
             schema,
             sorted: is_sorted(&metadata),
             from_us: oldest(&metadata).unwrap_or(i64::MIN),
-            rows: usize::try_from(metadata.file_metadata().num_rows()).unwrap_or(0),
-            encoded_bytes: groups
-                .map(|group| usize::try_from(group.total_byte_size()).unwrap_or(0))
-                .sum(),
+            sizes: Sizes::of(&metadata),
         });
     }
     inputs.sort_by(|a, b| (a.from_us, &a.file.path).cmp(&(b.from_us, &b.file.path)));

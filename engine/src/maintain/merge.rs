@@ -20,14 +20,13 @@ use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::maintain::input::{Input, fetch};
 use crate::maintain::rows::{Key, Reader, Run};
+use crate::maintain::sizes::{Sizes, rows_of_batch};
 use crate::path::TablePath;
 
 /// Bytes of inputs fetched ahead.
 const AHEAD_BYTES: u64 = 16 << 20;
 /// Inputs fetched ahead.
 const AHEAD_FILES: usize = 16;
-/// What one batch should hold in memory.
-const BATCH_BYTES: usize = 16 << 20;
 
 /// What comes next of a merge.
 pub(super) enum Part {
@@ -253,19 +252,10 @@ impl Picked {
     }
 }
 
-/// Rows of a batch: by their size, and by the columns, since even a null takes room.
+/// Rows of a batch of the inputs.
 fn batch_rows(inputs: &[Input], target: &SchemaRef) -> usize {
-    let inputs: Vec<&Input> = inputs.iter().collect();
-    rows_of_batch(&inputs, leaves(target.fields()))
-}
-
-/// The same of so many columns; one row where they are large.
-pub(super) fn rows_of_batch(inputs: &[&Input], leaves: usize) -> usize {
-    let rows: usize = inputs.iter().map(|input| input.rows).sum();
-    let encoded: usize = inputs.iter().map(|input| input.encoded_bytes).sum();
-    // Values that repeat are encoded once and decoded each.
-    let row_bytes = encoded * 2 / rows.max(1) + 8 * leaves;
-    (BATCH_BYTES / row_bytes.max(1)).clamp(1, 8_192)
+    let sizes: Vec<Sizes> = inputs.iter().map(|input| input.sizes).collect();
+    rows_of_batch(&sizes, leaves(target.fields()))
 }
 
 /// The columns that hold values, those inside of structs and lists counted each.

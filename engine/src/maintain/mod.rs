@@ -56,6 +56,7 @@ mod remove;
 mod retain;
 mod rows;
 mod scan;
+mod sizes;
 #[cfg(test)]
 mod tests;
 mod times;

@@ -86,8 +86,9 @@ fn pack(files: &[Arc<DataFile>], target_bytes: u64) -> Vec<Bin> {
     bins
 }
 
+/// What another writer says of a moment may be any number.
 fn age(now_ms: i64, then_ms: i64) -> Duration {
-    Duration::from_millis(u64::try_from(now_ms - then_ms).unwrap_or(0))
+    Duration::from_millis(u64::try_from(now_ms.saturating_sub(then_ms)).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -180,6 +181,20 @@ mod tests {
         };
         files[0] = Arc::new(foreign);
         assert_eq!(sizes(&files), [vec![1; 15], vec![2; 16]]);
+    }
+
+    #[test]
+    fn p22_files_of_any_time_of_upload_are_planned() {
+        for modified_ms in [i64::MIN, 0, i64::MAX] {
+            let mut files = many(17, 1, 1);
+            let strange = DataFile {
+                modified_ms,
+                ..DataFile::clone(&files[0])
+            };
+            files[0] = Arc::new(strange);
+            let taken = if modified_ms < NOW_MS { 17 } else { 16 };
+            assert_eq!(sizes(&files), [vec![1; taken]], "{modified_ms}");
+        }
     }
 
     #[test]

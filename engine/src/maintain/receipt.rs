@@ -44,6 +44,7 @@ pub struct Receipt {
     /// When the newest version was free of the rows, in microseconds since the Unix epoch.
     pub erased_us: Option<i64>,
     /// The versions that removed them; older ones can be read until the rows are removed for good.
+    /// One that was cleaned away before the erasure was finished is missing.
     pub versions: Vec<u64>,
     /// The rows.
     pub rows: u64,
@@ -119,17 +120,31 @@ pub(super) fn commit(lake: &Lake, table: &TablePath, id: Uuid, log: &TableLog) -
     let (of, from) = (lake.clone(), table.clone());
     let records = lake.wait(async move { retired::records(&of, &from).await })??;
     let since = log.version().saturating_sub(receipt.requested_at_version);
-    let history = log.history(usize::try_from(since).unwrap_or(usize::MAX))?;
-    for (commit, record) in records {
+    let since = usize::try_from(since).unwrap_or(usize::MAX);
+    let history = log.history(since)?;
+    // After days of interruption the first commits may have been cleaned away. What was recorded
+    // for them is gone by now, whether or not they landed: the newest version is free of it.
+    let live = match history.len() < since {
+        true => Some(live_files(lake, table)?),
+        false => None,
+    };
+    let mut left = Vec::new();
+    let own = records.into_iter();
+    for (commit, record) in own.filter(|(_, record)| record.reason == reason(id)) {
         let version = history.iter().find(|version| version.id == Some(commit));
-        let Some(version) = version.filter(|_| record.reason == reason(id)) else {
-            continue;
-        };
-        receipt.versions.push(version.version);
-        receipt.rows += record.rows();
-        receipt.files.extend(record.paths().map(str::to_owned));
+        let is_live = |live: &BTreeSet<String>| record.paths().any(|path| live.contains(path));
+        let forgotten = live.as_ref().is_some_and(|live| !is_live(live));
+        receipt
+            .versions
+            .extend(version.map(|version| version.version));
+        if version.is_some() || forgotten {
+            left.push(record);
+        }
     }
     receipt.versions.sort_unstable();
+    receipt.rows = retired::rows(&left);
+    let files: BTreeSet<&str> = left.iter().flat_map(retired::Record::paths).collect();
+    receipt.files = files.into_iter().map(str::to_owned).collect();
     let packs = forget_filters(lake, table, &receipt.files)?;
     receipt.filters = packs.iter().map(Uuid::to_string).collect();
     receipt.erased_us = Some(lake.clock().now_us());
@@ -197,6 +212,13 @@ fn forget_filters(lake: &Lake, table: &TablePath, files: &[String]) -> Result<Ve
     let files: BTreeSet<&str> = files.iter().map(String::as_str).collect();
     let replaced = Journals::read(lake)?.replaced(table);
     Packs::read(lake, table)?.forget(lake, table, &files, &replaced)
+}
+
+/// The files of the newest version.
+fn live_files(lake: &Lake, table: &TablePath) -> Result<BTreeSet<String>> {
+    let newest = Snapshot::load(lake, table, None)?;
+    let files = newest.iter().flat_map(|newest| newest.files.iter());
+    Ok(files.map(|file| file.path.clone()).collect())
 }
 
 fn still_there(lake: &Lake, table: &TablePath, files: &[String]) -> Result<BTreeSet<String>> {

@@ -40,7 +40,7 @@ pub(super) fn expired(
     dated.sort_by(|a, b| (a.0, &a.1.path).cmp(&(b.0, &b.1.path)));
     let mut total: u64 = files.iter().map(|file| file.size).sum();
     let too_old = |newest_ms: i64| {
-        let age_ms = u128::try_from(now_ms - newest_ms).unwrap_or(0);
+        let age_ms = u128::try_from(now_ms.saturating_sub(newest_ms)).unwrap_or(0);
         retention.age.is_some_and(|most| age_ms > most.as_millis())
     };
     dated
@@ -81,6 +81,7 @@ pub(super) fn retire(
     let gone = retired::rows_of(lake, table, &files)?;
     let cut = Cut {
         id,
+        begun_us: lake.clock().now_us(),
         files: Vec::new(),
         apart: Vec::new(),
         moves: Vec::new(),
@@ -189,6 +190,25 @@ mod tests {
             let expired = expired(&files, &Retention { age, bytes }, NOW_MS);
             let names: Vec<&str> = expired.iter().map(|file| file.path.as_str()).collect();
             assert_eq!(names, gone, "{age:?} {bytes:?}");
+        }
+    }
+
+    #[test]
+    fn p22_files_of_any_time_of_upload_have_an_age() {
+        let strange = |modified_ms| {
+            let file = file("strange", None, 0);
+            Arc::new(DataFile {
+                modified_ms,
+                ..DataFile::clone(&file)
+            })
+        };
+        let retention = Retention {
+            age: Some(Duration::from_hours(24)),
+            bytes: None,
+        };
+        for (modified_ms, gone) in [(i64::MIN, 1), (0, 1), (i64::MAX, 0)] {
+            let expired = expired(&[strange(modified_ms)], &retention, NOW_MS);
+            assert_eq!(expired.len(), gone, "{modified_ms}");
         }
     }
 

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::maintain::erase::Matches;
 use crate::maintain::input::{Input, fetch, key_for, look};
-use crate::maintain::merge::rows_of_batch;
+use crate::maintain::sizes::rows_of_batch;
 use crate::path::TablePath;
 use crate::read::Snapshot;
 use crate::read::retired::Gone;
@@ -142,7 +142,7 @@ impl Scan {
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
         let batches = builder
             .with_projection(mask)
-            .with_batch_size(rows_of_batch(&[&self.input], 0).min(BATCH_ROWS))
+            .with_batch_size(rows_of_batch(&[self.input.sizes], 0).min(BATCH_ROWS))
             .build()?;
         Ok(batches.map(move |batch| {
             let batch = batch.map_err(|error| {

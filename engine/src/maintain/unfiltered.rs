@@ -44,7 +44,7 @@ pub(super) fn due<'a>(
     now_ms: i64,
 ) -> Vec<&'a Arc<DataFile>> {
     let due = files.iter().filter(|file| {
-        let age_ms = u128::try_from(now_ms - file.modified_ms).unwrap_or(0);
+        let age_ms = u128::try_from(now_ms.saturating_sub(file.modified_ms)).unwrap_or(0);
         let least = if file.size < policy.small_bytes() {
             policy.quiet
         } else {
@@ -197,5 +197,23 @@ fn unreadable(error: ParquetError) -> Error {
             Err(source) => Error::unavailable(text).with_source(source),
         },
         error => Error::data(text).with_source(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p22_files_of_any_time_of_upload_are_due_or_not() {
+        let policy = Compaction::default();
+        for (modified_ms, many) in [(i64::MIN, 1), (0, 1), (i64::MAX, 0)] {
+            let files = [Arc::new(DataFile {
+                modified_ms,
+                ..DataFile::default()
+            })];
+            let due = due(&files, &BTreeSet::new(), &policy, 1_795_521_600_000);
+            assert_eq!(due.len(), many, "{modified_ms}");
+        }
     }
 }

@@ -190,14 +190,22 @@ pub(crate) struct Record {
     files: Vec<File>,
 }
 
-impl Record {
-    /// How many rows.
-    pub(crate) fn rows(&self) -> u64 {
-        let partitions = self.files.iter().flat_map(|file| &file.partitions);
-        let ranges = partitions.flat_map(|partition| &partition.ranges);
-        u64::try_from(ranges.map(|(from, to)| to - from).sum::<i64>()).unwrap_or(0)
+/// How many rows `records` tell of, each offset once: a commit that didn't land is recorded like
+/// the one that came in its place.
+pub(crate) fn rows(records: &[Record]) -> u64 {
+    let mut found = RetiredRanges::new();
+    let files = records.iter().flat_map(|record| &record.files);
+    for partition in files.flat_map(|file| &file.partitions) {
+        let topic_id = TopicId::new(partition.topic_id.as_str());
+        let ranges = found.entry((topic_id, partition.partition)).or_default();
+        ranges.extend(&partition.ranges);
     }
+    found.values_mut().for_each(join);
+    let rows = found.values().flatten().map(|(from, to)| to - from);
+    u64::try_from(rows.sum::<i64>()).unwrap_or(0)
+}
 
+impl Record {
     /// The files that they were in.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|file| file.path.as_str())

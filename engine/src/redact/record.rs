@@ -111,6 +111,10 @@ impl Redactor {
             decoded.key = None;
             decoded.key_avro = None;
         }
+        if rules.value.is_some() {
+            // Its Avro is the value as it came.
+            decoded.value_avro = None;
+        }
         Redacted {
             record: Record {
                 decoded,

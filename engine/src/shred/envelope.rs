@@ -15,6 +15,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 
 use super::blobs::Blobs;
 use super::key_fields::KeyFields;
+use super::repeated::Repeated;
 use super::sparse::Sparse;
 use crate::record::{Record, TimestampType, TopicId};
 use crate::schema::{KEY_FIELDS, Limits, envelope_schema, header_fields};
@@ -202,6 +203,27 @@ impl Envelope {
         Ok(Envelopes { fields, columns })
     }
 
+    /// Forgets rows that could not be finished: some of their columns are gone.
+    pub(super) fn forget(&mut self) {
+        self.partitions.clear();
+        self.offsets.clear();
+        self.timestamps.clear();
+        self.timestamp_types.clear();
+        self.ingested_at.clear();
+        self.errors.clear();
+        self.key_schema_ids = Sparse::default();
+        self.value_schema_ids = Sparse::default();
+        self.keys.clear();
+        self.header_ends.truncate(1);
+        self.header_keys = StringBuilder::with_capacity(0, 0);
+        self.header_values = BinaryBuilder::with_capacity(0, 0);
+        self.values.clear();
+        self.bytes = 0;
+        if let Some(keys) = &mut self.key_fields {
+            keys.forget();
+        }
+    }
+
     /// Gives the empty buffers back.
     pub(super) fn shrink(&mut self) {
         self.partitions = Vec::new();
@@ -218,7 +240,7 @@ impl Envelope {
         let types = take(&mut self.timestamp_types);
         match types.first() {
             Some(first) if types.iter().all(|by| by == first) => {
-                if self.timestamp_type.text != first.as_str() {
+                if !self.timestamp_type.is(first.as_str()) {
                     self.timestamp_type = Repeated::new(first.as_str());
                 }
                 self.timestamp_type.rows(rows)
@@ -369,30 +391,9 @@ pub(super) fn payload_bytes(record: &Record<'_>) -> usize {
     record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers
 }
 
-/// A text that every row has: batches share one array of it.
-#[derive(Debug)]
-struct Repeated {
-    text: String,
-    array: StringArray,
-}
-
-impl Repeated {
-    fn new(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            array: StringArray::new_null(0),
-        }
-    }
-
-    fn rows(&mut self, rows: usize) -> ArrayRef {
-        if self.array.len() < rows {
-            let texts = std::iter::repeat_n(self.text.as_str(), rows);
-            self.array = StringArray::from_iter_values(texts);
-        }
-        Arc::new(self.array.slice(0, rows))
-    }
-}
-
 fn timestamps(array: TimestampMicrosecondArray) -> ArrayRef {
     Arc::new(array.with_timezone("UTC"))
 }
+
+#[cfg(test)]
+mod tests;

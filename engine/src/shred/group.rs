@@ -63,7 +63,12 @@ impl Shredder {
     pub(super) fn take_groups(&mut self) {
         let whole = match self.envelope.finish_apart(&self.tree.spare) {
             Ok(whole) => whole,
-            Err(error) => return self.sealed.push(Err(error)),
+            Err(error) => {
+                // What waits belongs to these envelopes, and not to those of the next rows.
+                self.waiting.clear();
+                self.envelope.forget();
+                return self.sealed.push(Err(error));
+            }
         };
         let mut waiting = std::mem::take(&mut self.waiting);
         let groups = waiting.groups();
@@ -174,8 +179,9 @@ impl Waiting {
         groups
     }
 
-    /// Forgets the tapes, keeps their memory for the next.
+    /// Forgets the rows and their tapes, keeps the memory for the next.
     pub(super) fn clear(&mut self) {
+        self.rows.clear();
         self.entries.clear();
         self.texts.clear();
         self.kinds.forget();

@@ -81,6 +81,12 @@ impl KeyFields {
         self.tree.bytes
     }
 
+    /// Forgets the rows.
+    pub(super) fn forget(&mut self) {
+        let rows = self.rows.last().map_or(0, |row| row + 1);
+        drop(self.finish(rows));
+    }
+
     /// The column of the `rows` since the last call; none where no key had a value.
     pub(super) fn finish(&mut self, rows: usize) -> Result<Option<(FieldRef, ArrayRef)>> {
         self.tree.bytes = 0;

@@ -36,6 +36,7 @@ mod list;
 mod number;
 mod parse_value;
 mod payload;
+mod repeated;
 mod sketch;
 mod sparse;
 mod tape;

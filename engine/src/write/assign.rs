@@ -199,6 +199,7 @@ impl TableWriter {
             }
             let base = Cut {
                 id,
+                begun_us: self.lake.clock().now_us(),
                 files: Vec::new(),
                 apart: Vec::new(),
                 moves,

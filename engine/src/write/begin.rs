@@ -88,6 +88,7 @@ impl TableWriter {
         self.report();
         let plan = Plan {
             id: self.lake.clock().new_id(),
+            begun_us: self.lake.clock().now_us(),
             table: self.options.table.clone(),
             topic: self.options.topic.clone(),
             layout: self.options.layout.clone(),

@@ -20,7 +20,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::budget::Held;
-use crate::commit::{Cut, GRACE, Move, TableLog};
+use crate::commit::{Cut, Move, TableLog};
 use crate::elide::Raw;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault;
@@ -40,6 +40,8 @@ use crate::write::options::{Retry, Stall};
 /// What a commit is to contain.
 pub(super) struct Plan {
     pub(super) id: Uuid,
+    /// When the cut was made, in microseconds since the Unix epoch.
+    pub(super) begun_us: i64,
     pub(super) table: TablePath,
     pub(super) topic: String,
     pub(super) layout: Layout,
@@ -214,6 +216,7 @@ impl Run {
         let rows: u64 = rows.map(|file| file.rows).sum();
         let cut = Cut {
             id: self.plan.id,
+            begun_us: self.plan.begun_us,
             files,
             apart: [beside.objects, beside.sides].concat(),
             moves: std::mem::take(&mut self.plan.moves),
@@ -247,15 +250,11 @@ impl Run {
         );
     }
 
-    /// After half a day without a store the commit refuses files that may count as orphans by now
-    /// (P14): then the rows are read again, which is no reason for the task to fail.
+    /// After half a day without a store the commit is refused, since its files may count as orphans
+    /// by now (P14): then the rows are read again, which is no reason for the task to fail.
     fn too_old(&self, cut: &Cut, error: Error) -> Error {
-        let now_ms = self.lake.clock().now_us() / 1_000;
-        let half_ms = i64::try_from(GRACE.as_millis() / 2).unwrap_or(i64::MAX);
-        let mut files = cut.files.iter().chain(&cut.apart);
-        let old = files.any(|file| now_ms - file.modified_ms > half_ms);
         match error.kind() {
-            ErrorKind::Invalid if old => {
+            ErrorKind::Invalid if cut.is_too_old(self.lake.clock().now_us() / 1_000) => {
                 Error::fenced("the store was away for too long").with_source(error)
             }
             _ => error,

@@ -108,6 +108,7 @@ impl TableWriter {
             });
             let cut = Cut {
                 id,
+                begun_us: self.lake.clock().now_us(),
                 files: Vec::new(),
                 apart: Vec::new(),
                 moves: moves.collect(),

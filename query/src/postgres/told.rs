@@ -57,17 +57,13 @@ mod tests {
 
     #[test]
     fn what_was_told_is_found_by_its_names_wherever_it_is_by_now() {
-        let all: [(&[&str], &[&str], Option<Vec<usize>>); 5] = [
-            (&["a", "b"], &["a", "b"], None),
-            (&["a", "b"], &["a", "b", "new"], Some(vec![0, 1])),
-            (&["a", "b"], &["b", "a"], Some(vec![1, 0])),
-            (&["a", "a"], &["new", "a", "a"], Some(vec![1, 2])),
-            (&["a + $1"], &["a + Int64(1)"], None),
-        ];
-        for (told, answered, expected) in all {
-            let found = places(&schema(told), &schema(answered)).unwrap();
-            assert_eq!(found, expected, "{told:?} in {answered:?}");
-        }
+        let found =
+            |told: &[&str], answered: &[&str]| places(&schema(told), &schema(answered)).unwrap();
+        assert_eq!(found(&["a", "b"], &["a", "b"]), None);
+        assert_eq!(found(&["a", "b"], &["a", "b", "new"]), Some(vec![0, 1]));
+        assert_eq!(found(&["a", "b"], &["b", "a"]), Some(vec![1, 0]));
+        assert_eq!(found(&["a", "a"], &["new", "a", "a"]), Some(vec![1, 2]));
+        assert_eq!(found(&["a + $1"], &["a + Int64(1)"]), None);
         let gone = places(&schema(&["a", "gone"]), &schema(&["a", "b", "c"]));
         assert!(gone.unwrap_err().message().contains("`gone`"));
     }

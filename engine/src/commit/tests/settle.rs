@@ -196,6 +196,25 @@ async fn a_file_whose_upload_began_too_long_ago_is_refused() {
     assert_eq!(log.commit(&old).unwrap_err().kind(), ErrorKind::Invalid);
 }
 
+/// What was recorded of the offsets that it passes over is taken for left over once it is old.
+#[tokio::test(flavor = "multi_thread")]
+async fn p14_a_cut_without_files_that_was_planned_too_long_ago_is_refused() {
+    let (store, lake, mut log) = setup();
+    let bare = || Cut {
+        files: Vec::new(),
+        ..cut(lake.clock(), 0, Some(position(10, 0)), 20)
+    };
+    let old = bare();
+    store.script("_delta_log", [Step::FailBefore; 3]);
+    assert!(log.commit(&old).unwrap_err().is_unavailable());
+    lake.clock().advance(GRACE / 2 + Duration::from_secs(1));
+    for _ in 0..2 {
+        assert_eq!(log.commit(&old).unwrap_err().kind(), ErrorKind::Invalid);
+    }
+    assert_eq!(log.position(&topic(), 0), Some(position(10, 0)));
+    assert_eq!(log.commit(&bare()).unwrap().version, 2);
+}
+
 /// Uploads the file of `cut` as writers do, its journal first; answers its object.
 async fn upload(lake: &Lake, cut: &Cut) -> Path {
     let (file, began_us) = (&cut.files[0], lake.clock().now_us());

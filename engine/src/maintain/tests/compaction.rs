@@ -199,6 +199,7 @@ fn e1_a_rewrite_that_changes_the_number_of_rows_is_refused() {
     let snapshot = world.snapshot();
     let cut = Cut {
         id: world.lake.clock().new_id(),
+        begun_us: world.lake.clock().now_us(),
         files: Vec::new(),
         apart: Vec::new(),
         moves: Vec::new(),

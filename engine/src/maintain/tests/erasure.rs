@@ -8,7 +8,9 @@ use arrow::datatypes::Int64Type;
 use object_store::ObjectStoreExt;
 
 use super::{World, eager};
+use crate::commit::TableLog;
 use crate::error::{Error, Result};
+use crate::maintain::clean::clean;
 use crate::maintain::{Erasure, Matches, Pin, Policy, Receipt, erase, receipts};
 use crate::read::retired;
 use crate::record::TopicId;
@@ -256,4 +258,36 @@ fn an_erasure_that_dies_at_any_put_is_finished_by_the_same_request() {
         // The request, the record, the uploads and their journals, the commit, the receipt.
         assert!(deaths > 6, "{deaths} {death:?}");
     }
+}
+
+/// Whoever erases dies behind the commit, and is asked again when the log has been cleaned since.
+#[test]
+fn a_receipt_tells_of_commits_that_were_cleaned_away_before_it_was_finished() {
+    let world = World::in_memory();
+    let mut writer = world.writer(&[0]);
+    world.commits(&mut writer, 0..12, 6);
+    let id = world.lake.clock().new_id();
+    let matches = when(|n| n % 3 == 1);
+    let mut steps = vec![Step::Pass];
+    steps.extend(vec![Step::FailBefore; 1_000]);
+    world.store.script("erasures", steps);
+    assert!(world.erase(id, &matches).is_err());
+    world.store.script("", []);
+    assert_eq!(world.check().rows(), 8);
+    let erased_at = world.snapshot().version;
+
+    world.commits(&mut writer, 12..13, 1);
+    let log = || TableLog::open(&world.lake, &world.table());
+    assert!(log().unwrap().unwrap().checkpoint().unwrap());
+    world.hours_later(8 * 24);
+    let history = Policy::default().history;
+    let cleaned = clean(&world.lake, &world.table(), history, None).unwrap();
+    assert!(cleaned.log_files > 0 && cleaned.objects >= 2, "{cleaned:?}");
+    let known = log().unwrap().unwrap().history(usize::MAX).unwrap();
+    assert!(known.iter().all(|version| version.version > erased_at));
+
+    let receipt = world.erase(id, &matches).unwrap();
+    assert_eq!((receipt.rows, receipt.files.len()), (4, 2));
+    assert!(receipt.erased_us.is_some() && receipt.versions.is_empty());
+    assert_eq!(world.check().rows(), 9);
 }

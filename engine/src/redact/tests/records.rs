@@ -1,7 +1,9 @@
 //! Whole records: values that can't be searched, keys, headers.
 
+use std::sync::Arc;
+
 use super::{Config, hmac, record, value};
-use crate::record::Header;
+use crate::record::{Avro, Header};
 
 #[test]
 fn what_cannot_be_searched_is_withheld_and_the_row_says_so_without_quoting_it() {
@@ -164,4 +166,26 @@ fn headers_are_replaced_by_their_name_every_time_they_come() {
         ..Config::default()
     };
     assert_eq!(land(all)[1].1.as_deref(), Some("***"));
+}
+
+#[test]
+fn the_avro_of_a_value_stays_only_where_no_rule_is_for_values() {
+    let schema: Arc<str> = Arc::from("\"string\"");
+    let avro = Avro {
+        schema: &schema,
+        bytes: b"\x0cs3cret",
+    };
+    let mut came = record(None, Some(br#"{"password":"s3cret"}"#), &[]);
+    came.decoded.value_avro = Some(avro);
+    for (rules, kept) in [("password", None), ("header:trace", Some(avro))] {
+        let mut redactor = Config {
+            drop: rules,
+            ..Config::default()
+        }
+        .redactor();
+        let redacted = redactor.redact_decoded(&came);
+        assert_eq!(redacted.record().decoded.value_avro, kept, "{rules}");
+        let redacted = redactor.redact(&came);
+        assert_eq!(redacted.record().decoded.value_avro, kept, "{rules}");
+    }
 }
