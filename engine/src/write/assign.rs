@@ -176,6 +176,7 @@ impl TableWriter {
         let mut id = self.lake.clock().new_id();
         let mut known = None;
         for _ in 0..BASE_ATTEMPTS {
+            let begun_us = self.lake.clock().now_us();
             let log = self.fresh_log()?;
             let mut positions = Vec::with_capacity(partitions.len());
             let mut moves = Vec::new();
@@ -199,7 +200,7 @@ impl TableWriter {
             }
             let base = Cut {
                 id,
-                begun_us: self.lake.clock().now_us(),
+                begun_us,
                 files: Vec::new(),
                 apart: Vec::new(),
                 moves,

@@ -92,7 +92,7 @@ impl TableWriter {
     fn raise_epochs(&mut self, partitions: &BTreeSet<i32>) -> Result<Vec<(i32, Position)>> {
         let topic_id = self.options.topic_id.clone();
         for _ in 0..BASE_ATTEMPTS {
-            let id = self.lake.clock().new_id();
+            let (id, begun_us) = (self.lake.clock().new_id(), self.lake.clock().now_us());
             let log = self.fresh_log()?;
             let moves = partitions.iter().filter_map(|partition| {
                 let from = log.position(&topic_id, *partition)?;
@@ -108,7 +108,7 @@ impl TableWriter {
             });
             let cut = Cut {
                 id,
-                begun_us: self.lake.clock().now_us(),
+                begun_us,
                 files: Vec::new(),
                 apart: Vec::new(),
                 moves: moves.collect(),
