@@ -19,6 +19,7 @@ use fancy_regex::Regex;
 
 use crate::convert::ConversionSettings;
 use crate::error::{Error, Result};
+use crate::kafka::check_reserved;
 use crate::transform::Chain;
 use class::Class;
 use home::{Home, warn_of_unknown};
@@ -182,7 +183,7 @@ impl ConnectorConfig {
         if name.is_empty() {
             return Err(Error::invalid("a connector has an empty `name`"));
         }
-        let mut consumer = reader.below(OVERRIDE);
+        let mut consumer = reader.client(OVERRIDE)?;
         let reset = consumer.remove("auto.offset.reset");
         let topics = reader.topics()?;
         let home = Home::read(&reader, class)?;
@@ -226,7 +227,7 @@ impl ConnectorConfig {
             // Who goes by folders would see the rows of a compacted file twice.
             upkeep: upkeep::read(&reader, class == Class::Eddy)?,
             consumer,
-            producer: reader.below(PRODUCER),
+            producer: reader.client(PRODUCER)?,
         })
     }
 
@@ -252,12 +253,12 @@ impl Reader<'_> {
             .filter(|value| !value.is_empty())
     }
 
-    /// The keys that begin with `prefix`, without it.
-    fn below(&self, prefix: &str) -> BTreeMap<String, String> {
+    /// A client's keys: those that begin with `prefix`, without it.
+    fn client(&self, prefix: &str) -> Result<BTreeMap<String, String>> {
         let keys = self.map.iter();
-        keys.filter_map(|(key, value)| Some((key.strip_prefix(prefix)?, value)))
-            .map(|(key, value)| (key.to_owned(), value.clone()))
-            .collect()
+        let keys = keys.filter_map(|(key, value)| Some((key.strip_prefix(prefix)?, value)));
+        let keys: BTreeMap<_, _> = keys.map(|(k, v)| (k.to_owned(), v.clone())).collect();
+        check_reserved(keys.keys()).map(|()| keys)
     }
 
     /// `start`, else what the consumer's own key says.
@@ -517,5 +518,16 @@ mod tests {
         .unwrap();
         assert_eq!(config.start, StartAt::Latest);
         assert_eq!(config.consumer.len(), 1);
+    }
+
+    #[test]
+    fn no_connector_makes_a_client_load_libraries() {
+        for client in ["consumer", "producer"] {
+            let key = format!("{client}.override.plugin.library.paths");
+            let error = parse(&[("topics", "a"), (&key, "/tmp/hidden.so")]);
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("`plugin.library.paths`"), "{error}");
+            assert!(!error.contains("hidden"), "{error}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Kafka's clients, with Kafka's own configuration keys.
 //!
-//! `config` maps Java's keys to librdkafka's, `stores` those of Java's key and trust stores.
+//! `config` maps Java's keys to librdkafka's, `stores` those of Java's key and trust stores;
+//! `reserved` are those that nobody but the process's own file may set.
 //! `consumer` is what a sink task reads with, `producer` what load, replay and dead letters are
 //! written with, `batches` what collectors write with, `transactions` what is to be there exactly
 //! once; `newest` reads back the end of a topic. `admin` answers questions about topics, `limits`
@@ -25,6 +26,7 @@ mod native;
 mod newest;
 mod producer;
 mod range;
+mod reserved;
 mod stores;
 mod tail;
 mod transactions;
@@ -46,5 +48,7 @@ pub(crate) use native::{Headers, Message};
 pub(crate) use newest::{Bounds, Newest};
 pub use producer::{Delivered, Delivery, Outgoing, Producer, ProducerOptions};
 pub(crate) use range::RangeReader;
+pub use reserved::check_reserved;
+pub(crate) use reserved::{is_reserved, refusal};
 pub(crate) use tail::{Tail, Told};
 pub use transactions::{KeptMark, Transactions};

@@ -65,6 +65,7 @@ impl Kafka {
                 .with_hint("give `topic`, `bootstrap.servers` and any Kafka client keys"));
             }
         }
+        kafka::check_reserved(options.keys()).map_err(kept)?;
         if options.contains_key("transactional.id") {
             return Err(Error::invalid("`transactional.id` is made for each replay")
                 .with_hint("leave it out, and replay WITH (exactly_once = true)"));
@@ -95,6 +96,8 @@ impl Kafka {
         mut options: BTreeMap<String, String>,
         replay: &Options,
     ) -> Result<Arc<dyn Destination>> {
+        // What an earlier version stored was not asked for it.
+        kafka::check_reserved(options.keys()).map_err(kept)?;
         let topic = options
             .remove("topic")
             .unwrap_or_default()

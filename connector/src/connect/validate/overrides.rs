@@ -5,8 +5,10 @@ use serde_json::Value;
 use super::infos::Infos;
 use super::{Defaults, Posted};
 use crate::connect::config::def::{self, Checked, Given, Key};
+use crate::kafka::{is_reserved, refusal};
 
 const CONSUMER: &str = "consumer.override.";
+const PRODUCER: &str = "producer.override.";
 const GROUP: &str = "consumer.override.group.id";
 
 /// Lists each override that counts. The producer's and the admin client's only do with a
@@ -26,8 +28,16 @@ pub(super) fn check(infos: &mut Infos, posted: &Posted, defaults: &Defaults) {
     let has_dead = dead.is_some_and(|topic| topic.as_ref().is_some_and(|topic| !topic.is_empty()));
     clients(infos, posted, CONSUMER, def::consumer());
     if has_dead {
-        clients(infos, posted, "producer.override.", def::producer());
+        clients(infos, posted, PRODUCER, def::producer());
         clients(infos, posted, "admin.override.", def::admin());
+    }
+    for full in posted.keys() {
+        let name = [CONSUMER, PRODUCER]
+            .iter()
+            .find_map(|of| full.strip_prefix(of));
+        if name.is_some_and(is_reserved) {
+            infos.blame(full, refusal(full));
+        }
     }
 }
 

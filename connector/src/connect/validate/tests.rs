@@ -103,6 +103,10 @@ fn each_mistake_is_told_at_its_key() {
             "Consumer group connect-workers conflicts",
         ),
         (
+            &[("producer.override.plugin.library.paths", Some("/x"))],
+            "`producer.override.plugin.library.paths` can't be set here",
+        ),
+        (
             &[("partition.by", Some("day, hour"))],
             "`partition.by` is `day, hour`",
         ),

@@ -180,3 +180,29 @@ fn a_client_key_with_a_wrong_value_is_refused_when_it_is_written_down() {
     let error = Kafka::new(Clock::system()).validate(&options).unwrap_err();
     assert!(error.to_string().contains("linger.ms"), "{error}");
 }
+
+#[test]
+fn no_destination_makes_the_client_load_a_library() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("text.so");
+    std::fs::write(&file, "no library").unwrap();
+    let options = [
+        ("topic", "t"),
+        ("bootstrap.servers", "h:1"),
+        ("plugin.library.paths", file.to_str().unwrap()),
+    ];
+    let options: BTreeMap<_, _> = options
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+    let kind = Kafka::new(Clock::system());
+    let opened = kind.open(options.clone(), &Options::default());
+    for error in [kind.validate(&options).unwrap_err(), opened.err().unwrap()] {
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        let error = error.to_string();
+        assert!(error.contains("`plugin.library.paths`"), "{error}");
+        assert!(
+            !error.contains("ELF") && !error.contains("text.so"),
+            "{error}"
+        );
+    }
+}
