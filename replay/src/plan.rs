@@ -67,9 +67,10 @@ impl Plan {
         if let Some(checked) = &checked {
             problems.extend(too_few_partitions(&source, checked, options));
         }
-        let same = checked
+        let topic = checked
             .as_ref()
-            .is_some_and(|checked| checked.topic.as_deref() == Some(source.table.as_str()));
+            .and_then(|checked| checked.topic_behind.as_ref().or(checked.topic.as_ref()));
+        let same = topic == Some(&source.table);
         let bare = matches!(options.headers, Some(Headers::Keep | Headers::Strip));
         if options.continuous && same && bare {
             problems.push(Problem::from(&goes_round(&source.table)));

@@ -38,6 +38,7 @@ mod round;
 mod secret;
 mod sqs;
 mod stdout;
+mod veil;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -159,8 +160,11 @@ pub type Delivery = BoxFuture<'static, Result<Landed>>;
 pub struct Checked {
     /// What it stands for.
     pub target: String,
-    /// The topic, for Kafka.
+    /// The topic, for Kafka, as it is written down.
     pub topic: Option<String>,
+    /// The topic's own name where it is written by reference: it is neither stored nor shown.
+    #[serde(skip)]
+    pub topic_behind: Option<String>,
     /// How many partitions the topic has.
     pub partitions: Option<i32>,
     /// The largest record it takes, in bytes, where that can be known.

@@ -13,6 +13,7 @@ use super::kafka::Kafka;
 use super::rabbitmq::RabbitMq;
 use super::sqs::Sqs;
 use super::stdout::Stdout;
+use super::veil::Veil;
 use super::{Checked, Definition, Destination, Kind, Reach};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::{Options, is_name};
@@ -254,8 +255,11 @@ impl Destinations {
         let listed = self.get(name).await?;
         let kind = self.0.kind(&listed.definition)?;
         let written = &listed.definition.options;
-        kind.open(written, listed.definition.resolved_options()?, replay)
-            .map_err(|error| in_destination(name, error))
+        let options = listed.definition.resolved_options()?;
+        let veil = Veil::between(written, &options);
+        let opened = kind.open(written, options, replay);
+        let opened = opened.map_err(|error| in_destination(name, veil.error(error)))?;
+        Ok(veil.around(opened))
     }
 }
 

@@ -11,12 +11,12 @@ use crate::destination::Origin;
 
 fn open(bootstrap_servers: &str, topic: &str, replay: &Options) -> Arc<dyn Destination> {
     let options = [("topic", topic), ("bootstrap.servers", bootstrap_servers)];
-    let options = options
+    let options: BTreeMap<_, _> = options
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
     let kind = Kafka::new(Clock::system());
     kind.validate(&options).unwrap();
-    kind.open(options, replay).unwrap()
+    kind.open(&options, options.clone(), replay).unwrap()
 }
 
 fn record<'a>(partition: Option<i32>, key: Option<&'a [u8]>) -> Outgoing<'a> {
@@ -159,7 +159,7 @@ async fn a_batch_that_is_too_large_comes_again_in_smaller_ones_and_alone_it_is_r
         (2, ErrorKind::Unavailable),
         (3, ErrorKind::Rejected),
     ] {
-        let target = kind.open(options.clone(), &replay).unwrap();
+        let target = kind.open(&options, options.clone(), &replay).unwrap();
         broker.refuse_next_batch().unwrap();
         let sent = target.send(&record(Some(0), Some(b"k"))).await.unwrap();
         let error = sent.await.unwrap_err();
@@ -195,7 +195,7 @@ fn no_destination_makes_the_client_load_a_library() {
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
     let kind = Kafka::new(Clock::system());
-    let opened = kind.open(options.clone(), &Options::default());
+    let opened = kind.open(&options, options.clone(), &Options::default());
     for error in [kind.validate(&options).unwrap_err(), opened.err().unwrap()] {
         assert_eq!(error.kind(), ErrorKind::Invalid);
         let error = error.to_string();

@@ -1,6 +1,6 @@
 //! What may be declared, made, shown and deleted.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use eddy_engine::Clock;
 
@@ -123,4 +123,65 @@ async fn a_reference_is_resolved_only_when_a_destination_is_opened() {
     assert_eq!(destinations.list().await.unwrap().len(), 1);
     let error = destinations.check("a").await.unwrap_err();
     assert!(error.to_string().contains("EDDY_TEST_NOT_SET"), "{error}");
+}
+
+/// The options of a destination in `folder`, each the reference to a file that holds its value.
+fn by_reference(folder: &std::path::Path, values: &[(&str, &str)]) -> Vec<(String, String)> {
+    let values = values.iter();
+    let written = values.map(|(key, value)| {
+        let file = folder.join(key);
+        std::fs::write(&file, value).unwrap();
+        ((*key).to_owned(), format!("${{file:{}}}", file.display()))
+    });
+    written.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_tells_what_a_reference_stands_for() {
+    let (_folder, lake) = lake(Clock::manual(0));
+    let destinations = open(&lake, Vec::new()).unwrap();
+    let broker = eddy_connector::kafka::EmbeddedBroker::start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let servers = broker.bootstrap_servers();
+    for (name, values) in [
+        ("wrong", vec![("linger.ms", "hunter2")]),
+        (
+            "missing",
+            vec![("topic", "hunter2"), ("bootstrap.servers", servers)],
+        ),
+    ] {
+        let mut definition = kafka(name, &[]);
+        let written = by_reference(folder.path(), &values);
+        definition.options.extend(written);
+        destinations.create(definition).await.unwrap();
+        let error = destinations.check(name).await.unwrap_err();
+        let told = format!("{error} {:?} {:?}", error.hint(), destinations.checks(name));
+        assert!(
+            !told.contains("hunter2") && !told.contains(servers),
+            "{told}"
+        );
+        let (key, _) = values[0];
+        assert!(told.contains(key), "{told}");
+    }
+    let opened = destinations.connect("missing", &Options::default()).await;
+    let target = opened.unwrap().target();
+    assert!(target.contains("${file:"), "{target}");
+
+    broker.create_topic("hunter2", 1).unwrap();
+    let checked = destinations.check("missing").await.unwrap();
+    assert_eq!(checked.topic_behind.as_deref(), Some("hunter2"));
+    let told = serde_json::to_string(&checked).unwrap();
+    assert!(!told.contains("hunter2"), "{told}");
+
+    let mut files = kafka("files", &[]);
+    files.kind = "file".to_owned();
+    files.options = by_reference(folder.path(), &[("path", "hunter2/../x")])
+        .into_iter()
+        .collect();
+    destinations.create(files).await.unwrap();
+    let error = destinations.check("files").await.unwrap_err().to_string();
+    assert!(
+        error.contains("`path`") && !error.contains("hunter2"),
+        "{error}"
+    );
 }
