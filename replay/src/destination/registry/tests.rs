@@ -8,7 +8,7 @@ use super::*;
 use crate::testing::{Fake, lake};
 
 fn open(lake: &eddy_engine::Lake, declared: Vec<Definition>) -> Result<Destinations> {
-    Destinations::open(lake, declared, &Reach::default())
+    Destinations::open(lake, declared, &Reach::default(), Providers::default())
 }
 
 fn kafka(name: &str, more: &[(&str, &str)]) -> Definition {
@@ -184,4 +184,50 @@ async fn nothing_tells_what_a_reference_stands_for() {
         error.contains("`path`") && !error.contains("hunter2"),
         "{error}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn references_name_what_the_providers_of_the_process_let_them() {
+    let (_folder, lake) = lake(Clock::manual(0));
+    let folder = tempfile::tempdir().unwrap();
+    let (open, shut) = (folder.path().join("open"), folder.path().join("shut"));
+    for path in [&open, &shut] {
+        std::fs::create_dir(path).unwrap();
+        std::fs::write(path.join("path"), "orders").unwrap();
+    }
+    let allowed = open.display().to_string();
+    let keys = [
+        ("config.providers", "file"),
+        ("config.providers.file.class", "FileConfigProvider"),
+        (
+            "config.providers.file.param.allowed.paths",
+            allowed.as_str(),
+        ),
+    ];
+    let keys = keys.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let providers = Providers::read(&keys.into()).unwrap();
+    let reach = Reach::default();
+    let destinations = Destinations::open(&lake, Vec::new(), &reach, providers).unwrap();
+    let endless = "/dev/zero".to_owned();
+    for (name, file, fits) in [
+        ("open", open.join("path").display().to_string(), true),
+        ("shut", shut.join("path").display().to_string(), false),
+        ("endless", endless, false),
+    ] {
+        let definition = Definition {
+            name: name.to_owned(),
+            kind: "file".to_owned(),
+            options: [("path".to_owned(), format!("${{file:{file}}}"))].into(),
+        };
+        destinations.create(definition).await.unwrap();
+        let checked = destinations.check(name).await;
+        match fits {
+            true => assert!(checked.is_ok(), "{checked:?}"),
+            false => {
+                let error = checked.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Invalid);
+                assert!(error.to_string().contains("`allowed.paths`"), "{error}");
+            }
+        }
+    }
 }

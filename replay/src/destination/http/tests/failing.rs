@@ -325,7 +325,10 @@ async fn a_name_of_an_internal_address_is_refused_when_it_is_looked_up() {
         kind: "http".to_owned(),
         options: BTreeMap::from([("url".to_owned(), url)]),
     };
-    let open = |url: String, reach: Reach| Destinations::open(&lake, vec![definition(url)], &reach);
+    let open = |url: String, reach: Reach| {
+        let providers = eddy_connector::Providers::default();
+        Destinations::open(&lake, vec![definition(url)], &reach, providers)
+    };
     let by_address = open(web.url("/in"), Reach::default()).err().unwrap();
     assert!(
         by_address.to_string().contains("allow_internal"),
