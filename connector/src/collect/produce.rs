@@ -89,8 +89,9 @@ pub(super) struct Sender {
     /// For events with marks, where these are tried for longer than others.
     marked: Option<BatchProducer>,
     /// For events that were refused for the size of the batch that they were in.
-    alone: OnceCell<BatchProducer>,
-    kafka: KafkaConfig,
+    alone: Alone,
+    /// The same for events with marks.
+    alone_marked: Alone,
     clock: Clock,
     events: Semaphore,
     kibibytes: Semaphore,
@@ -126,8 +127,8 @@ impl Sender {
         Ok(Self {
             producer: client(hold)?,
             marked: lasts.then(|| client(decided)).transpose()?,
-            alone: OnceCell::new(),
-            kafka: alone(kafka, hold),
+            alone: Alone::new(kafka, hold),
+            alone_marked: Alone::new(kafka, hold.max(decided)),
             clock: clock.clone(),
             events: Semaphore::new(EVENTS),
             kibibytes: Semaphore::new(bytes_max >> 10),
@@ -191,24 +192,55 @@ impl Sender {
             .iter()
             .filter_map(|number| events.get(*number).copied())
             .collect();
-        let make = async || BatchProducer::new(&self.kafka, self.clock.clone());
-        let alone = self.alone.get_or_try_init(make).await?;
-        let refused = send(alone, topic, of_all, &again).await?;
-        let refused = refused.into_iter();
-        failed.extend(refused.filter_map(|(number, error)| Some((*numbers.get(number)?, error))));
+        let alone = match is_marked {
+            true => &self.alone_marked,
+            false => &self.alone,
+        };
+        match alone.send(&self.clock, topic, of_all, &again).await {
+            Ok(refused) => {
+                let refused = refused.into_iter();
+                let refused =
+                    refused.filter_map(|(number, error)| Some((*numbers.get(number)?, error)));
+                failed.extend(refused);
+            }
+            // The others are there all the same. Of these nobody knows.
+            Err(error) => failed.extend(numbers.into_iter().map(|number| {
+                let text = format!("an event was not sent by itself: {error}");
+                (number, Error::unavailable(text))
+            })),
+        }
         Ok(failed)
     }
 }
 
-/// The configuration of a client whose batches are single records.
-fn alone(kafka: &KafkaConfig, hold: Duration) -> KafkaConfig {
-    let kafka = kafka.clone().with("batch.num.messages", "1");
-    match kafka.get("delivery.timeout.ms") {
-        Some(_) => kafka,
-        None => kafka.with(
-            "delivery.timeout.ms",
-            hold.as_millis().max(1_000).to_string(),
-        ),
+/// A client whose batches are single records, made when there is one to send.
+struct Alone {
+    kafka: KafkaConfig,
+    client: OnceCell<BatchProducer>,
+}
+
+impl Alone {
+    /// One that tries events for so long, unless the configuration says otherwise.
+    fn new(kafka: &KafkaConfig, tried: Duration) -> Self {
+        let mut kafka = kafka.clone().with("batch.num.messages", "1");
+        if kafka.get("delivery.timeout.ms").is_none() {
+            let tried_ms = tried.as_millis().max(1_000).to_string();
+            kafka = kafka.with("delivery.timeout.ms", tried_ms);
+        }
+        let client = OnceCell::new();
+        Self { kafka, client }
+    }
+
+    async fn send(
+        &self,
+        clock: &Clock,
+        topic: &str,
+        of_all: &OfAll,
+        events: &[&Event],
+    ) -> Result<Vec<(usize, Error)>> {
+        let make = async || BatchProducer::new(&self.kafka, clock.clone());
+        let client = self.client.get_or_try_init(make).await?;
+        send(client, topic, of_all, events).await
     }
 }
 
@@ -279,9 +311,9 @@ mod tests {
             .collect();
         let events: Vec<&Event> = events.iter().collect();
         broker.refuse_next_batch().unwrap();
-        assert!(sender.alone.get().is_none());
+        assert!(sender.alone.client.get().is_none());
         assert!(sender.send("small", &[], &events).await.unwrap().is_empty());
-        assert!(sender.alone.get().is_some(), "the batch was refused");
+        assert!(sender.alone.client.get().is_some(), "the batch was refused");
         // Refused alone as well: one of them, whichever comes first.
         broker.refuse_next_batch().unwrap();
         broker.refuse_next_batch().unwrap();
@@ -289,5 +321,53 @@ mod tests {
         assert_eq!(failed.len(), 1);
         assert!(is_too_large(&failed[0].1));
         assert!(failed[0].0 < 3);
+    }
+
+    /// Events with keys that lie in both partitions of a topic, and marks if they shall.
+    fn keyed(is_marked: bool) -> Vec<Event> {
+        let numbers = 0..50_u32;
+        let events = numbers.map(|number| {
+            let key = number.to_string();
+            let mark = is_marked.then(|| Mark::of([key.as_bytes()]));
+            Event {
+                mark,
+                ..Event::new(Some(Bytes::from(key)), Bytes::from("{}"))
+            }
+        });
+        events.collect()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_event_with_a_mark_is_tried_as_long_by_itself() {
+        let broker = EmbeddedBroker::start().unwrap();
+        broker.create_topic("small", 2).unwrap();
+        let kafka = broker.config().with("linger.ms", "1000");
+        let hold = Duration::from_secs(30);
+        let sender = Sender::new(&kafka, 1 << 20, hold, DECIDED, Clock::system()).unwrap();
+        let tried = |alone: &Alone| alone.kafka.get("delivery.timeout.ms").map(str::to_owned);
+        assert_eq!(tried(&sender.alone).as_deref(), Some("30000"));
+        assert_eq!(tried(&sender.alone_marked).as_deref(), Some("120000"));
+        let events = keyed(true);
+        let events: Vec<&Event> = events.iter().collect();
+        broker.refuse_next_batch().unwrap();
+        assert!(sender.send("small", &[], &events).await.unwrap().is_empty());
+        assert!(sender.alone_marked.client.get().is_some());
+        assert!(sender.alone.client.get().is_none());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_there_is_known_though_the_rest_cannot_be_sent_by_itself() {
+        let broker = EmbeddedBroker::start().unwrap();
+        broker.create_topic("small", 2).unwrap();
+        let kafka = broker.config().with("linger.ms", "1000");
+        let hold = Duration::from_secs(30);
+        let mut sender = Sender::new(&kafka, 1 << 20, hold, hold, Clock::system()).unwrap();
+        sender.alone = Alone::new(&kafka.with("linger.ms", "soon"), hold);
+        let events = keyed(false);
+        let events: Vec<&Event> = events.iter().collect();
+        broker.refuse_next_batch().unwrap();
+        let failed = sender.send("small", &[], &events).await.unwrap();
+        assert!(!failed.is_empty() && failed.len() < events.len());
+        assert!(failed.iter().all(|(_, error)| error.is_unavailable()));
     }
 }
