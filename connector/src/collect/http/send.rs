@@ -92,8 +92,8 @@ impl Request {
     /// is sending.
     ///
     /// # Errors
-    /// 413 for an event that is larger than Kafka takes, 503 when Kafka doesn't take them; others
-    /// may be there.
+    /// 413 for an event that is larger than Kafka takes, 400 for one that it refuses for what it
+    /// is, 503 when Kafka doesn't take them just now; others may be there.
     pub(super) async fn send(mut self) -> Result<(), Refusal> {
         let inner = &self.collector.0;
         let hold = inner.options.hold;
@@ -122,21 +122,27 @@ impl Request {
     }
 }
 
-/// What a client is told once none of its events is left. Not before: a 413 ends its tries, and
-/// what is left would be lost.
+/// What a client is told once none of its events is left. Not before: a 400 or 413 ends its tries,
+/// and what is left would be lost.
 fn told(items: &[Item]) -> Option<Result<(), Refusal>> {
     if number_of(items, State::Left) > 0 {
         return None;
     }
     let large = number_of(items, State::TooLarge);
-    if large == 0 {
-        return Some(Ok(()));
-    }
+    let all = items.len();
     let there = number_of(items, State::Acknowledged);
-    Some(Err(Refusal::too_large(format!(
-        "{large} of {} events are larger than Kafka takes; {there} others are there",
-        items.len()
-    ))))
+    let wrong = items.iter().position(|item| item.state == State::Refused);
+    Some(match wrong {
+        _ if large > 0 => Err(Refusal::too_large(format!(
+            "{large} of {all} events are larger than Kafka takes; {there} others are there"
+        ))),
+        Some(first) => Err(Refusal::invalid(format!(
+            "Kafka refuses {} of {all} events for what they are, event {first} (counted from 0) \
+             first, as one without a key in a compacted topic; {there} others are there",
+            number_of(items, State::Refused)
+        ))),
+        None => Ok(()),
+    })
 }
 
 /// What a client is told of what Kafka said. The details are for the log: they name what isn't the
@@ -169,6 +175,15 @@ mod tests {
         let refusal = told(&items).unwrap().unwrap_err();
         let text = "1 of 3 events are larger than Kafka takes; 2 others are there";
         assert_eq!(refusal.told(), (413, text));
+        items[0].state = State::Refused;
+        let refusal = told(&items).unwrap().unwrap_err();
+        let (status, text) = refusal.told();
+        assert_eq!(status, 400);
+        assert!(
+            text.contains("1 of 3 events") && text.contains("event 0"),
+            "{text}"
+        );
+        assert!(text.ends_with("; 2 others are there"), "{text}");
         items[0].state = State::Acknowledged;
         assert!(told(&items).unwrap().is_ok());
     }
