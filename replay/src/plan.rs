@@ -67,10 +67,9 @@ impl Plan {
         if let Some(checked) = &checked {
             problems.extend(too_few_partitions(&source, checked, options));
         }
-        let topic = checked
+        let same = checked
             .as_ref()
-            .and_then(|checked| checked.topic_behind.as_ref().or(checked.topic.as_ref()));
-        let same = topic == Some(&source.table);
+            .is_some_and(|checked| checked.topic_itself() == Some(source.table.as_str()));
         let bare = matches!(options.headers, Some(Headers::Keep | Headers::Strip));
         if options.continuous && same && bare {
             problems.push(Problem::from(&goes_round(&source.table)));
@@ -259,6 +258,12 @@ mod tests {
         assert_eq!(headers("retry", &Options::default()), "keep");
         assert_eq!(headers("orders", &options("headers", "keep")), "keep");
         assert_eq!(headers("retry", &options("headers", "strip")), "strip");
+        let by_reference = target("${env:TOPIC}", 4).map(|checked| Checked {
+            topic_behind: Some("orders".to_owned()),
+            ..checked
+        });
+        let plan = Plan::new(source(), by_reference, &Options::default());
+        assert_eq!(plan.headers, "mark");
     }
 
     #[test]

@@ -154,7 +154,7 @@ impl Attempt<'_> {
         let bytes = row.bytes();
         let now = self.worker.clock.monotonic();
         self.pacing.sent(now, row.timestamp_ms, bytes);
-        let target = self.target.topic.as_deref();
+        let target = self.target.topic_itself();
         let choice = mark::choose(self.options.headers, row.topic, target, self.differs);
         if choice == Headers::Strip {
             headers.clear();

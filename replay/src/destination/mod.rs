@@ -173,3 +173,10 @@ pub struct Checked {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
 }
+
+impl Checked {
+    /// The topic's own name, for Kafka.
+    pub(crate) fn topic_itself(&self) -> Option<&str> {
+        self.topic_behind.as_deref().or(self.topic.as_deref())
+    }
+}

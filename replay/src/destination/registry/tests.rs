@@ -169,7 +169,7 @@ async fn nothing_tells_what_a_reference_stands_for() {
 
     broker.create_topic("hunter2", 1).unwrap();
     let checked = destinations.check("missing").await.unwrap();
-    assert_eq!(checked.topic_behind.as_deref(), Some("hunter2"));
+    assert_eq!(checked.topic_itself(), Some("hunter2"));
     let told = serde_json::to_string(&checked).unwrap();
     assert!(!told.contains("hunter2"), "{told}");
 
