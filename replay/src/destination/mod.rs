@@ -35,6 +35,7 @@ mod rabbitmq;
 mod reach;
 mod registry;
 mod round;
+mod said;
 mod secret;
 mod sqs;
 mod stdout;
@@ -55,6 +56,7 @@ pub use once::{Marked, Transactions};
 pub use outgoing::{Landed, Origin, Outgoing};
 pub use reach::Reach;
 pub use registry::{Destinations, Listed};
+pub(crate) use said::{ERROR_MAX, excerpt};
 
 use crate::error::{Error, Result};
 

@@ -40,6 +40,7 @@ use super::lanes::{Carrier, Lanes, fail_rest};
 use super::packed::Packed;
 use super::patience::{Patience, Tries};
 use super::reach::Reach;
+use super::said::{SAID_MAX, excerpt};
 use super::veil::Veil;
 use super::{Checked, Delivery, Destination, Landed, Outgoing};
 use crate::error::{ErrorKind, Result};
@@ -58,8 +59,6 @@ const UNAUTHORIZED: u16 = 401;
 const REDIRECTS_MAX: usize = 3;
 /// What is read of an answer, so that the connection can be used again.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
-/// What of it is repeated in an error.
-const TOLD_CHARS_MAX: usize = 200;
 
 impl Http {
     /// The kind; `clock` is the lake's, `reach` the operator's.
@@ -368,12 +367,7 @@ impl Sender {
         for part in parts.filter(|part| part.len() >= 4) {
             text = text.replace(&part, "***");
         }
-        let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-        shown
-            .take(TOLD_CHARS_MAX)
-            .collect::<String>()
-            .trim()
-            .to_owned()
+        excerpt(&text, SAID_MAX)
     }
 }
 
