@@ -162,6 +162,27 @@ pub struct Transactions {
     pub open: bool,
 }
 
+impl Job {
+    /// Refuses a destination that stands for something else now than when the replay began.
+    ///
+    /// # Errors
+    /// `Conflict`.
+    pub(crate) fn check_target(&self, now: &str) -> Result<()> {
+        match now == self.target {
+            true => Ok(()),
+            false => Err(self.moved(&self.target, now)),
+        }
+    }
+
+    fn moved(&self, then: &str, now: &str) -> Error {
+        Error::conflict(format!(
+            "destination `{}` was {then} when the replay began, and is {now} now",
+            self.destination
+        ))
+        .with_hint("set it back, or start a new replay under another name")
+    }
+}
+
 /// The format that this build writes.
 pub(crate) const FORMAT: u32 = 1;
 

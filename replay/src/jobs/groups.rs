@@ -46,12 +46,15 @@ impl Jobs {
     ///
     /// # Errors
     /// `NotFound` when there is no such replay, or nothing that the group committed; `Invalid` for
-    /// destinations that tell no offsets; `Conflict` when the group has members.
+    /// destinations that tell no offsets; `Conflict` when the group has members, or the destination
+    /// is another one now.
     pub async fn group_offsets(&self, id: &str, request: GroupRequest) -> Result<GroupOffsets> {
         let job = self.show(id).await?;
         let options = Options::parse(&job.options)?;
         let destinations = &self.0.destinations;
         let destination = destinations.connect(&job.destination, &options).await?;
+        // Its name may mean another one since.
+        job.check_target(&destination.target())?;
         let GroupRequest {
             group,
             topic,
