@@ -91,6 +91,7 @@ impl<'w> Attempt<'w> {
         job.check_target(&destination.target())?;
         let asked = worker.destinations.ask(&job.destination, &*destination);
         let target = asked.await?;
+        job.check_cluster(&target)?;
         let dead_letter = match &options.dead_letter {
             Some(name) => Some(worker.destinations.connect(name, &options).await?),
             None => None,

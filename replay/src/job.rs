@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::destination::Checked;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::progress::{Counts, Mark};
@@ -171,6 +172,22 @@ impl Job {
         match now == self.target {
             true => Ok(()),
             false => Err(self.moved(&self.target, now)),
+        }
+    }
+
+    /// Refuses a destination that is in another Kafka now, as far as both checks tell its cluster.
+    ///
+    /// # Errors
+    /// `Conflict`.
+    pub(crate) fn check_cluster(&self, now: &Checked) -> Result<()> {
+        let planned = self.plan.destination.as_ref();
+        let then = planned.and_then(|checked| checked.cluster.as_deref());
+        match (then, now.cluster.as_deref()) {
+            (Some(then), Some(now)) if then != now => {
+                let cluster = |id: &str| format!("in the Kafka cluster `{id}`");
+                Err(self.moved(&cluster(then), &cluster(now)))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -204,7 +204,12 @@ impl Destination for Target {
         let (config, clock) = (self.config.clone(), self.clock.clone());
         // The list of all topics, because asking for one by name may make it, and the embedded
         // broker can't describe one.
-        let topics = tokio::task::spawn_blocking(move || Admin::new(&config, clock)?.topics())
+        let asked = tokio::task::spawn_blocking(move || {
+            let admin = Admin::new(&config, clock)?;
+            let topics = admin.topics()?;
+            Ok::<_, kafka::Error>((topics, admin.cluster_id()))
+        });
+        let (topics, cluster) = asked
             .await
             .map_err(|error| Error::internal("the check ended early").with_source(error))?
             .map_err(kept)?;
@@ -219,6 +224,7 @@ impl Destination for Target {
             target: self.target(),
             topic: Some(self.shown_topic.clone()),
             topic_behind: (self.topic != self.shown_topic).then(|| self.topic.clone()),
+            cluster,
             partitions: Some(partitions),
             ..Checked::default()
         })

@@ -167,6 +167,9 @@ pub struct Checked {
     /// The topic's own name where it is written by reference: it is neither stored nor shown.
     #[serde(skip)]
     pub topic_behind: Option<String>,
+    /// The id of Kafka's cluster, where it tells one: servers may get other names, it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// How many partitions the topic has.
     pub partitions: Option<i32>,
     /// The largest record it takes, in bytes, where that can be known.

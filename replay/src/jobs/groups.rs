@@ -53,14 +53,18 @@ impl Jobs {
         let options = Options::parse(&job.options)?;
         let destinations = &self.0.destinations;
         let destination = destinations.connect(&job.destination, &options).await?;
-        // Its name may mean another one since.
-        job.check_target(&destination.target())?;
         let GroupRequest {
             group,
             topic,
             committed,
             apply,
         } = request;
+        // Its name may mean another one since.
+        job.check_target(&destination.target())?;
+        if apply {
+            let asked = destinations.ask(&job.destination, &*destination);
+            job.check_cluster(&asked.await?)?;
+        }
         let topic = topic.unwrap_or_else(|| job.source.table.clone());
         let committed = match committed {
             Some(committed) => committed,

@@ -45,6 +45,12 @@ async fn a_check_tells_the_partitions_or_what_is_missing() {
     assert_eq!(checked.topic.as_deref(), Some("target"));
     assert_eq!(checked.partitions, Some(3));
     assert_eq!(checked.target, "kafka topic `target`");
+    let other = EmbeddedBroker::start().unwrap();
+    other.create_topic("target", 3).unwrap();
+    let elsewhere = open(other.bootstrap_servers(), "target", &Options::default());
+    let elsewhere = elsewhere.check().await.unwrap();
+    assert!(checked.cluster.is_some());
+    assert_ne!(checked.cluster, elsewhere.cluster);
     let missing = open(broker.bootstrap_servers(), "missing", &Options::default());
     let error = missing.check().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
