@@ -147,7 +147,7 @@ impl Delivery<'_> {
         for item in &mut *mine {
             item.state = State::Acknowledged;
         }
-        let mut told = Ok(());
+        let (mut told, mut refused) = (Ok(()), None);
         for (number, error) in failed {
             let Some(item) = mine.get_mut(number) else {
                 continue;
@@ -157,13 +157,15 @@ impl Delivery<'_> {
                 error if is_wrong(error) => State::Refused,
                 _ => State::Left,
             };
-            if item.state == State::Refused {
-                // The details are for the log: they name what isn't the client's.
-                tracing::warn!(topic = self.topic, %error, "an event is refused for good");
+            match item.state {
+                State::Left => told = Err(error),
+                State::Refused => refused = Some(error),
+                _ => {}
             }
-            if item.state == State::Left {
-                told = Err(error);
-            }
+        }
+        if let Some(error) = refused {
+            // The details are for the log: they name what isn't the client's.
+            tracing::warn!(topic = self.topic, %error, "events are refused for good");
         }
         let there = mine.iter();
         let there = there.filter(|item| item.state == State::Acknowledged);
