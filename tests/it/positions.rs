@@ -84,3 +84,31 @@ fn p3_a_position_that_the_broker_no_longer_has_stops_or_skips_by_name_as_configu
     assert_eq!(skipped(&verified(&eddy, &topic)), [30]);
     assert_eq!(task()["state"], "RUNNING");
 }
+
+#[test]
+fn p3_a_position_that_expires_while_the_task_runs_is_skipped_by_name_and_reading_goes_on() {
+    let lake = TestLake::local();
+    let topic = Topic::create("overtaken", 1);
+    topic.produce_values(&orders(0..50));
+    let eddy = Start::on(&lake).connect().ready();
+    let mut config = sink(&topic);
+    config["tasks.max"] = json!("1");
+    config["position.reset"] = json!("earliest");
+    // No question to the broker may still be open when there are new records.
+    config["consumer.override.fetch.max.wait.ms"] = json!("10");
+    Connector::make(&eddy, &config);
+    every_record_is_there_once(&eddy, &lake, &topic, 50);
+    eddy.pause();
+    topic.produce_values(&orders(50..150));
+    topic.delete_below(&[(0, 80)]);
+    eddy.resume();
+    wait_equal(PATIENCE, "the rows", Some(120), || {
+        Some(count(&eddy, &topic))
+    });
+    topic.produce_values(&orders(150..160));
+    wait_committed(&lake, &topic);
+    wait_equal(PATIENCE, "what came after", Some(130), || {
+        Some(count(&eddy, &topic))
+    });
+    assert_eq!(skipped(&verified(&eddy, &topic)), [30]);
+}
