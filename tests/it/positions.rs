@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::harness::kafka::Topic;
 use crate::harness::lake::TestLake;
 use crate::harness::process::Start;
+use crate::harness::unique;
 use crate::harness::wait::{PATIENCE, wait_equal, wait_until};
 use crate::offsets::{Connector, count, sink, skipped};
 use crate::proof::{every_record_is_there_once, orders, verified, wait_committed};
@@ -111,4 +112,21 @@ fn p3_a_position_that_expires_while_the_task_runs_is_skipped_by_name_and_reading
         Some(count(&eddy, &topic))
     });
     assert_eq!(skipped(&verified(&eddy, &topic)), [30]);
+}
+
+#[test]
+fn topics_whose_names_begin_as_kafkas_own_do_are_recorded_by_name_and_by_pattern() {
+    let lake = TestLake::local();
+    let name = unique("__heartbeat");
+    let topics = ["a", "b"].map(|end| Topic::named(&format!("{name}.{end}"), 1, &[]));
+    let eddy = Start::on(&lake).connect().ready();
+    Connector::make(&eddy, &sink(&topics[0]));
+    let mut config = sink(&topics[1]);
+    config.as_object_mut().expect("a map").remove("topics");
+    config["topics.regex"] = json!(format!("{name}\\.b"));
+    Connector::make(&eddy, &config);
+    for topic in &topics {
+        topic.produce_values(&orders(0..10));
+        every_record_is_there_once(&eddy, &lake, topic, 10);
+    }
 }

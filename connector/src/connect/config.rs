@@ -19,6 +19,7 @@ use fancy_regex::Regex;
 
 use crate::convert::ConversionSettings;
 use crate::error::{Error, Result};
+use crate::kafka::is_internal;
 use crate::transform::Chain;
 use class::Class;
 use home::{Home, warn_of_unknown};
@@ -110,12 +111,13 @@ pub enum Topics {
 }
 
 impl Topics {
-    /// Whether `topic` is recorded.
+    /// Whether `topic` is recorded. A pattern takes none of Kafka's own topics, as that of a Java
+    /// client doesn't.
     pub fn includes(&self, topic: &str) -> bool {
         match self {
             Self::Named(names) => names.contains(topic),
             // A pattern that gives up (catastrophic backtracking) matches nothing.
-            Self::Matching(regex) => regex.is_match(topic).unwrap_or(false),
+            Self::Matching(regex) => !is_internal(topic) && regex.is_match(topic).unwrap_or(false),
         }
     }
 }
@@ -439,6 +441,15 @@ mod tests {
         assert!(!config.topics.includes("internal.audit"));
         assert!(!config.topics.includes("orders.tmp"));
         assert!(!config.topics.includes("orders-1"));
+    }
+
+    #[test]
+    fn kafkas_own_topics_are_recorded_only_by_name_and_those_named_alike_as_any_other() {
+        let pattern = parse(&[("topics.regex", ".*")]).unwrap();
+        assert!(pattern.topics.includes("__debezium-heartbeat.shop"));
+        assert!(!pattern.topics.includes("__consumer_offsets"));
+        let named = parse(&[("topics", "__consumer_offsets")]).unwrap();
+        assert!(named.topics.includes("__consumer_offsets"));
     }
 
     #[test]
