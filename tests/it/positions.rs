@@ -118,15 +118,46 @@ fn p3_a_position_that_expires_while_the_task_runs_is_skipped_by_name_and_reading
 fn topics_whose_names_begin_as_kafkas_own_do_are_recorded_by_name_and_by_pattern() {
     let lake = TestLake::local();
     let name = unique("__heartbeat");
-    let topics = ["a", "b"].map(|end| Topic::named(&format!("{name}.{end}"), 1, &[]));
+    let topics = ["a", "b"].map(|end| Topic::named(&format!("{name}_{end}"), 1, &[]));
     let eddy = Start::on(&lake).connect().ready();
     Connector::make(&eddy, &sink(&topics[0]));
     let mut config = sink(&topics[1]);
     config.as_object_mut().expect("a map").remove("topics");
-    config["topics.regex"] = json!(format!("{name}\\.b"));
+    config["topics.regex"] = json!(format!("{name}_[b-z]"));
     Connector::make(&eddy, &config);
     for topic in &topics {
         topic.produce_values(&orders(0..10));
         every_record_is_there_once(&eddy, &lake, topic, 10);
     }
+}
+
+#[test]
+fn a_topic_that_is_taken_out_of_a_connector_is_recorded_no_more() {
+    let lake = TestLake::local();
+    let (kept, left) = (Topic::create("kept", 1), Topic::create("left", 1));
+    let eddy = Start::on(&lake).connect().ready();
+    let mut config = sink(&kept);
+    config["tasks.max"] = json!("1");
+    config["topics"] = json!(format!("{},{}", kept.name, left.name));
+    let connector = Connector::make(&eddy, &config);
+    for topic in [&kept, &left] {
+        topic.produce_values(&orders(0..10));
+    }
+    for topic in [&kept, &left] {
+        every_record_is_there_once(&eddy, &lake, topic, 10);
+    }
+    // A paused task keeps its place in the group, and with it what it had been given.
+    assert_eq!(connector.ask("PUT", "pause", None).0, 202);
+    wait_until(PATIENCE, "it is paused", || {
+        connector.ask("GET", "status", None).1["connector"]["state"] == "PAUSED"
+    });
+    config["topics"] = json!(kept.name);
+    assert_eq!(connector.ask("PUT", "config", Some(&config)).0, 200);
+    connector.resume();
+    left.produce_values(&orders(10..20));
+    for tens in 1..=5 {
+        kept.produce_values(&orders(tens * 10..tens * 10 + 10));
+        every_record_is_there_once(&eddy, &lake, &kept, tens * 10 + 10);
+    }
+    assert_eq!(count(&eddy, &left), 10);
 }

@@ -29,6 +29,19 @@ impl Run<'_> {
         let mut seats: Vec<Seat> = Vec::with_capacity(partitions.len());
         let mut answered = true;
         for (topic, partitions) in by_topic(partitions) {
+            if !self.settings.config.topics.includes(&topic) {
+                // A member that comes back under its lasting name is given what it had before,
+                // whatever it subscribes to now. It takes that, unread, and joins anew.
+                tracing::info!(connector = %self.settings.config.name, topic,
+                    "the group gives a topic that isn't the connector's any more");
+                self.estranged = true;
+                seats.extend(
+                    partitions
+                        .iter()
+                        .map(|partition| unread(&topic, *partition)),
+                );
+                continue;
+            }
             let slot = self
                 .slots
                 .entry(topic.clone())
@@ -237,6 +250,15 @@ fn wait(slot: &mut Slot, partitions: &[i32], why: &str) {
     }
     if news {
         tracing::warn!(topic = %slot.name, why, "partitions wait for their start");
+    }
+}
+
+/// A partition that is held and not read.
+fn unread(topic: &str, partition: i32) -> Seat {
+    Seat {
+        topic: topic.to_owned(),
+        partition,
+        start: None,
     }
 }
 
