@@ -14,6 +14,10 @@ use crate::error::{Error, ErrorKind, Result};
 pub(in crate::connect) struct FileLog {
     path: PathBuf,
     file: File,
+    /// The length of what was acknowledged.
+    whole: u64,
+    /// Beyond it may be something of an entry that wasn't.
+    torn: bool,
 }
 
 impl FileLog {
@@ -38,8 +42,14 @@ impl FileLog {
             .append(true)
             .open(path)
             .map_err(|error| failed(path, "opened", error))?;
-        let path = path.to_owned();
-        Ok((Self { path, file }, entries))
+        let length = file.metadata().map(|metadata| metadata.len());
+        let log = Self {
+            whole: length.map_err(|error| failed(path, "read", error))?,
+            path: path.to_owned(),
+            file,
+            torn: false,
+        };
+        Ok((log, entries))
     }
 
     /// Adds entries.
@@ -47,30 +57,53 @@ impl FileLog {
     /// # Errors
     /// `Unavailable` when they may not be there.
     pub(super) fn append(&mut self, entries: &[Entry]) -> Result<()> {
+        self.mend()?;
         let text = lines(entries);
         let written = self.file.write_all(text.as_bytes());
-        written
-            .and_then(|()| self.file.sync_data())
-            .map_err(|error| failed(&self.path, "written", error))
+        match written.and_then(|()| self.file.sync_data()) {
+            Ok(()) => {
+                self.whole += text.len() as u64;
+                Ok(())
+            }
+            Err(error) => {
+                self.torn = true;
+                if let Err(error) = self.mend() {
+                    tracing::warn!(%error, "nothing is added before it can be");
+                }
+                Err(failed(&self.path, "written", error))
+            }
+        }
+    }
+
+    /// Cuts off what an append that failed has left: the next line must begin a line.
+    fn mend(&mut self) -> Result<()> {
+        if self.torn {
+            let cut = self.file.set_len(self.whole);
+            cut.map_err(|error| failed(&self.path, "cut back", error))?;
+            self.torn = false;
+        }
+        Ok(())
     }
 }
 
 /// The last entry of each key, in the order in which they were written.
 fn read(path: &Path) -> Result<Vec<Entry>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == IoErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(failed(path, "read", error)),
     };
     let mut latest: BTreeMap<String, (usize, Entry)> = BTreeMap::new();
-    let whole = text.ends_with('\n');
-    let count = text.lines().count();
-    for (number, line) in text.lines().enumerate() {
+    let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    let whole = lines.pop_if(|last| last.is_empty()).is_some();
+    let count = lines.len();
+    for (number, line) in lines.into_iter().enumerate() {
         match parse(line) {
             Some(entry) => {
                 latest.insert(entry.key.clone(), (number, entry));
             }
-            // A crash cut the last line short: nobody was told that it is there.
+            // A crash cut the last line short, within a character maybe: nobody was told that it
+            // is there.
             None if !whole && number + 1 == count => {}
             None => {
                 let message = format!("line {} of `{}` is no entry", number + 1, path.display());
@@ -84,8 +117,8 @@ fn read(path: &Path) -> Result<Vec<Entry>> {
     Ok(latest.into_iter().map(|(_, entry)| entry).collect())
 }
 
-fn parse(line: &str) -> Option<Entry> {
-    let json: Value = serde_json::from_str(line).ok()?;
+fn parse(line: &[u8]) -> Option<Entry> {
+    let json: Value = serde_json::from_slice(line).ok()?;
     Some(Entry {
         key: json.get("key")?.as_str()?.to_owned(),
         value: json.get("value")?.as_str().map(str::to_owned),
@@ -139,7 +172,33 @@ mod tests {
         fs::write(&path, format!("{whole}{{\"key\":\"b\",\"va")).unwrap();
         let (_, entries) = FileLog::open(&path).unwrap();
         assert_eq!(entries, [entry("a", Some("1"))]);
+        let within_a_character = [
+            whole.as_bytes(),
+            b"{\"key\":\"b\",\"value\":\"\xc3".as_slice(),
+        ]
+        .concat();
+        fs::write(&path, within_a_character).unwrap();
+        let (_, entries) = FileLog::open(&path).unwrap();
+        assert_eq!(entries, [entry("a", Some("1"))]);
         fs::write(&path, format!("nonsense\n{whole}")).unwrap();
         assert!(FileLog::open(&path).is_err());
+    }
+
+    #[test]
+    fn what_an_append_that_failed_has_left_does_not_spoil_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("connectors");
+        let (mut log, _) = FileLog::open(&path).unwrap();
+        log.append(&[entry("a", Some("1"))]).unwrap();
+        // Neither writing nor cutting succeeds with a file that is only read.
+        let file = std::mem::replace(&mut log.file, File::open(&path).unwrap());
+        assert!(log.append(&[entry("b", Some("2"))]).is_err());
+        assert!(log.append(&[entry("b", Some("2"))]).is_err());
+        log.file = file;
+        let whole = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{whole}{{\"key\":\"b\",\"va")).unwrap();
+        log.append(&[entry("c", Some("3"))]).unwrap();
+        let (_, entries) = FileLog::open(&path).unwrap();
+        assert_eq!(entries, [entry("a", Some("1")), entry("c", Some("3"))]);
     }
 }
