@@ -229,6 +229,7 @@ fn take_over(slot: &mut Slot, outcomes: BTreeMap<i32, Outcome>) {
                 lane.leader_epoch = position.leader_epoch;
                 lane.committed = Some(position.offset);
                 lane.seek_at = None;
+                lane.cut = None;
             }
             Err(why) => {
                 tracing::error!(topic = %slot.name, partition, why, "partition stopped");

@@ -44,6 +44,8 @@ pub(super) struct Lane {
     pub(super) touched: bool,
     /// Why its next record can't be converted yet.
     pub(super) held: Option<Held>,
+    /// Where the broker's log was cut below the position, as librdkafka found.
+    pub(super) cut: Option<i64>,
 }
 
 /// What happens to a partition.
@@ -122,6 +124,14 @@ impl Slot {
         partitions
     }
 
+    /// Where the broker's logs were cut below their positions.
+    pub(super) fn cut(&self) -> BTreeMap<i32, i64> {
+        let lanes = self.lanes.iter();
+        lanes
+            .filter_map(|(partition, lane)| Some((*partition, lane.cut?)))
+            .collect()
+    }
+
     /// The partitions in a state that `wanted` takes.
     pub(super) fn partitions(&self, wanted: impl Fn(&Lane) -> bool) -> Vec<i32> {
         let found = self.lanes.iter().filter(|(_, lane)| wanted(lane));
@@ -179,6 +189,7 @@ impl Lane {
             seek_at: None,
             touched: false,
             held: None,
+            cut: None,
         }
     }
 
