@@ -161,6 +161,12 @@ impl Consumer {
                     message: format!("{code}: {message}"),
                 }
             }
+            Err(error)
+                if error.rdkafka_error_code()
+                    == Some(RDKafkaErrorCode::GroupAuthorizationFailed) =>
+            {
+                ConsumerEvent::Denied(format!("the group can't be joined: {error}"))
+            }
             // Told to the context's log already; librdkafka goes on by itself.
             Err(_) => return,
         };

@@ -64,6 +64,7 @@ impl Run<'_> {
         tracing::warn!(topic, partition, %code, text, "reading again after an error");
         if let Some(lane) = self.lane(topic, partition) {
             lane.seek_at = Some(now + Duration::from_secs(1));
+            lane.trouble = Some(text.to_owned());
         }
         Ok(())
     }

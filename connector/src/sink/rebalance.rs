@@ -28,6 +28,7 @@ impl Run<'_> {
     pub(super) fn assigned(&mut self, partitions: &[(String, i32)]) -> Result<()> {
         let mut seats: Vec<Seat> = Vec::with_capacity(partitions.len());
         let mut answered = true;
+        self.denied = None;
         for (topic, partitions) in by_topic(partitions) {
             if !self.settings.config.topics.includes(&topic) {
                 // A member that comes back under its lasting name is given what it had before,

@@ -51,6 +51,8 @@ pub(super) struct Run<'a> {
     /// The group has given it topics that it doesn't read.
     pub(super) estranged: bool,
     rejoin_at: Duration,
+    /// Why the group doesn't let it in.
+    pub(super) denied: Option<String>,
     pub(super) held: bool,
     pub(super) measures: TaskMeasures,
     publish_at: Duration,
@@ -87,6 +89,7 @@ impl<'a> Run<'a> {
             subscribed: None,
             estranged: false,
             rejoin_at: Duration::ZERO,
+            denied: None,
             held: false,
             publish_at: Duration::ZERO,
             sample_at: Duration::ZERO,
@@ -186,6 +189,10 @@ impl<'a> Run<'a> {
                 {
                     lane.seek_at = Some(now);
                 }
+                Ok(())
+            }
+            ConsumerEvent::Denied(why) => {
+                self.denied = Some(why);
                 Ok(())
             }
             ConsumerEvent::Fatal { fenced, message } => {
@@ -295,6 +302,9 @@ impl<'a> Run<'a> {
             };
             if slot.reset_due || place.offset < lane.next {
                 continue;
+            }
+            if place.offset > lane.next {
+                lane.trouble = None;
             }
             lane.next = place.offset;
             lane.leader_epoch = place.leader_epoch.or(lane.leader_epoch);
