@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind as IoErrorKind, Write as _};
+use std::io::{self, ErrorKind as IoErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ impl FileLog {
             fs::create_dir_all(folder).map_err(|error| failed(path, "made", error))?;
         }
         let beside = path.with_extension("new");
-        let written = File::create(&beside).and_then(|mut file| {
+        let written = create(&beside).and_then(|mut file| {
             file.write_all(lines(&entries).as_bytes())?;
             file.sync_all()
         });
@@ -84,6 +84,19 @@ impl FileLog {
         }
         Ok(())
     }
+}
+
+/// Makes an empty file that only its owner reads: passwords stand in it as they were given.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    // One that a crash has left keeps the mode that it was made with.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(file)
 }
 
 /// The last entry of each key, in the order in which they were written.
@@ -160,6 +173,24 @@ mod tests {
         let (_, entries) = FileLog::open(&path).unwrap();
         assert_eq!(entries, [entry("b", Some("\n\"x")), entry("a", Some("2"))]);
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_reads_it_also_where_it_was_open_to_all() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("connectors");
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        for file in [&path, &path.with_extension("new")] {
+            fs::write(file, "").unwrap();
+            fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        FileLog::open(&path).unwrap();
+        assert_eq!(mode(), 0o600);
+        fs::remove_file(&path).unwrap();
+        FileLog::open(&path).unwrap();
+        assert_eq!(mode(), 0o600);
     }
 
     #[test]
