@@ -20,7 +20,7 @@ use fancy_regex::Regex;
 use crate::convert::ConversionSettings;
 use crate::error::{Error, Result};
 use crate::kafka::is_internal;
-use crate::transform::Chain;
+use crate::transform::{Chain, whole_pattern};
 use class::Class;
 use home::{Home, warn_of_unknown};
 
@@ -339,7 +339,7 @@ impl Reader<'_> {
             }
             (None, Some(pattern)) => {
                 // Java matches the whole name.
-                let regex = Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
+                let regex = whole_pattern(pattern).map_err(|error| {
                     self.wrong("topics.regex", pattern, "a Java pattern")
                         .with_source(error)
                 })?;
@@ -441,6 +441,15 @@ mod tests {
         assert!(!config.topics.includes("internal.audit"));
         assert!(!config.topics.includes("orders.tmp"));
         assert!(!config.topics.includes("orders-1"));
+    }
+
+    #[test]
+    fn a_pattern_of_topics_is_read_as_java_reads_it() {
+        for pattern in [r"\Qorders.\E.*", r"\p{Alnum}+\.x"] {
+            let config = parse(&[("topics.regex", pattern)]).unwrap();
+            assert!(config.topics.includes("orders.x"), "{pattern}");
+            assert!(!config.topics.includes("ordersx"), "{pattern}");
+        }
     }
 
     #[test]
