@@ -19,8 +19,8 @@ use fancy_regex::Regex;
 
 use crate::convert::ConversionSettings;
 use crate::error::{Error, Result};
-use crate::kafka::check_reserved;
-use crate::transform::Chain;
+use crate::kafka::{check_reserved, is_internal};
+use crate::transform::{Chain, whole_pattern};
 use class::Class;
 use home::{Home, warn_of_unknown};
 
@@ -111,12 +111,13 @@ pub enum Topics {
 }
 
 impl Topics {
-    /// Whether `topic` is recorded.
+    /// Whether `topic` is recorded. A pattern takes none of Kafka's own topics, as that of a Java
+    /// client doesn't.
     pub fn includes(&self, topic: &str) -> bool {
         match self {
             Self::Named(names) => names.contains(topic),
             // A pattern that gives up (catastrophic backtracking) matches nothing.
-            Self::Matching(regex) => regex.is_match(topic).unwrap_or(false),
+            Self::Matching(regex) => !is_internal(topic) && regex.is_match(topic).unwrap_or(false),
         }
     }
 }
@@ -338,7 +339,7 @@ impl Reader<'_> {
             }
             (None, Some(pattern)) => {
                 // Java matches the whole name.
-                let regex = Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
+                let regex = whole_pattern(pattern).map_err(|error| {
                     self.wrong("topics.regex", pattern, "a Java pattern")
                         .with_source(error)
                 })?;
@@ -440,6 +441,24 @@ mod tests {
         assert!(!config.topics.includes("internal.audit"));
         assert!(!config.topics.includes("orders.tmp"));
         assert!(!config.topics.includes("orders-1"));
+    }
+
+    #[test]
+    fn a_pattern_of_topics_is_read_as_java_reads_it() {
+        for pattern in [r"\Qorders.\E.*", r"\p{Alnum}+\.x"] {
+            let config = parse(&[("topics.regex", pattern)]).unwrap();
+            assert!(config.topics.includes("orders.x"), "{pattern}");
+            assert!(!config.topics.includes("ordersx"), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn kafkas_own_topics_are_recorded_only_by_name_and_those_named_alike_as_any_other() {
+        let pattern = parse(&[("topics.regex", ".*")]).unwrap();
+        assert!(pattern.topics.includes("__debezium-heartbeat.shop"));
+        assert!(!pattern.topics.includes("__consumer_offsets"));
+        let named = parse(&[("topics", "__consumer_offsets")]).unwrap();
+        assert!(named.topics.includes("__consumer_offsets"));
     }
 
     #[test]
