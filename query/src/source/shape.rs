@@ -95,13 +95,18 @@ pub(super) fn check_plan(plan: &LogicalPlan) -> Result<()> {
     }
 }
 
-/// Only tables that have versions, since a resume would see other rows of a system table than the
-/// plan; and no query of `WITH` that is called as one of them, which would be pinned as if it were
-/// the table.
+/// The system table that a replay may name beside its source: what a replay has failed on stays as
+/// it is once that one has ended, and is to be replayed.
+const STAYS: &str = "replay_failures";
+
+/// Only tables that have versions, and [`STAYS`], since a resume would see other rows of another
+/// system table than the plan; and no query of `WITH` that is called as one of them, which would be
+/// pinned as if it were the table.
 pub(super) fn check_tables(query: &QueryTree, tables: &[TableName]) -> Result<()> {
     let given = with_names(query);
     for table in tables {
         match table {
+            TableName::System(name) if name == STAYS => {}
             TableName::System(name) => {
                 return Err(refused(&format!(
                     "a system table in a subquery (`{name}`), whose rows can change from run to run"
