@@ -66,6 +66,16 @@ impl Error {
         self.code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
     }
 
+    /// Whether a record, or one that was in a batch with it, was refused for what it is: without a
+    /// key in a compacted topic, or against the broker's own rules.
+    pub(crate) fn says_wrong_record(&self) -> bool {
+        use RDKafkaErrorCode as Code;
+        matches!(
+            self.code(),
+            Some(Code::InvalidRecord | Code::InvalidTimestamp | Code::InvalidDifferentRecord)
+        )
+    }
+
     /// Whether the broker doesn't let this client in, or not do this: it is about no record.
     pub fn is_denied(&self) -> bool {
         self.code().is_some_and(is_denial)

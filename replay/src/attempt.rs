@@ -8,7 +8,7 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, FuturesUnordered, StreamExt};
 
 use crate::destination::{Checked, Destination, Landed};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::job::Job;
 use crate::jobs::rate_of;
 use crate::ledger::{Failure, Ledger};
@@ -88,17 +88,10 @@ impl<'w> Attempt<'w> {
             .destinations
             .connect(&job.destination, &options)
             .await?;
-        if destination.target() != job.target {
-            return Err(Error::conflict(format!(
-                "destination `{}` was {} when the replay began, and is {} now",
-                job.destination,
-                job.target,
-                destination.target()
-            ))
-            .with_hint("set it back, or start a new replay under another name"));
-        }
+        job.check_target(&destination.target())?;
         let asked = worker.destinations.ask(&job.destination, &*destination);
         let target = asked.await?;
+        job.check_cluster(&target)?;
         let dead_letter = match &options.dead_letter {
             Some(name) => Some(worker.destinations.connect(name, &options).await?),
             None => None,

@@ -1,11 +1,14 @@
 //! The one place that changes a stored replay: each change is the next number of its register, so
 //! two workers can't both advance it (P23).
 
+use std::collections::VecDeque;
+
 use eddy_engine::Clock;
 use tokio::sync::Mutex;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{Event, Job, State, transition};
+use crate::progress::Counts;
 use crate::store::Store;
 
 /// The folder of all replays' registers.
@@ -14,6 +17,10 @@ pub(crate) const FOLDER: &str = "replays";
 /// How often a number that was taken by an unanswered put of our own is passed over. Each pass
 /// settles one such put, and a worker has one at a time.
 const PASSES_MAX: u32 = 3;
+
+/// How many unanswered puts are remembered: a store that is away for longer has taken none of the
+/// first ones.
+const TRIED_MAX: usize = 1_000;
 
 /// A replay as this worker last stored it.
 pub(crate) struct Cell {
@@ -27,6 +34,29 @@ struct Stored {
     number: u64,
     job: Job,
     lost: bool,
+    /// Puts of this cell that may have landed though nobody said so, oldest first.
+    tried: VecDeque<Tried>,
+}
+
+/// What a put of one cell is known by: its worker's name isn't enough, since a process may have had
+/// another cell of the replay before.
+#[derive(PartialEq, Eq)]
+struct Tried {
+    worker: String,
+    updated_us: i64,
+    state: State,
+    counts: Counts,
+}
+
+impl Tried {
+    fn of(job: &Job) -> Self {
+        Self {
+            worker: job.worker.clone(),
+            updated_us: job.updated_us,
+            state: job.state,
+            counts: job.counts,
+        }
+    }
 }
 
 impl Cell {
@@ -50,6 +80,7 @@ impl Cell {
             number,
             job,
             lost: false,
+            tried: VecDeque::new(),
         });
         Self {
             store,
@@ -130,21 +161,29 @@ impl Cell {
         job.worker.clone_from(&self.worker);
         job.updated_us = self.clock.now_us();
         let register = register(&job.id);
+        if stored.tried.len() >= TRIED_MAX {
+            stored.tried.pop_front();
+        }
+        stored.tried.push_back(Tried::of(&job));
         for _ in 0..PASSES_MAX {
             let number = stored.number + 1;
             match self.store.write(&register, number, &job).await {
                 Ok(()) => {
                     stored.number = number;
                     stored.job = job.clone();
+                    stored.tried.clear();
                     return Ok(job);
                 }
                 Err(error) if error.kind() == ErrorKind::Fenced => {}
                 Err(error) => return Err(error),
             }
-            // The number is taken: by a put of ours that was never answered, or by another worker.
+            // The number is taken: by a put of ours that was never answered, or by somebody else,
+            // who may be of this process: a command that found the replay lost here.
             let latest = self.store.latest::<Job>(&register).await?;
             match latest {
-                Some((there, latest)) if there >= number && latest.worker == self.worker => {
+                Some((there, latest))
+                    if there >= number && stored.tried.contains(&Tried::of(&latest)) =>
+                {
                     stored.number = there;
                 }
                 _ => break,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::destination::Checked;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::progress::{Counts, Mark};
@@ -160,6 +161,43 @@ pub struct Transactions {
     pub name: String,
     /// Whether some may have been committed that `progress` doesn't know of.
     pub open: bool,
+}
+
+impl Job {
+    /// Refuses a destination that stands for something else now than when the replay began.
+    ///
+    /// # Errors
+    /// `Conflict`.
+    pub(crate) fn check_target(&self, now: &str) -> Result<()> {
+        match now == self.target {
+            true => Ok(()),
+            false => Err(self.moved(&self.target, now)),
+        }
+    }
+
+    /// Refuses a destination that is in another Kafka now, as far as both checks tell its cluster.
+    ///
+    /// # Errors
+    /// `Conflict`.
+    pub(crate) fn check_cluster(&self, now: &Checked) -> Result<()> {
+        let planned = self.plan.destination.as_ref();
+        let then = planned.and_then(|checked| checked.cluster.as_deref());
+        match (then, now.cluster.as_deref()) {
+            (Some(then), Some(now)) if then != now => {
+                let cluster = |id: &str| format!("in the Kafka cluster `{id}`");
+                Err(self.moved(&cluster(then), &cluster(now)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn moved(&self, then: &str, now: &str) -> Error {
+        Error::conflict(format!(
+            "destination `{}` was {then} when the replay began, and is {now} now",
+            self.destination
+        ))
+        .with_hint("set it back, or start a new replay under another name")
+    }
 }
 
 /// The format that this build writes.

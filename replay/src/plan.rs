@@ -69,7 +69,7 @@ impl Plan {
         }
         let same = checked
             .as_ref()
-            .is_some_and(|checked| checked.topic.as_deref() == Some(source.table.as_str()));
+            .is_some_and(|checked| checked.topic_itself() == Some(source.table.as_str()));
         let bare = matches!(options.headers, Some(Headers::Keep | Headers::Strip));
         if options.continuous && same && bare {
             problems.push(Problem::from(&goes_round(&source.table)));
@@ -258,6 +258,12 @@ mod tests {
         assert_eq!(headers("retry", &Options::default()), "keep");
         assert_eq!(headers("orders", &options("headers", "keep")), "keep");
         assert_eq!(headers("retry", &options("headers", "strip")), "strip");
+        let by_reference = target("${env:TOPIC}", 4).map(|checked| Checked {
+            topic_behind: Some("orders".to_owned()),
+            ..checked
+        });
+        let plan = Plan::new(source(), by_reference, &Options::default());
+        assert_eq!(plan.headers, "mark");
     }
 
     #[test]

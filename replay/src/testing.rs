@@ -149,6 +149,7 @@ struct FakeState {
     clock: Option<Clock>,
     partitions: i32,
     topic: String,
+    cluster: Option<String>,
     /// The next offset of each partition, if it tells where records came to rest.
     ends: Option<BTreeMap<i32, i64>>,
     turns: bool,
@@ -219,6 +220,11 @@ impl Fake {
         state.partitions = partitions;
     }
 
+    /// It tells this cluster's id from now on.
+    pub(crate) fn set_cluster(&self, id: &str) {
+        self.state().cluster = Some(id.to_owned());
+    }
+
     pub(crate) fn set_clock(&self, clock: Clock) {
         self.state().clock = Some(clock);
     }
@@ -264,6 +270,7 @@ impl Destination for Fake {
         Ok(Checked {
             target,
             topic: Some(state.topic.clone()),
+            cluster: state.cluster.clone(),
             partitions: Some(state.partitions),
             ..Checked::default()
         })

@@ -341,7 +341,8 @@ async fn start_jobs(config: &Config, lake: &Lake, query: &Query) -> Result<Jobs>
         })
         .collect();
     let reach = config.settings.replay.reach()?;
-    let destinations = Destinations::open(lake, declared, &reach).context("in [destinations]")?;
+    let destinations = Destinations::open(lake, declared, &reach, config.providers.clone())
+        .context("in [destinations]")?;
     let source = Arc::new(source::Rows::new(query.clone()));
     let jobs = Jobs::open(lake.clone(), source, destinations).await?;
     query.set_into_handler(Arc::new(into::Replays(jobs.clone())));

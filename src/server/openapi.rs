@@ -24,7 +24,7 @@ mod tests {
     use axum::body::Body;
     use axum::http::{Method, Request, StatusCode, header};
     use eddy_connector::collect::CollectorOptions;
-    use eddy_connector::{Collector, KafkaConfig};
+    use eddy_connector::{Collector, KafkaConfig, Providers};
     use eddy_engine::Clock;
     use eddy_engine::testing::memory_lake;
     use eddy_query::{Query, QueryOptions};
@@ -40,7 +40,8 @@ mod tests {
     async fn routers() -> (Router, Router) {
         let lake = memory_lake(Clock::system());
         let query = Query::new(lake.clone(), QueryOptions::default()).unwrap();
-        let destinations = Destinations::open(&lake, Vec::new(), &Reach::default()).unwrap();
+        let destinations =
+            Destinations::open(&lake, Vec::new(), &Reach::default(), Providers::default()).unwrap();
         let rows = Arc::new(Rows::new(query.clone()));
         let jobs = Jobs::open(lake.clone(), rows, destinations).await.unwrap();
         let servers = ("bootstrap.servers".to_owned(), "127.0.0.1:1".to_owned());

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::harness::kafka::Topic;
 use crate::harness::lake::TestLake;
 use crate::harness::process::Start;
+use crate::harness::unique;
 use crate::harness::wait::{PATIENCE, wait_equal, wait_until};
 use crate::offsets::{Connector, count, sink, skipped};
 use crate::proof::{every_record_is_there_once, orders, verified, wait_committed};
@@ -83,4 +84,80 @@ fn p3_a_position_that_the_broker_no_longer_has_stops_or_skips_by_name_as_configu
     });
     assert_eq!(skipped(&verified(&eddy, &topic)), [30]);
     assert_eq!(task()["state"], "RUNNING");
+}
+
+#[test]
+fn p3_a_position_that_expires_while_the_task_runs_is_skipped_by_name_and_reading_goes_on() {
+    let lake = TestLake::local();
+    let topic = Topic::create("overtaken", 1);
+    topic.produce_values(&orders(0..50));
+    let eddy = Start::on(&lake).connect().ready();
+    let mut config = sink(&topic);
+    config["tasks.max"] = json!("1");
+    config["position.reset"] = json!("earliest");
+    // No question to the broker may still be open when there are new records.
+    config["consumer.override.fetch.max.wait.ms"] = json!("10");
+    Connector::make(&eddy, &config);
+    every_record_is_there_once(&eddy, &lake, &topic, 50);
+    eddy.pause();
+    topic.produce_values(&orders(50..150));
+    topic.delete_below(&[(0, 80)]);
+    eddy.resume();
+    wait_equal(PATIENCE, "the rows", Some(120), || {
+        Some(count(&eddy, &topic))
+    });
+    topic.produce_values(&orders(150..160));
+    wait_committed(&lake, &topic);
+    wait_equal(PATIENCE, "what came after", Some(130), || {
+        Some(count(&eddy, &topic))
+    });
+    assert_eq!(skipped(&verified(&eddy, &topic)), [30]);
+}
+
+#[test]
+fn topics_whose_names_begin_as_kafkas_own_do_are_recorded_by_name_and_by_pattern() {
+    let lake = TestLake::local();
+    let name = unique("__heartbeat");
+    let topics = ["a", "b"].map(|end| Topic::named(&format!("{name}_{end}"), 1, &[]));
+    let eddy = Start::on(&lake).connect().ready();
+    Connector::make(&eddy, &sink(&topics[0]));
+    let mut config = sink(&topics[1]);
+    config.as_object_mut().expect("a map").remove("topics");
+    config["topics.regex"] = json!(format!("{name}_[b-z]"));
+    Connector::make(&eddy, &config);
+    for topic in &topics {
+        topic.produce_values(&orders(0..10));
+        every_record_is_there_once(&eddy, &lake, topic, 10);
+    }
+}
+
+#[test]
+fn a_topic_that_is_taken_out_of_a_connector_is_recorded_no_more() {
+    let lake = TestLake::local();
+    let (kept, left) = (Topic::create("kept", 1), Topic::create("left", 1));
+    let eddy = Start::on(&lake).connect().ready();
+    let mut config = sink(&kept);
+    config["tasks.max"] = json!("1");
+    config["topics"] = json!(format!("{},{}", kept.name, left.name));
+    let connector = Connector::make(&eddy, &config);
+    for topic in [&kept, &left] {
+        topic.produce_values(&orders(0..10));
+    }
+    for topic in [&kept, &left] {
+        every_record_is_there_once(&eddy, &lake, topic, 10);
+    }
+    // A paused task keeps its place in the group, and with it what it had been given.
+    assert_eq!(connector.ask("PUT", "pause", None).0, 202);
+    wait_until(PATIENCE, "it is paused", || {
+        connector.ask("GET", "status", None).1["connector"]["state"] == "PAUSED"
+    });
+    config["topics"] = json!(kept.name);
+    assert_eq!(connector.ask("PUT", "config", Some(&config)).0, 200);
+    connector.resume();
+    left.produce_values(&orders(10..20));
+    for tens in 1..=5 {
+        kept.produce_values(&orders(tens * 10..tens * 10 + 10));
+        every_record_is_there_once(&eddy, &lake, &kept, tens * 10 + 10);
+    }
+    assert_eq!(count(&eddy, &left), 10);
 }

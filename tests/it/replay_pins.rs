@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
+use eddy_connector::Providers;
 use eddy_engine::budget::Budget;
 use eddy_engine::maintain::{Compaction, Keeper, Policy, pins};
 use eddy_engine::read::Snapshot;
@@ -224,8 +225,9 @@ async fn open(lake: &Lake, target: &Topic) -> Jobs {
             .into(),
     };
     let query = Query::new(lake.clone(), QueryOptions::default()).expect("queries");
+    let (reach, providers) = (Reach::default(), Providers::default());
     let destinations =
-        Destinations::open(lake, vec![destination], &Reach::default()).expect("destinations");
+        Destinations::open(lake, vec![destination], &reach, providers).expect("destinations");
     let source = Arc::new(Rows(query));
     Jobs::open(lake.clone(), source, destinations)
         .await

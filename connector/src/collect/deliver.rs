@@ -10,7 +10,7 @@ use std::time::Duration;
 use eddy_engine::{Clock, fault};
 use tokio::sync::{SemaphorePermit, watch};
 
-use super::produce::{self, Event, OfAll, Sender, is_too_large};
+use super::produce::{self, Event, OfAll, Sender, is_too_large, is_wrong};
 use super::seen::{Claim, Found, Mark};
 use super::{Collector, within};
 use crate::error::{Error, ErrorKind, Result};
@@ -43,6 +43,8 @@ pub(super) enum State {
     Acknowledged,
     /// Kafka takes none that is so large.
     TooLarge,
+    /// Kafka refuses it for what it is.
+    Refused,
 }
 
 /// What an attempt left over.
@@ -145,18 +147,25 @@ impl Delivery<'_> {
         for item in &mut *mine {
             item.state = State::Acknowledged;
         }
-        let mut told = Ok(());
+        let (mut told, mut refused) = (Ok(()), None);
         for (number, error) in failed {
             let Some(item) = mine.get_mut(number) else {
                 continue;
             };
-            item.state = match is_too_large(&error) {
-                true => State::TooLarge,
-                false => State::Left,
+            item.state = match &error {
+                error if is_too_large(error) => State::TooLarge,
+                error if is_wrong(error) => State::Refused,
+                _ => State::Left,
             };
-            if item.state == State::Left {
-                told = Err(error);
+            match item.state {
+                State::Left => told = Err(error),
+                State::Refused => refused = Some(error),
+                _ => {}
             }
+        }
+        if let Some(error) = refused {
+            // The details are for the log: they name what isn't the client's.
+            tracing::warn!(topic = self.topic, %error, "events are refused for good");
         }
         let there = mine.iter();
         let there = there.filter(|item| item.state == State::Acknowledged);

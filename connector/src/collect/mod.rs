@@ -14,9 +14,9 @@
 //! of this process), `http` and `grpc` take events.
 //!
 //! Whoever got 200 has every event of the request in Kafka. After 503, or no answer, some of them
-//! may be there; after a 413 that says so the others are; after any other answer none is (over
-//! gRPC: as `grpc` says). What the lake does with a topic is the connectors' matter: a collector
-//! only writes to Kafka.
+//! may be there; after a 400 or 413 that says so the others are; after any other answer none is
+//! (over gRPC: as `grpc` says). What the lake does with a topic is the connectors' matter: a
+//! collector only writes to Kafka.
 
 mod collection;
 mod declared;

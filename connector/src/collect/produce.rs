@@ -88,7 +88,8 @@ pub(super) struct Sender {
     producer: BatchProducer,
     /// For events with marks, where these are tried for longer than others.
     marked: Option<BatchProducer>,
-    /// For events that were refused for the size of the batch that they were in.
+    /// For events that were refused for the batch that they were in: for its size, or for what
+    /// another one is.
     alone: Alone,
     /// The same for events with marks.
     alone_marked: Alone,
@@ -176,10 +177,12 @@ impl Sender {
         let producer = marked.unwrap_or(&self.producer);
         let mut failed = send(producer, topic, of_all, events).await?;
         let is_again = |(number, error): &(usize, Error)| {
-            is_too_large(error)
+            let large = is_too_large(error)
                 && events
                     .get(*number)
-                    .is_some_and(|event| in_company(of_all, event))
+                    .is_some_and(|event| in_company(of_all, event));
+            // Not every broker says which one it is.
+            large || error.says_wrong_record()
         };
         if !failed.iter().any(is_again) {
             return Ok(failed);
@@ -291,6 +294,12 @@ pub(super) fn is_too_large(error: &Error) -> bool {
     error.kind() == ErrorKind::Invalid && error.says_too_large()
 }
 
+/// Whether the broker will never take an event, whatever its size. Said of one in a batch, it may
+/// be about another one.
+pub(super) fn is_wrong(error: &Error) -> bool {
+    error.kind() == ErrorKind::Invalid && error.says_wrong_record()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
@@ -321,6 +330,26 @@ mod tests {
         assert_eq!(failed.len(), 1);
         assert!(is_too_large(&failed[0].1));
         assert!(failed[0].0 < 3);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_event_that_is_refused_for_what_it_is_takes_no_other_with_it() {
+        let broker = EmbeddedBroker::start().unwrap();
+        broker.create_topic("compacted", 1).unwrap();
+        let hold = Duration::from_secs(30);
+        let kafka = broker.config().with("linger.ms", "1000");
+        let sender = Sender::new(&kafka, 1 << 20, hold, hold, Clock::system()).unwrap();
+        let events = keyed(false);
+        let events: Vec<&Event> = events.iter().collect();
+        broker.refuse_next_records().unwrap();
+        let failed = sender.send("compacted", &[], &events[..3]).await.unwrap();
+        assert!(failed.is_empty(), "the batch was refused: {failed:?}");
+        // One of them alone as well.
+        broker.refuse_next_records().unwrap();
+        broker.refuse_next_records().unwrap();
+        let failed = sender.send("compacted", &[], &events[..3]).await.unwrap();
+        assert_eq!(failed.len(), 1);
+        assert!(is_wrong(&failed[0].1), "{:?}", failed[0].1);
     }
 
     /// Events with keys that lie in both partitions of a topic, and marks if they shall.

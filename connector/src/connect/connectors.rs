@@ -215,10 +215,11 @@ impl Connectors {
         late(&ending, name, deadline)
     }
 
-    /// Ends one task and starts it anew. Blocks.
+    /// Ends one task and starts it anew. Blocks. One that doesn't end within `deadline` is left to
+    /// end by itself: its successor takes its name in the group and its place in the fences.
     ///
     /// # Errors
-    /// `NotFound` where there is no such task; as [`Connectors::remove`].
+    /// `NotFound` where there is no such task; as [`Connectors::start`].
     pub(super) fn restart(&self, name: &str, task: usize, deadline: Duration) -> Result<()> {
         let nothing = || {
             Error::new(
@@ -229,7 +230,9 @@ impl Connectors {
         let running = self.get(name).ok_or_else(nothing)?;
         let old = running.get(task).ok_or_else(nothing)?;
         old.ask_to_stop(Leave::No, deadline);
-        late(&[old], name, deadline)?;
+        if let Err(error) = late(&[old], name, deadline) {
+            tracing::warn!(connector = name, task, %error, "a task is left to end by itself");
+        }
         let queue = self.queue_bytes(0);
         running.put(self.task(&running, task, queue)?);
         Ok(())
@@ -351,5 +354,39 @@ impl Connectors {
             .into_iter()
             .flat_map(|connector| connector.tasks());
         tasks.flat_map(|task| task.status().partitions).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use eddy_engine::Clock;
+    use eddy_engine::testing::disk_lake;
+
+    use super::*;
+    use crate::kafka::EmbeddedBroker;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_task_that_does_not_end_in_time_is_started_anew_all_the_same() {
+        let broker = EmbeddedBroker::start().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let lake = disk_lake(folder.path(), Clock::system());
+        let map = BTreeMap::from([("topics".to_owned(), "orders".to_owned())]);
+        let config = ConnectorConfig::parse("sink", &map).unwrap();
+        let settled = Settled {
+            config,
+            lake: lake.clone(),
+        };
+        let options = WorkerOptions::default();
+        let connectors =
+            Connectors::start(&lake, &broker.config(), vec![settled], &options).unwrap();
+        let task = || connectors.get("sink").and_then(|running| running.get(0));
+        let before = task().unwrap();
+        connectors.restart("sink", 0, Duration::ZERO).unwrap();
+        assert!(!Arc::ptr_eq(&before, &task().unwrap()));
+        let stopped = tokio::task::spawn_blocking(move || {
+            connectors.stop(Duration::from_secs(30)).unwrap();
+        });
+        stopped.await.unwrap();
     }
 }

@@ -72,8 +72,12 @@ impl JsonConverter {
         let text = std::str::from_utf8(bytes).map_err(|_| "the bytes are no UTF-8")?;
         let (schema, payload) = schemas.of(text)?;
         let Some(schema) = schema else {
-            let value = payload.and_then(|payload| Value::parse(payload.get().as_bytes()));
-            return Ok(Datum::schemaless(value.unwrap_or(Value::Null)));
+            let value = match payload.map(|payload| payload.get().as_bytes()) {
+                // What a payload holds may nest deeper than a value may.
+                Some(bytes) => Value::parse(bytes).ok_or_else(|| not_json(bytes))?,
+                None => Value::Null,
+            };
+            return Ok(Datum::schemaless(value));
         };
         let value = self.by.value(payload, &schema, 0)?;
         Ok(Datum {

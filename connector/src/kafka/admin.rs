@@ -80,6 +80,16 @@ impl Admin {
     /// # Errors
     /// `Unavailable` when no broker answers.
     pub fn topics(&self) -> Result<BTreeMap<String, i32>> {
+        let mut topics = self.all_topics()?;
+        topics.retain(|topic, _| !is_internal(topic));
+        Ok(topics)
+    }
+
+    /// Every topic of the cluster, Kafka's own too, with its number of partitions.
+    ///
+    /// # Errors
+    /// `Unavailable` when no broker answers.
+    pub(crate) fn all_topics(&self) -> Result<BTreeMap<String, i32>> {
         self.write_log();
         let metadata = self
             .consumer
@@ -88,7 +98,7 @@ impl Admin {
         Ok(metadata
             .topics()
             .iter()
-            .filter(|topic| topic.error().is_none() && !topic.name().starts_with("__"))
+            .filter(|topic| topic.error().is_none())
             .map(|topic| (topic.name().to_owned(), count(topic.partitions().len())))
             .collect())
     }
@@ -307,6 +317,17 @@ impl Admin {
             self.consumer.poll(Duration::ZERO);
         }
     }
+}
+
+/// Whether a topic is one in which Kafka keeps its own state. Others' names may begin like theirs.
+pub(crate) fn is_internal(topic: &str) -> bool {
+    const INTERNAL: [&str; 4] = [
+        "__consumer_offsets",
+        "__transaction_state",
+        "__share_group_state",
+        "__cluster_metadata",
+    ];
+    INTERNAL.contains(&topic)
 }
 
 /// What librdkafka says about one topic.

@@ -1,8 +1,8 @@
 //! A flat map of Kafka's own keys, as Java clients know them, and its way to librdkafka.
 //!
 //! Whoever has a working Java client can copy its properties. Keys that librdkafka knows pass
-//! through; Java's that it spells differently are translated; Java's that mean nothing here are
-//! dropped with one warning. `Debug` never shows a secret.
+//! through, each under one name; Java's that it spells differently are translated; Java's that mean
+//! nothing here are dropped with one warning. `Debug` never shows a secret.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -22,14 +22,14 @@ pub struct KafkaConfig {
 }
 
 impl KafkaConfig {
-    /// Takes the flat map as it was written.
+    /// Takes a flat map.
     pub fn new(entries: BTreeMap<String, String>) -> Self {
-        Self { entries }
+        Self::default().overlay(&entries)
     }
 
-    /// The value of `key`, as written.
+    /// The value of `key`, as written. Each of its spellings asks for it.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.entries.get(key).map(String::as_str)
+        self.entries.get(one_spelling(key)).map(String::as_str)
     }
 
     /// `bootstrap.servers`.
@@ -40,15 +40,25 @@ impl KafkaConfig {
     /// The same with `key` set to `value`.
     #[must_use]
     pub fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.entries.insert(key.into(), value.into());
+        let key: String = key.into();
+        let key = one_spelling(&key).to_owned();
+        self.entries.insert(key, value.into());
         self
     }
 
-    /// The same with `more` on top.
+    /// The same with `more` on top. Where that has both spellings of a key, the one that Eddy
+    /// itself uses counts.
     #[must_use]
     pub fn overlay(&self, more: &BTreeMap<String, String>) -> Self {
         let mut entries = self.entries.clone();
-        entries.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
+        for other in [true, false] {
+            for (key, value) in more {
+                let one = one_spelling(key);
+                if (one != key.as_str()) == other {
+                    entries.insert(one.to_owned(), value.clone());
+                }
+            }
+        }
         Self { entries }
     }
 
@@ -120,6 +130,25 @@ pub(crate) fn is_secret(key: &str) -> bool {
     PARTS.iter().any(|part| key.contains(part))
         || key.ends_with("ssl.key.pem")
         || key.ends_with("sasl.oauthbearer.config")
+}
+
+/// librdkafka's other names for keys, and the one that is used here. It takes both at once, and of
+/// those the one that comes last by chance.
+const ALIASES: [(&str, &str); 9] = [
+    ("metadata.broker.list", "bootstrap.servers"),
+    ("sasl.mechanisms", "sasl.mechanism"),
+    ("max.partition.fetch.bytes", "fetch.message.max.bytes"),
+    ("message.timeout.ms", "delivery.timeout.ms"),
+    ("queue.buffering.max.ms", "linger.ms"),
+    ("compression.codec", "compression.type"),
+    ("request.required.acks", "acks"),
+    ("message.send.max.retries", "retries"),
+    ("max.in.flight", "max.in.flight.requests.per.connection"),
+];
+
+fn one_spelling(key: &str) -> &str {
+    let alias = ALIASES.iter().find(|(other, _)| *other == key);
+    alias.map_or(key, |(_, one)| one)
 }
 
 /// Java's spelling of keys that librdkafka spells differently.
@@ -213,6 +242,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::kafka::producer::settings;
 
     fn config(entries: &[(&str, &str)]) -> KafkaConfig {
         entries.iter().fold(
@@ -262,6 +292,29 @@ mod tests {
         assert_eq!(client.get("queue.buffering.max.kbytes"), Some("32768"));
         assert_eq!(client.get("queued.min.messages"), Some("1000"));
         assert_eq!(client.get("max.poll.records"), None);
+    }
+
+    #[test]
+    fn a_key_by_its_other_name_holds_over_what_eddy_sets() {
+        for (other, one, value) in [
+            ("message.timeout.ms", "delivery.timeout.ms", "7000"),
+            ("queue.buffering.max.ms", "linger.ms", "7"),
+            ("compression.codec", "compression.type", "zstd"),
+        ] {
+            let client = settings(&config(&[(other, value)]), &[]).unwrap();
+            assert_eq!((client.get(other), client.get(one)), (None, Some(value)));
+        }
+        let acks = settings(&config(&[("request.required.acks", "1")]), &[]).unwrap();
+        assert_eq!(acks.get("request.required.acks"), None);
+        assert_eq!(acks.get("acks"), Some("all"));
+        let fetched = config(&[("fetch.message.max.bytes", "1"), ("linger.ms", "1")]);
+        let entries = [("max.partition.fetch.bytes", "2"), ("acks", "1")];
+        let entries = entries.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let fetched = fetched.overlay(&BTreeMap::from(entries));
+        assert_eq!(fetched.get("max.partition.fetch.bytes"), Some("2"));
+        let client = fetched.client().unwrap();
+        assert_eq!(client.get("fetch.message.max.bytes"), Some("2"));
+        assert_eq!(client.get("max.partition.fetch.bytes"), None);
     }
 
     #[test]

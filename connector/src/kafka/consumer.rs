@@ -4,6 +4,8 @@
 //! noted by librdkafka's callback; the group goes on when the owner answers with `assign` or
 //! `unassign`, so everything that a rebalance asks for happens in the owner's own loop.
 
+mod again;
+
 use std::time::Duration;
 
 use eddy_engine::Clock;
@@ -137,11 +139,15 @@ impl Consumer {
     /// Serves what is due and returns what happened. Must be called well within the longest poll
     /// interval, or the group throws the member out.
     pub(crate) fn events(&self) -> Vec<ConsumerEvent> {
+        self.serve();
+        let mut events = self.consumer.context().lock();
+        events.drain(..).collect()
+    }
+
+    fn serve(&self) {
         if let Some(polled) = self.consumer.poll(Duration::ZERO) {
             self.note(polled.map(|message| (message.topic().to_owned(), message.partition())));
         }
-        let mut events = self.consumer.context().lock();
-        events.drain(..).collect()
     }
 
     fn note(&self, polled: KafkaResult<(String, i32)>) {
@@ -154,6 +160,12 @@ impl Consumer {
                     fenced: code == RDKafkaErrorCode::FencedInstanceId,
                     message: format!("{code}: {message}"),
                 }
+            }
+            Err(error)
+                if error.rdkafka_error_code()
+                    == Some(RDKafkaErrorCode::GroupAuthorizationFailed) =>
+            {
+                ConsumerEvent::Denied(format!("the group can't be joined: {error}"))
             }
             // Told to the context's log already; librdkafka goes on by itself.
             Err(_) => return,
@@ -236,7 +248,7 @@ impl Consumer {
     /// fetched. Parked partitions start to flow.
     ///
     /// # Errors
-    /// `Unavailable` when a partition isn't being read yet: try again.
+    /// `Unavailable` when a partition isn't being read: it has been begun again, so try again.
     pub(crate) fn seek(&self, seats: &[Seat]) -> Result<()> {
         if seats.is_empty() {
             return Ok(());
@@ -250,8 +262,17 @@ impl Consumer {
             .consumer
             .seek_partitions(list, Duration::from_secs(10))
             .map_err(refused)?;
+        let mut ended = Vec::new();
         for element in sought.elements() {
-            element.error().map_err(refused)?;
+            match element.error() {
+                Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::State) => {
+                    ended.push((element.topic().to_owned(), element.partition()));
+                }
+                answered => answered.map_err(refused)?,
+            }
+        }
+        if !ended.is_empty() {
+            return self.begin_again(seats, &ended);
         }
         let flowing: Vec<(String, i32)> = seats
             .iter()

@@ -30,9 +30,9 @@ struct Command {
 enum What {
     /// A topic of so many partitions.
     Make { topic: String, partitions: i32 },
-    /// The next batch is too large.
+    /// The next batch is too large, or one of its records is refused.
     #[cfg(any(test, feature = "testing"))]
-    Refuse,
+    Refuse { too_large: bool },
 }
 
 impl EmbeddedBroker {
@@ -95,7 +95,13 @@ impl EmbeddedBroker {
     /// `Internal` when it has stopped.
     #[cfg(any(test, feature = "testing"))]
     pub fn refuse_next_batch(&self) -> Result<()> {
-        self.command(What::Refuse)
+        self.command(What::Refuse { too_large: true })
+    }
+
+    /// Lets it refuse the next batch for what is in it, without saying which record it is.
+    #[cfg(test)]
+    pub(crate) fn refuse_next_records(&self) -> Result<()> {
+        self.command(What::Refuse { too_large: false })
     }
 
     fn command(&self, what: What) -> Result<()> {
@@ -144,10 +150,13 @@ fn serve(started: &Sender<Result<String>>, commands: &Receiver<Command>) {
         let answer = match command.what {
             What::Make { topic, partitions } => make(&topic, partitions),
             #[cfg(any(test, feature = "testing"))]
-            What::Refuse => {
+            What::Refuse { too_large } => {
                 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
-                let too_large = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE];
-                cluster.request_errors(RDKafkaApiKey::Produce, &too_large);
+                let error = match too_large {
+                    true => RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+                    false => RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD,
+                };
+                cluster.request_errors(RDKafkaApiKey::Produce, &[error]);
                 Ok(())
             }
         };

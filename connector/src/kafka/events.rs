@@ -30,6 +30,8 @@ pub(crate) enum ConsumerEvent {
     },
     /// A message came on the wrong queue and was thrown away: read the partition again.
     Strayed(String, i32),
+    /// The group doesn't let it in; librdkafka goes on asking.
+    Denied(String),
     /// The client can't go on; make a new one.
     Fatal { fenced: bool, message: String },
 }

@@ -32,6 +32,7 @@ mod tail;
 mod transactions;
 
 pub use crate::error::{Error, ErrorKind};
+pub(crate) use admin::is_internal;
 pub use admin::{Admin, TopicDescription, Watermarks};
 pub(crate) use batches::BatchProducer;
 pub(crate) use compacted::make_compacted;

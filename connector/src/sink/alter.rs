@@ -234,6 +234,7 @@ impl Altering<'_> {
         let view = View {
             known: None,
             marks: marks.copied(),
+            cut: None,
             group,
             table_is_new: true,
         };

@@ -145,7 +145,7 @@ impl Drop for Discovery {
 }
 
 fn look(admin: &Admin, config: &ConnectorConfig, board: &TopicBoard) {
-    let listed = match admin.topics() {
+    let listed = match admin.all_topics() {
         Ok(listed) => listed,
         Err(error) => {
             // What was known stays known: a broker that is away takes no topics with it.

@@ -28,7 +28,21 @@ impl Run<'_> {
     pub(super) fn assigned(&mut self, partitions: &[(String, i32)]) -> Result<()> {
         let mut seats: Vec<Seat> = Vec::with_capacity(partitions.len());
         let mut answered = true;
+        self.denied = None;
         for (topic, partitions) in by_topic(partitions) {
+            if !self.settings.config.topics.includes(&topic) {
+                // A member that comes back under its lasting name is given what it had before,
+                // whatever it subscribes to now. It takes that, unread, and joins anew.
+                tracing::info!(connector = %self.settings.config.name, topic,
+                    "the group gives a topic that isn't the connector's any more");
+                self.estranged = true;
+                seats.extend(
+                    partitions
+                        .iter()
+                        .map(|partition| unread(&topic, *partition)),
+                );
+                continue;
+            }
             let slot = self
                 .slots
                 .entry(topic.clone())
@@ -216,6 +230,7 @@ fn take_over(slot: &mut Slot, outcomes: BTreeMap<i32, Outcome>) {
                 lane.leader_epoch = position.leader_epoch;
                 lane.committed = Some(position.offset);
                 lane.seek_at = None;
+                lane.cut = None;
             }
             Err(why) => {
                 tracing::error!(topic = %slot.name, partition, why, "partition stopped");
@@ -237,6 +252,15 @@ fn wait(slot: &mut Slot, partitions: &[i32], why: &str) {
     }
     if news {
         tracing::warn!(topic = %slot.name, why, "partitions wait for their start");
+    }
+}
+
+/// A partition that is held and not read.
+fn unread(topic: &str, partition: i32) -> Seat {
+    Seat {
+        topic: topic.to_owned(),
+        partition,
+        start: None,
     }
 }
 

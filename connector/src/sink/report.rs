@@ -41,6 +41,9 @@ impl Run<'_> {
             (None, false) if !told => Some("the dead-letter topic does not answer".to_owned()),
             _ => stall,
         };
+        if status.error.is_none() && self.slots.is_empty() {
+            status.error.clone_from(&self.denied);
+        }
         status.measures = self.counted();
         status.partitions = self.slots.values().flat_map(Slot::status).collect();
     }

@@ -33,6 +33,8 @@ const SAMPLE: Duration = Duration::from_millis(100);
 const LAST_COMMIT: Duration = Duration::from_secs(30);
 /// Between two updates of the status.
 const STATUS: Duration = Duration::from_millis(250);
+/// Between two times that a task joins its group again because of what it was given.
+const REJOIN: Duration = Duration::from_secs(10);
 
 /// One life of a task.
 pub(super) struct Run<'a> {
@@ -46,6 +48,11 @@ pub(super) struct Run<'a> {
     /// The member's lasting name.
     instance: String,
     subscribed: Option<u64>,
+    /// The group has given it topics that it doesn't read.
+    pub(super) estranged: bool,
+    rejoin_at: Duration,
+    /// Why the group doesn't let it in.
+    pub(super) denied: Option<String>,
     pub(super) held: bool,
     pub(super) measures: TaskMeasures,
     publish_at: Duration,
@@ -80,6 +87,9 @@ impl<'a> Run<'a> {
             measures,
             instance,
             subscribed: None,
+            estranged: false,
+            rejoin_at: Duration::ZERO,
+            denied: None,
             held: false,
             publish_at: Duration::ZERO,
             sample_at: Duration::ZERO,
@@ -146,8 +156,11 @@ impl<'a> Run<'a> {
 
     /// Follows the topics that discovery found.
     fn subscribe(&mut self) -> Result<()> {
-        if self.settings.board.must_rejoin(&self.instance) {
+        let now = self.clock.monotonic();
+        let estranged = self.estranged && now >= self.rejoin_at;
+        if self.settings.board.must_rejoin(&self.instance) || estranged {
             // Leaving and joining again makes the group assign every partition anew.
+            (self.estranged, self.rejoin_at) = (false, now + REJOIN);
             self.consumer.subscribe(&[])?;
             self.subscribed = None;
         }
@@ -176,6 +189,10 @@ impl<'a> Run<'a> {
                 {
                     lane.seek_at = Some(now);
                 }
+                Ok(())
+            }
+            ConsumerEvent::Denied(why) => {
+                self.denied = Some(why);
                 Ok(())
             }
             ConsumerEvent::Fatal { fenced, message } => {
@@ -285,6 +302,9 @@ impl<'a> Run<'a> {
             };
             if slot.reset_due || place.offset < lane.next {
                 continue;
+            }
+            if place.offset > lane.next {
+                lane.trouble = None;
             }
             lane.next = place.offset;
             lane.leader_epoch = place.leader_epoch.or(lane.leader_epoch);

@@ -27,6 +27,8 @@ pub(super) struct View {
     pub(super) known: Option<i64>,
     /// The broker's log.
     pub(super) marks: Option<Watermarks>,
+    /// The broker's log as it was when the position was stored ends here now, below the position.
+    pub(super) cut: Option<i64>,
     /// What the connector's group had committed before Eddy, asked only for a new table.
     pub(super) group: Option<i64>,
     /// The table knows no partition of any incarnation of the topic.
@@ -52,7 +54,15 @@ pub(super) fn decide(view: &View, start: StartAt, policies: &Policies) -> Decisi
         return Decision::Stop("the broker does not say where its log begins and ends".to_owned());
     };
     if let Some(position) = view.known {
-        return within(position, marks, policies);
+        return match (within(position, marks, policies), view.cut) {
+            (Decision::GoOn, Some(cut)) => Decision::Stop(format!(
+                "the position is `{position}` but the broker's log was cut at `{}` and written \
+                 anew from there: it lost records that are in the table; rewind the table or \
+                 record the topic into another `topics.dir`",
+                cut.max(marks.start)
+            )),
+            (decision, _) => decision,
+        };
     }
     let configured = match start {
         // A new partition of a known topic must not lose what came before it was noticed.
@@ -118,6 +128,7 @@ pub(super) fn resolve(
             .map(|partition| (*partition, Err(why.clone())));
         return Ok(stopped.collect());
     }
+    let cut = slot.cut();
     let Some(writer) = slot.writer.as_mut() else {
         return Err(Error::new(ErrorKind::Internal, "a topic has no writer"));
     };
@@ -139,13 +150,11 @@ pub(super) fn resolve(
         .iter()
         .filter(|all| topic_is_new || partitions.contains(all))
     {
+        let position = known.get(partition).copied().flatten();
         let view = View {
-            known: known
-                .get(partition)
-                .copied()
-                .flatten()
-                .map(|position| position.offset),
+            known: position.map(|position| position.offset),
             marks: marks.get(partition).copied(),
+            cut: cut.get(partition).copied(),
             group: group.get(partition).copied(),
             table_is_new,
         };
@@ -239,7 +248,11 @@ impl Plan {
     /// Takes the partitions over in their writer.
     fn carry_out(self, writer: &mut Tables) -> Result<BTreeMap<i32, Outcome>> {
         let mut outcomes = self.outcomes;
-        for (partition, position) in writer.assign(&self.starts)? {
+        for (partition, mut position) in writer.assign(&self.starts)? {
+            if self.skips.iter().any(|(skipped, ..)| *skipped == partition) {
+                // The epoch is that of the position before.
+                position.leader_epoch = None;
+            }
             outcomes.insert(partition, Ok(position));
         }
         Ok(outcomes)
@@ -294,6 +307,7 @@ mod tests {
         View {
             known,
             marks: Some(Watermarks { start: 10, end: 20 }),
+            cut: None,
             group,
             table_is_new,
         }
@@ -348,6 +362,21 @@ mod tests {
             at(PositionReset::Latest),
             Decision::Skip { from: 3, to: 20 }
         );
+    }
+
+    #[test]
+    fn a_log_that_was_cut_below_the_position_stops_though_it_has_grown_past_it() {
+        for (cut, at) in [(12, "`12`"), (-1, "`10`")] {
+            let cut = View {
+                cut: Some(cut),
+                ..view(Some(15), None, false)
+            };
+            let decided = decide(&cut, StartAt::Earliest, &FAIL);
+            assert!(
+                matches!(&decided, Decision::Stop(why) if why.contains("`15`") && why.contains(at)),
+                "{decided:?}"
+            );
+        }
     }
 
     #[test]

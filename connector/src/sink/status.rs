@@ -79,7 +79,7 @@ pub struct PartitionStatus {
     pub end: Option<i64>,
     /// The tables beside the topic's own that transforms send its records to.
     pub others: Vec<String>,
-    /// Why it stopped or waits, and what to do.
+    /// Why it stopped or waits, and what to do; why nothing comes of one that is read.
     pub error: Option<String>,
 }
 

@@ -58,7 +58,7 @@ pub(super) fn take<'b>(
     match taken {
         Ok(Taken::Accounted) => {
             scratch.taken += 1;
-            lane.held = None;
+            (lane.held, lane.trouble) = (None, None);
             lane.next = offset + 1;
             lane.leader_epoch = message.leader_epoch();
             lane.touched = true;

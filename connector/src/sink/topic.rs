@@ -44,6 +44,10 @@ pub(super) struct Lane {
     pub(super) touched: bool,
     /// Why its next record can't be converted yet.
     pub(super) held: Option<Held>,
+    /// What librdkafka last said in place of a record, until there is one again.
+    pub(super) trouble: Option<String>,
+    /// Where the broker's log was cut below the position, as librdkafka found.
+    pub(super) cut: Option<i64>,
 }
 
 /// What happens to a partition.
@@ -122,6 +126,14 @@ impl Slot {
         partitions
     }
 
+    /// Where the broker's logs were cut below their positions.
+    pub(super) fn cut(&self) -> BTreeMap<i32, i64> {
+        let lanes = self.lanes.iter();
+        lanes
+            .filter_map(|(partition, lane)| Some((*partition, lane.cut?)))
+            .collect()
+    }
+
     /// The partitions in a state that `wanted` takes.
     pub(super) fn partitions(&self, wanted: impl Fn(&Lane) -> bool) -> Vec<i32> {
         let found = self.lanes.iter().filter(|(_, lane)| wanted(lane));
@@ -149,7 +161,7 @@ impl Slot {
             let (state, error) = match &lane.state {
                 LaneState::Running => match &lane.held {
                     Some(held) => (PartitionState::Waiting, Some(held.why.clone())),
-                    None => (PartitionState::Running, None),
+                    None => (PartitionState::Running, lane.trouble.clone()),
                 },
                 LaneState::Waiting(why) => (PartitionState::Waiting, Some(why.clone())),
                 LaneState::Stopped(why) => (PartitionState::Stopped, Some(why.clone())),
@@ -179,6 +191,8 @@ impl Lane {
             seek_at: None,
             touched: false,
             held: None,
+            trouble: None,
+            cut: None,
         }
     }
 
@@ -189,5 +203,24 @@ impl Lane {
     /// Its records and its position mean something.
     pub(super) fn flows(&self) -> bool {
         self.is_running() && self.seek_at.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_of_which_nothing_comes_says_why_and_still_runs() {
+        let mut slot = Slot::new("orders");
+        let lane = Lane {
+            state: LaneState::Running,
+            trouble: Some("topic authorization failed".to_owned()),
+            ..Lane::waiting("")
+        };
+        slot.lanes.insert(0, lane);
+        let said: Vec<_> = slot.status().map(|of| (of.state, of.error)).collect();
+        let why = Some("topic authorization failed".to_owned());
+        assert_eq!(said, [(PartitionState::Running, why)]);
     }
 }

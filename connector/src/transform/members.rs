@@ -73,11 +73,22 @@ pub(super) fn get<'a>(members: &'a [(String, Value)], name: &str) -> Option<&'a 
     found.map(|(_, value)| value)
 }
 
-/// Sets the member `name`, in its place where there is one, else at the end.
+/// Sets the member `name`, in its place where there is one, else at the end. Of a key that comes
+/// twice the others go: what a transform changes must not stay as it was beside itself.
 pub(super) fn put(members: &mut Members, name: &str, value: Value) {
-    match members.iter_mut().rev().find(|(key, _)| key == name) {
-        Some((_, place)) => *place = value,
-        None => members.push((name.to_owned(), value)),
+    let mut value = Some(value);
+    members.retain_mut(|(key, place)| {
+        if key.as_str() != name {
+            return true;
+        }
+        let Some(value) = value.take() else {
+            return false;
+        };
+        *place = value;
+        true
+    });
+    if let Some(value) = value {
+        members.push((name.to_owned(), value));
     }
 }
 

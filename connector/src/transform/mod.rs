@@ -59,6 +59,7 @@ mod value_to_key;
 
 pub(crate) use chain::{Chain, Failed, is_key};
 pub(crate) use failure::Failure;
+pub(crate) use java::pattern::whole as whole_pattern;
 
 use crate::data::ConnectRecord;
 

@@ -6,7 +6,7 @@ use eddy_engine::{Header, TopicId};
 use futures::future::{BoxFuture, FutureExt};
 
 use super::{Answer, Attempt};
-use crate::destination::{Destination, Landed, Origin, Outgoing};
+use crate::destination::{Destination, ERROR_MAX, Landed, Origin, Outgoing, excerpt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Failure;
 use crate::mark::{self, Marks};
@@ -76,7 +76,7 @@ impl Kept {
             partition: self.partition,
             offset: self.offset,
             timestamp_ms: self.timestamp_ms,
-            error: error.to_string(),
+            error: excerpt(&error.to_string(), ERROR_MAX),
             dead_letter: dead_letter.map(str::to_owned),
             failed_us,
         }
@@ -154,7 +154,7 @@ impl Attempt<'_> {
         let bytes = row.bytes();
         let now = self.worker.clock.monotonic();
         self.pacing.sent(now, row.timestamp_ms, bytes);
-        let target = self.target.topic.as_deref();
+        let target = self.target.topic_itself();
         let choice = mark::choose(self.options.headers, row.topic, target, self.differs);
         if choice == Headers::Strip {
             headers.clear();

@@ -29,14 +29,6 @@ impl Definition {
         secret::shown(&self.options)
     }
 
-    /// The options with what their references stand for.
-    ///
-    /// # Errors
-    /// `Invalid` for a reference that can't be resolved.
-    pub(crate) fn resolved_options(&self) -> Result<BTreeMap<String, String>> {
-        secret::resolve(&self.options)
-    }
-
     /// Refuses names that can't stand in a URL or an object key.
     pub(crate) fn check_name(&self) -> Result<()> {
         let name = self.name.as_str();

@@ -67,12 +67,13 @@ impl File {
         read(&Given::written(WHAT, options)).map(|_| ())
     }
 
-    /// Opens the destination.
+    /// Opens the destination: `written` are the options with their references.
     ///
     /// # Errors
     /// `Invalid` when the options can't be used.
     pub(super) fn open(
         &self,
+        written: &BTreeMap<String, String>,
         options: &BTreeMap<String, String>,
         replay: &Options,
     ) -> Result<Arc<dyn Destination>> {
@@ -85,13 +86,21 @@ impl File {
         let halt = CancellationToken::new();
         let carrier = Writer {
             lake: self.lake.clone(),
-            path: path.clone(),
+            path,
             format,
             bare: replay.headers == Some(Headers::Strip),
             patience: Patience::new(clock.clone(), replay.attempts, halt.clone()),
         };
         let lanes = Lanes::start(carrier, sizes, replay, clock, halt);
-        Ok(Arc::new(Target { path, sizes, lanes }))
+        let shown = written
+            .get("path")
+            .map_or("", |path| path.trim())
+            .to_owned();
+        Ok(Arc::new(Target {
+            shown,
+            sizes,
+            lanes,
+        }))
     }
 }
 
@@ -126,7 +135,8 @@ fn read(given: &Given<'_>) -> Result<Settings> {
 
 /// A folder of the lake.
 struct Target {
-    path: String,
+    /// Its name as it is written: a reference stays one.
+    shown: String,
     sizes: Sizes,
     lanes: Lanes,
 }
@@ -134,7 +144,7 @@ struct Target {
 #[async_trait]
 impl Destination for Target {
     fn target(&self) -> String {
-        format!("files in `exports/{}`", self.path)
+        format!("files in `exports/{}`", self.shown)
     }
 
     /// The lake was asked when the process started, and is asked all the time.

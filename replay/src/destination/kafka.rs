@@ -87,12 +87,13 @@ impl Kafka {
             .map_err(|error| Error::invalid(error.to_string()))
     }
 
-    /// Opens the topic.
+    /// Opens the topic: `written` are the options with their references.
     ///
     /// # Errors
     /// `Invalid` when the client doesn't take the options.
     pub(super) fn open(
         &self,
+        written: &BTreeMap<String, String>,
         mut options: BTreeMap<String, String>,
         replay: &Options,
     ) -> Result<Arc<dyn Destination>> {
@@ -111,9 +112,12 @@ impl Kafka {
             // a client that has failed so could not do any more.
             config = config.with("enable.gapless.guarantee", "true");
         }
-        config.check().map_err(kept)?;
+        check(&config, written)?;
+        let shown = |key: &str| written.get(key).map_or("", |text| text.trim());
         Ok(Arc::new(Target {
             topic,
+            shown_topic: shown("topic").to_owned(),
+            shown_servers: shown("bootstrap.servers").to_owned(),
             config,
             clock: self.clock.clone(),
             learned: self.learned.clone(),
@@ -122,10 +126,41 @@ impl Kafka {
     }
 }
 
+/// Whether the client takes the options. It repeats what it doesn't take, so of what is by
+/// reference it is not heard.
+fn check(config: &KafkaConfig, written: &BTreeMap<String, String>) -> Result<()> {
+    let Err(error) = config.check() else {
+        return Ok(());
+    };
+    let is_open = |value: &str| value.contains("${");
+    let open = written.iter().filter(|(_, value)| is_open(value));
+    let open: Vec<String> = open.map(|(key, _)| format!("`{key}`")).collect();
+    if open.is_empty() {
+        return Err(kept(error));
+    }
+    let literal = written
+        .iter()
+        .filter(|(key, value)| *key != "topic" && !is_open(value));
+    let literal = literal.map(|(key, value)| (key.clone(), value.clone()));
+    let literal = KafkaConfig::new(literal.collect());
+    let literal = match literal.bootstrap_servers() {
+        Some(_) => literal,
+        None => literal.with("bootstrap.servers", "127.0.0.1:1"),
+    };
+    literal.check().map_err(kept)?;
+    let open = open.join(", ");
+    Err(Error::invalid(format!(
+        "the client doesn't take what one of these options refers to: {open}"
+    )))
+}
+
 /// An opened topic.
 #[derive(Clone)]
 struct Target {
     topic: String,
+    /// Its name as it is written, and its servers: references stay such.
+    shown_topic: String,
+    shown_servers: String,
     config: KafkaConfig,
     clock: Clock,
     learned: Learned,
@@ -162,28 +197,34 @@ impl Target {
 #[async_trait]
 impl Destination for Target {
     fn target(&self) -> String {
-        format!("kafka topic `{}`", self.topic)
+        format!("kafka topic `{}`", self.shown_topic)
     }
 
     async fn check(&self) -> Result<Checked> {
         let (config, clock) = (self.config.clone(), self.clock.clone());
         // The list of all topics, because asking for one by name may make it, and the embedded
         // broker can't describe one.
-        let topics = tokio::task::spawn_blocking(move || Admin::new(&config, clock)?.topics())
+        let asked = tokio::task::spawn_blocking(move || {
+            let admin = Admin::new(&config, clock)?;
+            let topics = admin.topics()?;
+            Ok::<_, kafka::Error>((topics, admin.cluster_id()))
+        });
+        let (topics, cluster) = asked
             .await
             .map_err(|error| Error::internal("the check ended early").with_source(error))?
             .map_err(kept)?;
         let Some(partitions) = topics.get(&self.topic).copied() else {
-            let servers = self.config.bootstrap_servers().unwrap_or_default();
             return Err(Error::not_found(format!(
-                "topic `{}` does not exist at `{servers}`",
-                self.topic
+                "topic `{}` does not exist at `{}`",
+                self.shown_topic, self.shown_servers
             ))
             .with_hint("make it with at least as many partitions as the source has"));
         };
         Ok(Checked {
             target: self.target(),
-            topic: Some(self.topic.clone()),
+            topic: Some(self.shown_topic.clone()),
+            topic_behind: (self.topic != self.shown_topic).then(|| self.topic.clone()),
+            cluster,
             partitions: Some(partitions),
             ..Checked::default()
         })

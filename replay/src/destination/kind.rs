@@ -77,11 +77,11 @@ impl Kind {
         replay: &Options,
     ) -> Result<Arc<dyn Destination>> {
         match self {
-            Self::Kafka(kafka) => kafka.open(options, replay),
+            Self::Kafka(kafka) => kafka.open(written, options, replay),
             Self::Http(http) => http.open(written, &options, replay),
             Self::RabbitMq(rabbitmq) => rabbitmq.open(written, &options, replay),
             Self::Sqs(sqs) => sqs.open(written, &options, replay),
-            Self::File(file) => file.open(&options, replay),
+            Self::File(file) => file.open(written, &options, replay),
             Self::Stdout(stdout) => stdout.open(replay),
             #[cfg(test)]
             Self::Fake(fake) => Ok(Arc::new(fake.opened(written))),

@@ -35,9 +35,11 @@ mod rabbitmq;
 mod reach;
 mod registry;
 mod round;
+mod said;
 mod secret;
 mod sqs;
 mod stdout;
+mod veil;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,6 +56,7 @@ pub use once::{Marked, Transactions};
 pub use outgoing::{Landed, Origin, Outgoing};
 pub use reach::Reach;
 pub use registry::{Destinations, Listed};
+pub(crate) use said::{ERROR_MAX, excerpt};
 
 use crate::error::{Error, Result};
 
@@ -159,8 +162,14 @@ pub type Delivery = BoxFuture<'static, Result<Landed>>;
 pub struct Checked {
     /// What it stands for.
     pub target: String,
-    /// The topic, for Kafka.
+    /// The topic, for Kafka, as it is written down.
     pub topic: Option<String>,
+    /// The topic's own name where it is written by reference: it is neither stored nor shown.
+    #[serde(skip)]
+    pub topic_behind: Option<String>,
+    /// The id of Kafka's cluster, where it tells one: servers may get other names, it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// How many partitions the topic has.
     pub partitions: Option<i32>,
     /// The largest record it takes, in bytes, where that can be known.
@@ -168,4 +177,11 @@ pub struct Checked {
     /// The status of its answer, for HTTP: any means that it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
+}
+
+impl Checked {
+    /// The topic's own name, for Kafka.
+    pub(crate) fn topic_itself(&self) -> Option<&str> {
+        self.topic_behind.as_deref().or(self.topic.as_deref())
+    }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use eddy_connector::Providers;
 use serde::{Deserialize, Serialize};
 
 use super::file::File;
@@ -13,7 +14,8 @@ use super::kafka::Kafka;
 use super::rabbitmq::RabbitMq;
 use super::sqs::Sqs;
 use super::stdout::Stdout;
-use super::{Checked, Definition, Destination, Kind, Reach};
+use super::veil::Veil;
+use super::{Checked, Definition, Destination, Kind, Reach, secret};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::{Options, is_name};
 use crate::store::Store;
@@ -30,6 +32,8 @@ struct Inner {
     kinds: Vec<Kind>,
     declared: BTreeMap<String, Definition>,
     health: Health,
+    /// What references are looked up in.
+    providers: Providers,
 }
 
 /// A destination in a list.
@@ -50,7 +54,7 @@ struct Stored {
 impl Destinations {
     /// The destinations of a lake, and those that the configuration file declares; `reach` says at
     /// which addresses they may be (Kafka's are not asked: its brokers say themselves where they
-    /// are).
+    /// are), `providers` what their references may name.
     ///
     /// # Errors
     /// `Invalid` when a declared one can't be right.
@@ -58,6 +62,7 @@ impl Destinations {
         lake: &eddy_engine::Lake,
         declared: Vec<Definition>,
         reach: &Reach,
+        providers: Providers,
     ) -> Result<Self> {
         let clock = lake.clock();
         let kinds = vec![
@@ -68,23 +73,34 @@ impl Destinations {
             Kind::File(File::new(lake.clone())),
             Kind::Stdout(Stdout::new(clock.clone())),
         ];
-        Self::with_kinds(lake, declared, kinds)
+        Self::assembled(lake, declared, kinds, providers)
     }
 
     /// The same with other kinds of destination.
     ///
     /// # Errors
     /// As [`Destinations::open`].
+    #[cfg(test)]
     pub(crate) fn with_kinds(
         lake: &eddy_engine::Lake,
         declared: Vec<Definition>,
         kinds: Vec<Kind>,
+    ) -> Result<Self> {
+        Self::assembled(lake, declared, kinds, Providers::default())
+    }
+
+    fn assembled(
+        lake: &eddy_engine::Lake,
+        declared: Vec<Definition>,
+        kinds: Vec<Kind>,
+        providers: Providers,
     ) -> Result<Self> {
         let mut inner = Inner {
             store: Store::new(lake),
             kinds,
             declared: BTreeMap::new(),
             health: Health::new(lake.clock().clone()),
+            providers,
         };
         for definition in declared {
             definition.check_name()?;
@@ -254,8 +270,27 @@ impl Destinations {
         let listed = self.get(name).await?;
         let kind = self.0.kind(&listed.definition)?;
         let written = &listed.definition.options;
-        kind.open(written, listed.definition.resolved_options()?, replay)
-            .map_err(|error| in_destination(name, error))
+        let options = self.resolved(written).await?;
+        let veil = Veil::between(written, &options);
+        let opened = kind.open(written, options, replay);
+        let opened = opened.map_err(|error| in_destination(name, veil.error(error)))?;
+        Ok(veil.around(opened))
+    }
+
+    /// The options with what their references stand for. Files are read where nobody waits for the
+    /// thread: it may take long.
+    async fn resolved(
+        &self,
+        written: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>> {
+        let written = written.clone();
+        if written.values().all(|value| !value.contains("${")) {
+            return Ok(written);
+        }
+        let providers = self.0.providers.clone();
+        tokio::task::spawn_blocking(move || secret::resolve(&written, &providers))
+            .await
+            .map_err(|error| Error::internal("references are not resolved").with_source(error))?
     }
 }
 

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use eddy_connector::{Providers, Unknown};
+
 use crate::error::{Error, Result};
 
 /// Stands where a secret would.
@@ -65,52 +67,17 @@ pub(crate) fn shown(options: &BTreeMap<String, String>) -> BTreeMap<String, Stri
         .collect()
 }
 
-/// The options with what their references stand for.
+/// The options with what their references stand for: `providers` look it up, which reads files.
 ///
 /// # Errors
 /// `Invalid` for a reference that can't be resolved; the message names it, never its value.
-pub(crate) fn resolve(options: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
-    options
-        .iter()
-        .map(|(key, value)| Ok((key.clone(), resolve_value(key, value)?)))
-        .collect()
-}
-
-fn resolve_value(key: &str, value: &str) -> Result<String> {
-    let mut resolved = String::with_capacity(value.len());
-    let mut rest = value;
-    while let Some((before, from)) = rest.split_once("${") {
-        resolved.push_str(before);
-        let Some((reference, after)) = from.split_once('}') else {
-            return Err(Error::invalid(format!(
-                "option `{key}` has a `${{` without `}}`"
-            )));
-        };
-        let found = if let Some(name) = reference.strip_prefix("env:") {
-            std::env::var(name).map_err(|_| {
-                Error::invalid(format!(
-                    "option `{key}` refers to the environment variable `{name}`, which is not set"
-                ))
-            })?
-        } else if let Some(path) = reference.strip_prefix("file:") {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                Error::invalid(format!(
-                    "option `{key}` refers to the file `{path}`, which can't be read"
-                ))
-                .with_source(error)
-            })?;
-            text.trim_end_matches(['\r', '\n']).to_owned()
-        } else {
-            return Err(Error::invalid(format!(
-                "option `{key}` has the reference `${{{reference}}}`, which is not known"
-            ))
-            .with_hint("use ${env:NAME} or ${file:/path}"));
-        };
-        resolved.push_str(&found);
-        rest = after;
-    }
-    resolved.push_str(rest);
-    Ok(resolved)
+pub(crate) fn resolve(
+    options: &BTreeMap<String, String>,
+    providers: &Providers,
+) -> Result<BTreeMap<String, String>> {
+    providers
+        .resolve(options, Unknown::Refuse)
+        .map_err(|error| Error::invalid(error.to_string()))
 }
 
 fn has_user_info(value: &str) -> bool {
@@ -188,11 +155,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
         std::fs::write(&path, "hunter2\n").unwrap();
+        let resolved = |value: &str| {
+            let options = BTreeMap::from([("k".to_owned(), value.to_owned())]);
+            resolve(&options, &Providers::default())
+        };
         let value = format!("user:${{file:{}}};", path.display());
-        assert_eq!(resolve_value("k", &value).unwrap(), "user:hunter2;");
-        assert_eq!(resolve_value("k", "plain").unwrap(), "plain");
+        assert_eq!(resolved(&value).unwrap()["k"], "user:hunter2;");
+        assert_eq!(resolved("plain").unwrap()["k"], "plain");
         for bad in ["${env:EDDY_NOT_SET}", "${vault:x}", "${env:X"] {
-            assert!(resolve_value("k", bad).is_err(), "{bad}");
+            let error = resolved(bad).unwrap_err();
+            assert!(error.to_string().contains("`k`"), "{error}");
         }
     }
 }

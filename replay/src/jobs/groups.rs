@@ -46,7 +46,8 @@ impl Jobs {
     ///
     /// # Errors
     /// `NotFound` when there is no such replay, or nothing that the group committed; `Invalid` for
-    /// destinations that tell no offsets; `Conflict` when the group has members.
+    /// destinations that tell no offsets; `Conflict` when the group has members, or the destination
+    /// is another one now.
     pub async fn group_offsets(&self, id: &str, request: GroupRequest) -> Result<GroupOffsets> {
         let job = self.show(id).await?;
         let options = Options::parse(&job.options)?;
@@ -58,6 +59,12 @@ impl Jobs {
             committed,
             apply,
         } = request;
+        // Its name may mean another one since.
+        job.check_target(&destination.target())?;
+        if apply {
+            let asked = destinations.ask(&job.destination, &*destination);
+            job.check_cluster(&asked.await?)?;
+        }
         let topic = topic.unwrap_or_else(|| job.source.table.clone());
         let committed = match committed {
             Some(committed) => committed,

@@ -303,6 +303,24 @@ async fn a_destination_that_changed_under_a_replay_is_not_sent_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_moved_to_another_cluster_is_not_sent_to() {
+    let room = Room::new(Clock::system(), 1, 10);
+    room.fake.hold(true);
+    room.fake.set_cluster("staging");
+    let jobs = room.open(quick()).await;
+    let id = jobs.start(&request(&[])).await.unwrap().job.id;
+    within(room.fake.wait_for(10)).await;
+    jobs.pause(&id).await.unwrap();
+    jobs.shutdown().await;
+    room.fake.set_cluster("production");
+    let jobs = room.open(quick()).await;
+    jobs.resume(&id, None).await.unwrap();
+    let job = until(&jobs, &id, State::Failed).await;
+    assert!(job.reason.unwrap().contains("cluster `production` now"));
+    assert_eq!(room.fake.received().len(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn options_change_what_is_sent() {
     let mut room = Room::new(Clock::manual(5_000_000), 1, 1);
     room.records.push(Stored {

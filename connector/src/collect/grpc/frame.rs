@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::BodyDataStream;
 use axum::http::{HeaderMap, HeaderValue, Response, header};
@@ -20,6 +21,8 @@ use crate::collect::{Collector, within};
 /// The largest message that is taken. Clients split nothing, and send up to 100 MiB.
 pub(super) const MESSAGE_BYTES_MAX: usize = 128 << 20;
 const HEAD: usize = 5;
+/// The least at which a message has to arrive, beside the time that any body has.
+const BYTES_PER_SECOND: usize = 1 << 20;
 
 /// Reads the one message of a call, for which there is room from before its first byte on.
 ///
@@ -65,23 +68,18 @@ pub(super) async fn read(
     }
     let room = collector.0.room.enter(length).await;
     let room = room.map_err(|error| Status::unavailable(error.to_string()))?;
-    // Memory that nothing is written to costs nothing.
-    arriving
-        .read
-        .reserve(length.saturating_sub(arriving.read.len()));
-    while arriving.more().await? {
-        if arriving.read.len() > length {
-            return Err(Status::invalid_argument(
-                "the call has more than one message",
-            ));
-        }
-    }
-    if arriving.read.len() != length {
-        return Err(Status::invalid_argument(
-            "the message is shorter than it says, or longer",
-        ));
-    }
+    // It holds its room from here on, and others wait for that.
+    let limit = time_for(length, collector.0.options.body_timeout);
+    let rest = within(&collector.0.clock, limit, arriving.rest(length)).await;
+    rest.ok_or_else(slow)??;
     Ok((arriving.read.freeze(), room))
+}
+
+/// How long a message of so many bytes may take to arrive: as long as any, and as a slow line of
+/// [`BYTES_PER_SECOND`] takes for it.
+fn time_for(length: usize, any: Duration) -> Duration {
+    let seconds = u64::try_from(length / BYTES_PER_SECOND).unwrap_or(u64::MAX);
+    any.saturating_add(Duration::from_secs(seconds))
 }
 
 /// What a client is told whose message doesn't arrive.
@@ -96,6 +94,25 @@ struct Arriving<'a> {
 }
 
 impl Arriving<'_> {
+    /// Reads what is left of a message of so many bytes, and of the call.
+    async fn rest(&mut self, length: usize) -> Result<(), Status> {
+        // Memory that nothing is written to costs nothing.
+        self.read.reserve(length.saturating_sub(self.read.len()));
+        while self.more().await? {
+            if self.read.len() > length {
+                return Err(Status::invalid_argument(
+                    "the call has more than one message",
+                ));
+            }
+        }
+        match self.read.len() == length {
+            true => Ok(()),
+            false => Err(Status::invalid_argument(
+                "the message is shorter than it says, or longer",
+            )),
+        }
+    }
+
     /// Reads on; no at the end.
     async fn more(&mut self) -> Result<bool, Status> {
         let limit = self.collector.0.options.body_timeout;
@@ -201,5 +218,62 @@ impl http_body::Body for Answer {
 
     fn is_end_stream(&self) -> bool {
         self.message.is_none() && self.trailers.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use eddy_engine::Clock;
+    use eddy_engine::testing::memory_lake;
+    use futures::FutureExt;
+
+    use super::*;
+    use crate::collect::CollectorOptions;
+    use crate::kafka::KafkaConfig;
+
+    /// A message of so many bytes, one of which comes each 29 seconds.
+    fn dripping(clock: &Clock, length: u32) -> Body {
+        let mut head = BytesMut::new();
+        head.put_u8(0);
+        head.put_u32(length);
+        let clock = clock.clone();
+        let parts = futures::stream::unfold(Some(head.freeze()), move |head| {
+            let clock = clock.clone();
+            async move {
+                tokio::task::yield_now().await;
+                clock.advance(Duration::from_secs(29));
+                let part = head.unwrap_or_else(|| Bytes::from_static(b"x"));
+                Some((Ok::<_, Infallible>(part), None))
+            }
+        });
+        Body::new(axum::body::Body::from_stream(parts))
+    }
+
+    #[tokio::test]
+    async fn a_message_that_drips_gives_its_room_back() {
+        let clock = Clock::manual(0);
+        let lake = memory_lake(clock.clone());
+        let kafka = KafkaConfig::default().with("bootstrap.servers", "127.0.0.1:1");
+        let options = CollectorOptions {
+            memory_bytes: 1 << 20,
+            ..CollectorOptions::default()
+        };
+        let collector = Collector::open(&lake, &kafka, None, Vec::new(), options).unwrap();
+        let body = dripping(&clock, 4_096);
+        let refused = read(&HeaderMap::new(), body, &collector).await;
+        let status = refused.err().unwrap();
+        assert_eq!(status.code(), tonic::Code::DeadlineExceeded);
+        let room = collector.0.room.enter(1 << 20).now_or_never();
+        assert!(room.unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_large_message_has_longer() {
+        let any = Duration::from_secs(30);
+        assert_eq!(time_for(100, any), any);
+        let largest = time_for(MESSAGE_BYTES_MAX, any);
+        assert_eq!(largest, Duration::from_secs(158));
     }
 }

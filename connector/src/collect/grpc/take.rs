@@ -33,11 +33,11 @@ impl Taking {
     /// Sends all records of the message; the answer is how many there are.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for what is no record, and for records that are larger than Kafka takes,
+    /// `INVALID_ARGUMENT` for what is no record, and for records that Kafka never takes,
     /// `UNAVAILABLE` when the time is over. Others of the call may be in Kafka.
     pub(super) async fn take(&self, message: Bytes) -> Result<i64, Status> {
         let mut records = Records(message);
-        let (mut taken, mut too_large) = (0, 0);
+        let (mut taken, mut too_large, mut wrong) = (0, 0, 0);
         loop {
             let mut chunk = self.chunk(&mut records, taken)?;
             if chunk.is_empty() {
@@ -47,13 +47,19 @@ impl Taking {
             self.wait_for_rate(chunk.len()).await?;
             self.send(&mut chunk).await?;
             too_large += number_of(&chunk, State::TooLarge);
+            wrong += number_of(&chunk, State::Refused);
         }
-        match too_large {
-            0 => Ok(i64::try_from(taken).unwrap_or(i64::MAX)),
-            number => Err(Status::invalid_argument(format!(
-                "{number} of {taken} records are larger than Kafka takes; the others are there"
-            ))),
-        }
+        let why = match (too_large, wrong) {
+            (0, 0) => return Ok(i64::try_from(taken).unwrap_or(i64::MAX)),
+            (number, 0) => format!("{number} of {taken} records are larger than Kafka takes"),
+            (0, number) => format!("Kafka refuses {number} of {taken} records for what they are"),
+            (large, wrong) => format!(
+                "of {taken} records {large} are larger than Kafka takes, and it refuses {wrong} \
+                 for what they are"
+            ),
+        };
+        let text = format!("{why}; the others are there");
+        Err(Status::invalid_argument(text))
     }
 
     /// The next records, of which the first is the `first`th of the call.

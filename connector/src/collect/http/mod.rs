@@ -1,7 +1,8 @@
 //! `POST /v1/collection`: one event, or many, over HTTP.
 //!
 //! ```text
-//! token -> 401    body -> 408, 413, 415    events -> 400, 413    rate -> 429    Kafka -> 200, 503
+//! token -> 401    body -> 408, 413, 415    events -> 400, 413    rate -> 429
+//!     -> Kafka -> 200, 400, 413, 503
 //! ```
 //!
 //! The token is asked for before the body is read. Bodies wait for room, which is bounded in bytes

@@ -92,8 +92,8 @@ impl Request {
     /// is sending.
     ///
     /// # Errors
-    /// 413 for an event that is larger than Kafka takes, 503 when Kafka doesn't take them; others
-    /// may be there.
+    /// 413 for an event that is larger than Kafka takes, 400 for one that it refuses for what it
+    /// is, 503 when Kafka doesn't take them just now; others may be there.
     pub(super) async fn send(mut self) -> Result<(), Refusal> {
         let inner = &self.collector.0;
         let hold = inner.options.hold;
@@ -106,19 +106,11 @@ impl Request {
         };
         loop {
             let leftover = delivery.attempt(&mut self.items, hold).await;
-            let large = number_of(&self.items, State::TooLarge);
-            if large > 0 {
-                let there = number_of(&self.items, State::Acknowledged);
-                return Err(Refusal::too_large(format!(
-                    "{large} of {} events are larger than Kafka takes; {there} others are there",
-                    self.items.len()
-                )));
-            }
             if let Some(error) = leftover.failed {
                 return Err(refused(&self.collector, &self.topic, &error));
             }
-            if number_of(&self.items, State::Left) == 0 {
-                return Ok(());
+            if let Some(told) = told(&self.items) {
+                return told;
             }
             for mut other in leftover.elsewhere {
                 // An error only says that it has ended.
@@ -128,6 +120,29 @@ impl Request {
             }
         }
     }
+}
+
+/// What a client is told once none of its events is left. Not before: a 400 or 413 ends its tries,
+/// and what is left would be lost.
+fn told(items: &[Item]) -> Option<Result<(), Refusal>> {
+    if number_of(items, State::Left) > 0 {
+        return None;
+    }
+    let large = number_of(items, State::TooLarge);
+    let all = items.len();
+    let there = number_of(items, State::Acknowledged);
+    let wrong = items.iter().position(|item| item.state == State::Refused);
+    Some(match wrong {
+        _ if large > 0 => Err(Refusal::too_large(format!(
+            "{large} of {all} events are larger than Kafka takes; {there} others are there"
+        ))),
+        Some(first) => Err(Refusal::invalid(format!(
+            "Kafka refuses {} of {all} events for what they are, event {first} (counted from 0) \
+             first, as one without a key in a compacted topic; {there} others are there",
+            number_of(items, State::Refused)
+        ))),
+        None => Ok(()),
+    })
 }
 
 /// What a client is told of what Kafka said. The details are for the log: they name what isn't the
@@ -142,7 +157,36 @@ fn refused(collector: &Collector, topic: &str, error: &Error) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
     use super::*;
+
+    #[test]
+    fn an_event_is_too_large_for_good_once_no_other_is_left() {
+        let item = |state| Item {
+            event: Event::new(None, Bytes::from("{}")),
+            state,
+        };
+        let mut items: Vec<Item> = [State::TooLarge, State::Left, State::Acknowledged]
+            .map(item)
+            .into();
+        assert!(told(&items).is_none(), "its client would not come again");
+        items[1].state = State::Acknowledged;
+        let refusal = told(&items).unwrap().unwrap_err();
+        let text = "1 of 3 events are larger than Kafka takes; 2 others are there";
+        assert_eq!(refusal.told(), (413, text));
+        items[0].state = State::Refused;
+        let refusal = told(&items).unwrap().unwrap_err();
+        let (status, text) = refusal.told();
+        assert_eq!(status, 400);
+        assert!(
+            text.contains("1 of 3 events") && text.contains("event 0"),
+            "{text}"
+        );
+        assert!(text.ends_with("; 2 others are there"), "{text}");
+        items[0].state = State::Acknowledged;
+        assert!(told(&items).unwrap().is_ok());
+    }
 
     fn digest(headers: &[(&'static str, &'static str)], key: Option<&'static str>) -> Digest {
         let headers = headers.iter();

@@ -12,6 +12,7 @@
 //! or limits what the ones above may read, by Connect's own keys.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
 use fancy_regex::Regex;
@@ -172,7 +173,7 @@ impl Provider {
                     None => (path, None),
                 };
                 allowed.check(Path::new(path)).map_err(|why| refuse(&why))?;
-                let text = std::fs::read_to_string(path)
+                let text = read(Path::new(path))
                     .map_err(|error| refuse("the file can't be read").with_source(error))?;
                 match key {
                     None => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
@@ -194,10 +195,27 @@ impl Provider {
                 }
                 let file = Path::new(folder).join(name);
                 allowed.check(&file).map_err(|why| refuse(&why))?;
-                std::fs::read_to_string(file)
-                    .map_err(|error| refuse("the file can't be read").with_source(error))
+                read(&file).map_err(|error| refuse("the file can't be read").with_source(error))
             }
         }
+    }
+}
+
+/// More of a file, in bytes, is no secret.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// The text of a file. Who writes a reference may name any: one that never ends or never begins,
+/// like a device or a pipe, is not read.
+fn read(path: &Path) -> io::Result<String> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > FILE_BYTES_MAX {
+        true => Err(io::Error::other("it has more than 1 MiB")),
+        false => Ok(text),
     }
 }
 
@@ -321,6 +339,23 @@ mod tests {
                 error.contains("`password`") && error.contains(&reference),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_or_too_long_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().display();
+        std::fs::write(folder.path().join("long"), "a".repeat((1 << 20) + 1)).unwrap();
+        for (reference, why) in [
+            ("${file:/dev/zero}".to_owned(), "no regular file"),
+            ("${directory:/dev:zero}".to_owned(), "no regular file"),
+            (format!("${{file:{at}}}"), "no regular file"),
+            (format!("${{file:{at}/long}}"), "more than 1 MiB"),
+        ] {
+            let error = Providers::default().resolve_text(&reference, Unknown::Keep);
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
         }
     }
 

@@ -1,9 +1,8 @@
 //! What all sinks share: topics, converters, the dead-letter topic, the group.
 
-use fancy_regex::Regex;
-
 use super::{Defaults, Posted, given};
 use crate::connect::config::def::{self, Checked, Given, Key, Kind};
+use crate::transform::whole_pattern;
 
 /// A key that every sink has, its value, and what is proposed for it.
 pub(super) type Row = (Key, Checked, Vec<String>);
@@ -138,7 +137,7 @@ fn topics(rows: &mut [Row], posted: &Posted) {
         );
         blame(rows, "topics", &why);
     }
-    let whole = Regex::new(&format!("^(?:{pattern})$"));
+    let whole = whole_pattern(&pattern);
     if !pattern.is_empty() && whole.is_ok_and(|regex| regex.is_match(dead).unwrap_or(false)) {
         let why = format!(
             "The DLQ topic '{dead}' may not be matched by the regex for the topics \

@@ -132,7 +132,7 @@ impl<'a> Member<'a> {
                 self.inner.follow_all(STOP * 2);
                 self.consumer.unassign(&partitions)
             }
-            ConsumerEvent::Strayed(..) => Ok(()),
+            ConsumerEvent::Strayed(..) | ConsumerEvent::Denied(_) => Ok(()),
             ConsumerEvent::Fatal { fenced, message } => Err(Error::new(
                 ErrorKind::Unavailable,
                 match fenced {

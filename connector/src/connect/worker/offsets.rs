@@ -105,7 +105,7 @@ impl Worker {
             [] => "offsets reset by REST",
             _ => "offsets altered by REST",
         };
-        let existing = admin.topics()?;
+        let existing = admin.all_topics()?;
         if let Some(topic) = asked.keys().find(|topic| !existing.contains_key(*topic)) {
             let message = format!("there is no topic `{topic}`");
             return Err(Error::new(ErrorKind::NotFound, message));
@@ -125,7 +125,7 @@ impl Worker {
 
     /// All partitions that the connector's tables know, to their beginnings.
     fn everything(&self, config: &ConnectorConfig, lake: &Lake, admin: &Admin) -> Result<Asked> {
-        let existing = admin.topics()?;
+        let existing = admin.all_topics()?;
         let mut asked = Asked::new();
         for topic in self.topics_of(config, lake)? {
             let known = self.positions(config, lake, &topic)?;

@@ -157,16 +157,12 @@ impl Inner {
         self.said(State::Unassigned.as_str(), None)
     }
 
-    /// A task that waits for a lake that doesn't answer runs, as Connect sees it: it needs nobody.
-    /// One that has only partitions which need somebody failed; where others go on, it says so as
-    /// it runs.
+    /// A task as Connect sees it.
     pub(super) fn of_task(&self, status: &TaskStatus) -> Said {
         match status.state {
             TaskState::Running | TaskState::Held => {
-                let stopped: Vec<String> = stopped(status).collect();
-                let all = !stopped.is_empty() && stopped.len() == status.partitions.len();
-                let why = (!stopped.is_empty()).then(|| stopped.join("\n"));
-                self.said(if all { "FAILED" } else { "RUNNING" }, why)
+                let (state, why) = running(status);
+                self.said(state, why)
             }
             TaskState::Failed => self.said("FAILED", status.error.clone()),
             TaskState::Stopped => self.unassigned(),
@@ -174,14 +170,35 @@ impl Inner {
     }
 }
 
-/// Which partitions of a task need somebody, and why.
-fn stopped(status: &TaskStatus) -> impl Iterator<Item = String> {
+/// A task that waits for a lake that doesn't answer runs, as Connect sees it: it needs nobody. One
+/// that has only partitions which need somebody failed; where others go on, it says so as it runs.
+/// So it does of partitions that the broker yields nothing of, and of a group that it can't join.
+fn running(status: &TaskStatus) -> (&'static str, Option<String>) {
+    let mut why = said_of(status, PartitionState::Stopped);
+    let all = !why.is_empty() && why.len() == status.partitions.len();
+    why.extend(said_of(status, PartitionState::Running));
+    if status.partitions.is_empty() && status.state == TaskState::Running {
+        why.extend(status.error.clone());
+    }
+    let state = if all { "FAILED" } else { "RUNNING" };
+    (state, (!why.is_empty()).then(|| why.join("\n")))
+}
+
+/// What the partitions of a task that are in this state say of it.
+fn said_of(status: &TaskStatus, state: PartitionState) -> Vec<String> {
     let partitions = status.partitions.iter();
-    let stopped = partitions.filter(|partition| partition.state == PartitionState::Stopped);
-    stopped.map(|partition| {
-        let why = partition.error.as_deref().unwrap_or_default();
-        format!("{}-{}: {why}", partition.topic, partition.partition)
+    let said = partitions.filter(|partition| partition.state == state);
+    said.filter_map(|partition| {
+        let why = match (&partition.error, state) {
+            (None, PartitionState::Running) => return None,
+            (why, _) => why.as_deref().unwrap_or_default(),
+        };
+        Some(format!(
+            "{}-{}: {why}",
+            partition.topic, partition.partition
+        ))
     })
+    .collect()
 }
 
 impl From<Said> for TaskView {
@@ -190,6 +207,60 @@ impl From<Said> for TaskView {
             state: said.state,
             trace: said.trace,
             worker: said.worker,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::{PartitionStatus, TaskMeasures};
+
+    fn partition(state: PartitionState, error: Option<&str>) -> PartitionStatus {
+        PartitionStatus {
+            topic: "t".to_owned(),
+            topic_id: None,
+            partition: 0,
+            state,
+            position: None,
+            committed: None,
+            end: None,
+            others: Vec::new(),
+            error: error.map(str::to_owned),
+        }
+    }
+
+    fn task(error: Option<&str>, partitions: Vec<PartitionStatus>) -> TaskStatus {
+        TaskStatus {
+            task: 0,
+            state: TaskState::Running,
+            error: error.map(str::to_owned),
+            partitions,
+            measures: TaskMeasures::default(),
+        }
+    }
+
+    #[test]
+    fn a_task_says_what_keeps_it_and_fails_only_when_all_of_it_needs_somebody() {
+        let stopped = || partition(PartitionState::Stopped, Some("cut"));
+        let denied = || partition(PartitionState::Running, Some("denied"));
+        let fine = || partition(PartitionState::Running, None);
+        for (status, state, why) in [
+            (task(None, vec![stopped()]), "FAILED", Some("t-0: cut")),
+            (
+                task(None, vec![fine(), stopped()]),
+                "RUNNING",
+                Some("t-0: cut"),
+            ),
+            (
+                task(None, vec![fine(), denied()]),
+                "RUNNING",
+                Some("t-0: denied"),
+            ),
+            (task(Some("no group"), vec![]), "RUNNING", Some("no group")),
+            (task(Some("the lake"), vec![fine()]), "RUNNING", None),
+        ] {
+            assert_eq!(running(&status), (state, why.map(str::to_owned)));
         }
     }
 }

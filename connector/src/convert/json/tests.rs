@@ -197,3 +197,11 @@ fn json_without_schemas_is_what_it_is() {
     assert!(plain.convert(b"{").unwrap_err().contains("no JSON"));
     assert!(plain.convert(b"").is_err());
 }
+
+#[test]
+fn a_payload_without_schema_that_nests_too_deep_is_refused_and_is_no_null() {
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    assert!(read("null", &nested(1_001)).is_err());
+    assert!(read("null", &nested(100)).is_ok());
+    assert_eq!(read("null", "null"), Ok(Value::Null));
+}

@@ -4,6 +4,16 @@
 //! is written otherwise here: Java's classes are of ASCII unless asked, `\Q...\E` quotes, and the
 //! POSIX classes have names that begin with `p`.
 
+use fancy_regex::Regex;
+
+/// What matches a whole text as a pattern of Java's does.
+///
+/// # Errors
+/// What is wrong with the pattern.
+pub(crate) fn whole(pattern: &str) -> Result<Regex, Box<fancy_regex::Error>> {
+    Regex::new(&format!(r"\A(?:{})\z", translate(pattern))).map_err(Box::new)
+}
+
 /// The same pattern for `fancy-regex`.
 pub(in super::super) fn translate(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len());
@@ -125,8 +135,7 @@ mod tests {
             (r"(?!internal\.)[a-z.]+(?<!\.tmp)", "orders.v", "internal.a"),
             (r"\/api\/.*", "/api/x", "api"),
         ] {
-            let regex = fancy_regex::Regex::new(&format!(r"\A(?:{})\z", translate(pattern)));
-            let regex = regex.unwrap();
+            let regex = whole(pattern).unwrap();
             assert!(regex.is_match(matching).unwrap(), "{pattern} {matching}");
             assert!(!regex.is_match(other).unwrap(), "{pattern} {other}");
         }

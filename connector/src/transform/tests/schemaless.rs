@@ -12,6 +12,7 @@ Cast$Value | spec=a:float64 | {"a":"1e3"} | {"a":1000.0}
 Cast$Value | spec=a:boolean | {"a":"TRUE"} | {"a":true}
 Cast$Value | spec=a:int32 | {"a":true} | {"a":1}
 Cast$Value | spec=a:int32 | {"b":1} | {"b":1,"a":null}
+Cast$Value | spec=a:int32 | {"a":"1","b":1,"a":"2"} | {"a":2,"b":1}
 Cast$Value | spec=string | 7 | "7"
 Cast$Value | spec=a:int8 | null | null
 ExtractField$Value | field=a | {"a":{"b":1}} | {"b":1}
@@ -30,6 +31,7 @@ InsertField$Value | topic.field=t! ; partition.field=p? ; offset.field=o ; times
 InsertField$Value | topic.field=a | {"a":1} | {"a":"orders"}
 InsertField$Value | topic.field=t | null | null
 MaskField$Value | fields=i,d,t,b,l,o,n,x | {"i":5,"d":1.5,"t":"x","b":true,"l":[1],"o":{"a":1},"n":null} | {"i":0,"d":0.0,"t":"","b":false,"l":[],"o":{},"n":null,"x":null}
+MaskField$Value | fields=card | {"card":"4111","a":1,"card":"4222"} | {"card":"","a":1}
 MaskField$Value | fields=i,t,d ; replacement=9 | {"i":5,"t":"x","d":1.5} | {"i":9,"t":"9","d":9.0}
 ReplaceField$Value | exclude=a ; renames=b:x, c:y | {"a":1,"b":2,"c":3,"d":4} | {"x":2,"y":3,"d":4}
 ReplaceField$Value | include=a,b ; exclude=b | {"a":1,"b":2,"c":3} | {"a":1}

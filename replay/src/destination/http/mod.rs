@@ -40,6 +40,8 @@ use super::lanes::{Carrier, Lanes, fail_rest};
 use super::packed::Packed;
 use super::patience::{Patience, Tries};
 use super::reach::Reach;
+use super::said::{SAID_MAX, excerpt};
+use super::veil::Veil;
 use super::{Checked, Delivery, Destination, Landed, Outgoing};
 use crate::error::{ErrorKind, Result};
 use crate::request::{OnError, Options};
@@ -57,8 +59,6 @@ const UNAUTHORIZED: u16 = 401;
 const REDIRECTS_MAX: usize = 3;
 /// What is read of an answer, so that the connection can be used again.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
-/// What of it is repeated in an error.
-const TOLD_CHARS_MAX: usize = 200;
 
 impl Http {
     /// The kind; `clock` is the lake's, `reach` the operator's.
@@ -110,6 +110,7 @@ impl Http {
             clock: self.clock.clone(),
             stops: replay.on_error == OnError::Stop,
             hides_path: written.get("url").is_some_and(|url| url.contains("${")),
+            veil: Veil::between(written, options),
         };
         let clock = self.clock.clone();
         let lanes = Lanes::start(carrier, settings.sizes, replay, clock, halt);
@@ -219,6 +220,8 @@ struct Sender {
     stops: bool,
     /// Whether the URL's path may be a secret, since it comes from a reference.
     hides_path: bool,
+    /// Over what references stand for, before the text is cut: no piece of it is known afterwards.
+    veil: Veil,
 }
 
 impl Carrier for Sender {
@@ -349,7 +352,7 @@ impl Sender {
         if is_success {
             return String::new();
         }
-        let mut text = String::from_utf8_lossy(&body).into_owned();
+        let mut text = self.veil.over(&String::from_utf8_lossy(&body));
         let secrets = self.settings.headers.values().chain(token);
         for value in secrets.filter_map(|value| value.to_str().ok()) {
             // Of `Bearer x` it is the `x` that is secret.
@@ -364,12 +367,7 @@ impl Sender {
         for part in parts.filter(|part| part.len() >= 4) {
             text = text.replace(&part, "***");
         }
-        let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-        shown
-            .take(TOLD_CHARS_MAX)
-            .collect::<String>()
-            .trim()
-            .to_owned()
+        excerpt(&text, SAID_MAX)
     }
 }
 

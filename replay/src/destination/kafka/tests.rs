@@ -11,12 +11,12 @@ use crate::destination::Origin;
 
 fn open(bootstrap_servers: &str, topic: &str, replay: &Options) -> Arc<dyn Destination> {
     let options = [("topic", topic), ("bootstrap.servers", bootstrap_servers)];
-    let options = options
+    let options: BTreeMap<_, _> = options
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
     let kind = Kafka::new(Clock::system());
     kind.validate(&options).unwrap();
-    kind.open(options, replay).unwrap()
+    kind.open(&options, options.clone(), replay).unwrap()
 }
 
 fn record<'a>(partition: Option<i32>, key: Option<&'a [u8]>) -> Outgoing<'a> {
@@ -45,6 +45,12 @@ async fn a_check_tells_the_partitions_or_what_is_missing() {
     assert_eq!(checked.topic.as_deref(), Some("target"));
     assert_eq!(checked.partitions, Some(3));
     assert_eq!(checked.target, "kafka topic `target`");
+    let other = EmbeddedBroker::start().unwrap();
+    other.create_topic("target", 3).unwrap();
+    let elsewhere = open(other.bootstrap_servers(), "target", &Options::default());
+    let elsewhere = elsewhere.check().await.unwrap();
+    assert!(checked.cluster.is_some());
+    assert_ne!(checked.cluster, elsewhere.cluster);
     let missing = open(broker.bootstrap_servers(), "missing", &Options::default());
     let error = missing.check().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
@@ -159,7 +165,7 @@ async fn a_batch_that_is_too_large_comes_again_in_smaller_ones_and_alone_it_is_r
         (2, ErrorKind::Unavailable),
         (3, ErrorKind::Rejected),
     ] {
-        let target = kind.open(options.clone(), &replay).unwrap();
+        let target = kind.open(&options, options.clone(), &replay).unwrap();
         broker.refuse_next_batch().unwrap();
         let sent = target.send(&record(Some(0), Some(b"k"))).await.unwrap();
         let error = sent.await.unwrap_err();
@@ -195,7 +201,7 @@ fn no_destination_makes_the_client_load_a_library() {
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
     let kind = Kafka::new(Clock::system());
-    let opened = kind.open(options.clone(), &Options::default());
+    let opened = kind.open(&options, options.clone(), &Options::default());
     for error in [kind.validate(&options).unwrap_err(), opened.err().unwrap()] {
         assert_eq!(error.kind(), ErrorKind::Invalid);
         let error = error.to_string();

@@ -1,6 +1,6 @@
 //! What may be declared, made, shown and deleted.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use eddy_engine::Clock;
 
@@ -8,7 +8,7 @@ use super::*;
 use crate::testing::{Fake, lake};
 
 fn open(lake: &eddy_engine::Lake, declared: Vec<Definition>) -> Result<Destinations> {
-    Destinations::open(lake, declared, &Reach::default())
+    Destinations::open(lake, declared, &Reach::default(), Providers::default())
 }
 
 fn kafka(name: &str, more: &[(&str, &str)]) -> Definition {
@@ -123,4 +123,111 @@ async fn a_reference_is_resolved_only_when_a_destination_is_opened() {
     assert_eq!(destinations.list().await.unwrap().len(), 1);
     let error = destinations.check("a").await.unwrap_err();
     assert!(error.to_string().contains("EDDY_TEST_NOT_SET"), "{error}");
+}
+
+/// The options of a destination in `folder`, each the reference to a file that holds its value.
+fn by_reference(folder: &std::path::Path, values: &[(&str, &str)]) -> Vec<(String, String)> {
+    let values = values.iter();
+    let written = values.map(|(key, value)| {
+        let file = folder.join(key);
+        std::fs::write(&file, value).unwrap();
+        ((*key).to_owned(), format!("${{file:{}}}", file.display()))
+    });
+    written.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_tells_what_a_reference_stands_for() {
+    let (_folder, lake) = lake(Clock::manual(0));
+    let destinations = open(&lake, Vec::new()).unwrap();
+    let broker = eddy_connector::kafka::EmbeddedBroker::start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let servers = broker.bootstrap_servers();
+    for (name, values) in [
+        ("wrong", vec![("linger.ms", "hunter2")]),
+        (
+            "missing",
+            vec![("topic", "hunter2"), ("bootstrap.servers", servers)],
+        ),
+    ] {
+        let mut definition = kafka(name, &[]);
+        let written = by_reference(folder.path(), &values);
+        definition.options.extend(written);
+        destinations.create(definition).await.unwrap();
+        let error = destinations.check(name).await.unwrap_err();
+        let told = format!("{error} {:?} {:?}", error.hint(), destinations.checks(name));
+        assert!(
+            !told.contains("hunter2") && !told.contains(servers),
+            "{told}"
+        );
+        let (key, _) = values[0];
+        assert!(told.contains(key), "{told}");
+    }
+    let opened = destinations.connect("missing", &Options::default()).await;
+    let target = opened.unwrap().target();
+    assert!(target.contains("${file:"), "{target}");
+
+    broker.create_topic("hunter2", 1).unwrap();
+    let checked = destinations.check("missing").await.unwrap();
+    assert_eq!(checked.topic_itself(), Some("hunter2"));
+    let told = serde_json::to_string(&checked).unwrap();
+    assert!(!told.contains("hunter2"), "{told}");
+
+    let mut files = kafka("files", &[]);
+    files.kind = "file".to_owned();
+    files.options = by_reference(folder.path(), &[("path", "hunter2/../x")])
+        .into_iter()
+        .collect();
+    destinations.create(files).await.unwrap();
+    let error = destinations.check("files").await.unwrap_err().to_string();
+    assert!(
+        error.contains("`path`") && !error.contains("hunter2"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn references_name_what_the_providers_of_the_process_let_them() {
+    let (_folder, lake) = lake(Clock::manual(0));
+    let folder = tempfile::tempdir().unwrap();
+    let (open, shut) = (folder.path().join("open"), folder.path().join("shut"));
+    for path in [&open, &shut] {
+        std::fs::create_dir(path).unwrap();
+        std::fs::write(path.join("path"), "orders").unwrap();
+    }
+    let allowed = open.display().to_string();
+    let keys = [
+        ("config.providers", "file"),
+        ("config.providers.file.class", "FileConfigProvider"),
+        (
+            "config.providers.file.param.allowed.paths",
+            allowed.as_str(),
+        ),
+    ];
+    let keys = keys.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let providers = Providers::read(&keys.into()).unwrap();
+    let reach = Reach::default();
+    let destinations = Destinations::open(&lake, Vec::new(), &reach, providers).unwrap();
+    let endless = "/dev/zero".to_owned();
+    for (name, file, fits) in [
+        ("open", open.join("path").display().to_string(), true),
+        ("shut", shut.join("path").display().to_string(), false),
+        ("endless", endless, false),
+    ] {
+        let definition = Definition {
+            name: name.to_owned(),
+            kind: "file".to_owned(),
+            options: [("path".to_owned(), format!("${{file:{file}}}"))].into(),
+        };
+        destinations.create(definition).await.unwrap();
+        let checked = destinations.check(name).await;
+        match fits {
+            true => assert!(checked.is_ok(), "{checked:?}"),
+            false => {
+                let error = checked.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Invalid);
+                assert!(error.to_string().contains("`allowed.paths`"), "{error}");
+            }
+        }
+    }
 }

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::super::round::{Fate, Sent, Trouble};
+use super::super::said::{SAID_MAX, excerpt};
 use crate::error::{Error, ErrorKind};
 
 /// What an answer that is an error says.
@@ -76,7 +77,7 @@ pub(super) fn fates(messages: usize, body: &[u8]) -> Sent {
 
 fn fate(failed: Failed) -> Fate {
     let message = failed.message.unwrap_or_default();
-    let told = format!("{}: {message}", failed.code);
+    let told = excerpt(&format!("{}: {message}", failed.code), SAID_MAX);
     if failed.sender_fault && !is_throttled(&failed.code) {
         return Fate::Refused(Error::rejected(told));
     }
@@ -133,7 +134,8 @@ impl Said {
         if parts.is_empty() {
             return format!("the answer is {}", self.status);
         }
-        format!("the answer is {}: {}", self.status, parts.join(": "))
+        let said = excerpt(&parts.join(": "), SAID_MAX);
+        format!("the answer is {}: {said}", self.status)
     }
 }
 
@@ -240,6 +242,21 @@ mod tests {
         assert_eq!(told, "the answer is 400: QueueDoesNotExist: no queue");
         let told = Said::read(502, b"<html>").judge().into_error().to_string();
         assert_eq!(told, "the answer is 502");
+    }
+
+    #[test]
+    fn little_is_kept_of_a_long_answer() {
+        let long = "x".repeat(100_000);
+        let body = format!(
+            r#"{{"Failed": [{{"Id": "0", "SenderFault": true, "Code": "No", "Message": "{long}"}}]}}"#
+        );
+        let sent = fates(1, body.as_bytes());
+        let told = format!("{:?}", sent.fates);
+        assert!(told.starts_with("[Refused") && told.len() <= 400, "{told}");
+        let body = format!(r#"{{"__type": "No\n", "message": "{long}"}}"#);
+        let told = Said::read(400, body.as_bytes()).judge().into_error();
+        let told = told.to_string();
+        assert!(told.len() <= 300 && !told.contains('\n'), "{told}");
     }
 
     #[test]

@@ -154,11 +154,17 @@ async fn the_offsets_of_source_and_target_are_told_once_the_marks_passed_them() 
     let unknown = jobs.group_offsets("nobody", asked).await.unwrap_err();
     assert_eq!(unknown.kind(), ErrorKind::NotFound);
     // Without consumer groups there is nothing to read, and nowhere to commit it.
-    for asked in [request(None, false), request(Some(committed), true)] {
+    for asked in [request(None, false), request(Some(committed.clone()), true)] {
         let refused = jobs.group_offsets("r", asked).await.unwrap_err();
         assert!(
             refused.to_string().contains("no consumer groups"),
             "{refused}"
         );
     }
+    // Nor is anything committed for another topic that has the destination's name now.
+    room.fake.set_topic("elsewhere", 16);
+    let moved = jobs
+        .group_offsets("r", request(Some(committed), true))
+        .await;
+    assert_eq!(moved.unwrap_err().kind(), ErrorKind::Conflict);
 }

@@ -229,6 +229,29 @@ async fn a_secret_in_the_url_that_a_server_repeats_is_in_no_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_piece_of_the_url_by_reference_that_a_server_repeats_is_in_no_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hook");
+    std::fs::write(&file, "hunter2/9f8e7d6c").unwrap();
+    // The second is cut where the text of an error ends.
+    for told in [
+        "unknown hunter2/9f8e7d6c, \"path\":\"hunter2\\/9f8e7d6c\"".to_owned(),
+        format!("unknown {}hunter2/9f8e7d6c", "x".repeat(184)),
+    ] {
+        let web = Web::start(move |_, _| Reply::Answer(422, Vec::new(), told.clone()));
+        let url = web.url(&format!("/in/${{file:{}}}", file.display()));
+        let room = Room::new(1, 1, &url, &[]).await;
+        let job = room.ends(&[]).await;
+        assert_eq!(job.state, State::Failed);
+        let reason = job.reason.unwrap();
+        assert!(
+            reason.contains("unknown") && !reason.contains("hunter2"),
+            "{reason}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_try_of_a_request_is_signed() {
     let web = Web::start(|_, number| match number {
         1 => Reply::Lost,
@@ -302,7 +325,10 @@ async fn a_name_of_an_internal_address_is_refused_when_it_is_looked_up() {
         kind: "http".to_owned(),
         options: BTreeMap::from([("url".to_owned(), url)]),
     };
-    let open = |url: String, reach: Reach| Destinations::open(&lake, vec![definition(url)], &reach);
+    let open = |url: String, reach: Reach| {
+        let providers = eddy_connector::Providers::default();
+        Destinations::open(&lake, vec![definition(url)], &reach, providers)
+    };
     let by_address = open(web.url("/in"), Reach::default()).err().unwrap();
     assert!(
         by_address.to_string().contains("allow_internal"),
