@@ -66,6 +66,9 @@ pub(crate) struct Attempt<'w> {
     /// Records that may still be begun before a canary's query is asked.
     canary: Option<u64>,
     pacing: Pacing,
+    /// Whether a record has come to anything yet. Until then a destination may still be connecting,
+    /// and what goes out meanwhile would arrive at once: what is paced waits for its first record.
+    arrived: bool,
     progress: Progress,
     under_way: FuturesUnordered<BoxFuture<'static, Answer>>,
     bytes_under_way: u64,
@@ -112,6 +115,7 @@ impl<'w> Attempt<'w> {
         Ok(Self {
             worker,
             pacing: Pacing::new(rate_of(&job, &options)?, options.speed, now),
+            arrived: false,
             progress: Progress::resume(&job.progress, job.counts),
             differs: options.continuous || edits(&job.plan.sets),
             canary: to_canary(&job, &options),
@@ -260,8 +264,11 @@ impl<'w> Attempt<'w> {
             None if self.careful > 0 => 1,
             None => tuning.window,
         };
+        let first = !self.arrived && self.pacing.is_bound();
         let room = self.under_way.is_empty()
-            || (self.under_way.len() < window && self.bytes_under_way < tuning.window_bytes);
+            || (!first
+                && self.under_way.len() < window
+                && self.bytes_under_way < tuning.window_bytes);
         room.then(|| self.paced())
     }
 

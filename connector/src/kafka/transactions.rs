@@ -10,6 +10,7 @@
 //! Whoever opens transactions of a name takes the place of whoever had them: what was begun before
 //! is ended first, and what the former one sends or commits from then on is refused (`Fenced`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use eddy_engine::Clock;
@@ -23,6 +24,10 @@ use crate::kafka::client::ClientLog;
 use crate::kafka::config::KafkaConfig;
 use crate::kafka::producer::{Producer, ProducerOptions};
 
+mod step;
+
+use step::in_step;
+
 /// How long the broker may take for one step. Whatever takes longer is given up, and settled by
 /// whoever opens the transactions next.
 const STEP: Duration = Duration::from_secs(30);
@@ -31,13 +36,19 @@ const STEP: Duration = Duration::from_secs(30);
 /// topic for this long at most. A record is not waited for longer either, as the client demands.
 const TIMEOUT: &str = "60000";
 
-/// A writer in transactions. Its calls block but for those of [`Transactions::producer`].
+/// A writer in transactions.
 pub struct Transactions {
+    client: Arc<Client>,
+}
+
+/// What blocks.
+struct Client {
     producer: Producer,
     keeper: BaseConsumer<ClientLog>,
     group: ConsumerGroupMetadata,
     topic: String,
     clock: Clock,
+    step: Duration,
 }
 
 /// What a transaction leaves for its writer's successor.
@@ -52,17 +63,97 @@ pub struct KeptMark {
 }
 
 impl Transactions {
-    /// Opens the transactions called `name` that write to `topic`.
+    /// Opens the transactions called `name` that write to `topic`, and tells the marks of the last
+    /// one that was committed, of partitions `0..partitions`. In this order (P23): what is read
+    /// then is what the former writer has left for good.
     ///
     /// # Errors
-    /// `Unavailable` without an answer; `Invalid` for a configuration that the client refuses, and
-    /// where the cluster doesn't allow this name.
-    pub fn open(
+    /// `Unavailable` without an answer; `Invalid` for a configuration that the client refuses,
+    /// where the cluster doesn't allow this name, and without the right to read the marks.
+    pub async fn open(
         config: &KafkaConfig,
         name: &str,
         topic: &str,
+        partitions: i32,
         options: ProducerOptions,
         clock: &Clock,
+    ) -> Result<(Self, Vec<KeptMark>)> {
+        let names = (name.to_owned(), topic.to_owned());
+        let (config, clock) = (config.clone(), clock.clone());
+        let doing = format!("the transactions `{name}` can't be opened");
+        let waiting = clock.clone();
+        let opened = in_step(STEP.saturating_mul(2), &waiting, move || {
+            let client = Client::open(&config, &names, options, &clock, STEP)?;
+            let marks = client.marks(partitions)?;
+            Ok((client, marks))
+        });
+        let late = || Error::unavailable(format!("{doing}: no answer in time"));
+        let (client, marks) = opened.await.unwrap_or_else(|| Err(late()))?;
+        let client = Arc::new(client);
+        Ok((Self { client }, marks))
+    }
+
+    /// What takes the records; they are in the transaction that is open.
+    pub fn producer(&self) -> &Producer {
+        &self.client.producer
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// `Fenced` when somebody else opened them; `Unavailable` when they have to be opened anew.
+    pub fn begin(&self) -> Result<()> {
+        let begun = self.producer().client().begin_transaction();
+        begun.map_err(|error| self.client.failed("can't be begun", error))
+    }
+
+    /// Commits the transaction, with these marks in it. After an error the transactions have to be
+    /// opened anew; then it is known whether it was committed. Who stops waiting before the marks
+    /// are in it has not committed it.
+    ///
+    /// # Errors
+    /// `Fenced` when somebody else opened them, or the broker gave the transaction up: nothing was
+    /// committed. `Invalid` when marks are too long or there is no right to write them.
+    /// `Unavailable` when nobody knows.
+    pub async fn commit(&self, marks: Vec<KeptMark>) -> Result<()> {
+        const WHAT: &str = "is not committed";
+        let put = move |client: &Client| client.put(&marks);
+        self.step(WHAT, put).await?;
+        let commit = |client: &Client| client.producer.client().commit_transaction(client.step);
+        self.step(WHAT, commit).await
+    }
+
+    /// Takes back what was sent in the transaction.
+    ///
+    /// # Errors
+    /// As [`Transactions::begin`]; then the broker takes it back, at the next opening or when its
+    /// time is over.
+    pub async fn abort(&self) -> Result<()> {
+        let abort = |client: &Client| client.producer.client().abort_transaction(client.step);
+        self.step("can't be aborted", abort).await
+    }
+
+    async fn step(
+        &self,
+        what: &str,
+        work: impl FnOnce(&Client) -> Result<(), KafkaError> + Send + 'static,
+    ) -> Result<()> {
+        let client = Arc::clone(&self.client);
+        let done = in_step(self.client.step, &self.client.clock, move || work(&client));
+        match done.await {
+            Some(done) => done.map_err(|error| self.client.failed(what, error)),
+            None => Err(self.client.late(what)),
+        }
+    }
+}
+
+impl Client {
+    fn open(
+        config: &KafkaConfig,
+        (name, topic): &(String, String),
+        options: ProducerOptions,
+        clock: &Clock,
+        step: Duration,
     ) -> Result<Self> {
         let doing = || format!("the transactions `{name}` can't be opened");
         let named = config.clone().with("transactional.id", name);
@@ -72,7 +163,7 @@ impl Transactions {
             ("delivery.timeout.ms", timeout),
         ];
         let producer = Producer::with_defaults(&named, &limits, options, clock.clone())?;
-        let opened = producer.client().init_transactions(STEP);
+        let opened = producer.client().init_transactions(step);
         opened.map_err(|error| explained(&doing(), error, producer.told_since(Duration::ZERO)))?;
         let mut client = config.client()?;
         client.remove("group.instance.id");
@@ -91,28 +182,19 @@ impl Transactions {
             producer,
             keeper,
             group,
-            topic: topic.to_owned(),
+            topic: topic.clone(),
             clock: clock.clone(),
+            step,
         })
     }
 
-    /// What takes the records; they are in the transaction that is open.
-    pub fn producer(&self) -> &Producer {
-        &self.producer
-    }
-
-    /// The marks of the last transaction that was committed, of partitions `0..partitions`.
-    ///
-    /// # Errors
-    /// `Unavailable` when the group's coordinator doesn't answer; `Invalid` without the right to
-    /// read them.
-    pub fn marks(&self, partitions: i32) -> Result<Vec<KeptMark>> {
+    fn marks(&self, partitions: i32) -> Result<Vec<KeptMark>> {
         let doing = || format!("the marks in topic `{}` can't be read", self.topic);
         let mut list = TopicPartitionList::new();
         for partition in 0..partitions {
             list.add_partition(&self.topic, partition);
         }
-        let list = self.keeper.committed_offsets(list, STEP);
+        let list = self.keeper.committed_offsets(list, self.step);
         let list = list.map_err(|error| Error::kafka(doing(), error))?;
         let mut marks = Vec::new();
         for element in list.elements() {
@@ -129,52 +211,41 @@ impl Transactions {
         Ok(marks)
     }
 
-    /// Begins a transaction. Doesn't block.
-    ///
-    /// # Errors
-    /// `Fenced` when somebody else opened them; `Unavailable` when they have to be opened anew.
-    pub fn begin(&self) -> Result<()> {
-        let begun = self.producer.client().begin_transaction();
-        begun.map_err(|error| self.failed("can't be begun", error))
-    }
-
-    /// Commits the transaction, with these marks in it. After an error the transactions have to be
-    /// opened anew; then it is known whether it was committed.
-    ///
-    /// # Errors
-    /// `Fenced` when somebody else opened them, or the broker gave the transaction up: nothing was
-    /// committed. `Invalid` when marks are too long or there is no right to write them.
-    /// `Unavailable` when nobody knows.
-    pub fn commit(&self, marks: &[KeptMark]) -> Result<()> {
-        let failed = |error| self.failed("is not committed", error);
+    /// Puts the marks into the transaction that is open.
+    fn put(&self, marks: &[KeptMark]) -> Result<(), KafkaError> {
         let mut list = TopicPartitionList::with_capacity(marks.len());
         for mark in marks {
             let mut element = list.add_partition(&self.topic, mark.partition);
-            let set = element.set_offset(Offset::Offset(mark.number));
-            set.map_err(failed)?;
+            element.set_offset(Offset::Offset(mark.number))?;
             element.set_metadata(&mark.text);
         }
         let client = self.producer.client();
-        let sent = client.send_offsets_to_transaction(&list, &self.group, STEP);
-        sent.map_err(failed)?;
-        client.commit_transaction(STEP).map_err(failed)
-    }
-
-    /// Takes back what was sent in the transaction.
-    ///
-    /// # Errors
-    /// As [`Transactions::begin`]; then the broker takes it back, at the next opening or when its
-    /// time is over.
-    pub fn abort(&self) -> Result<()> {
-        let aborted = self.producer.client().abort_transaction(STEP);
-        aborted.map_err(|error| self.failed("can't be aborted", error))
+        client.send_offsets_to_transaction(&list, &self.group, self.step)
     }
 
     fn failed(&self, what: &str, error: KafkaError) -> Error {
-        let doing = format!("a transaction of topic `{}` {what}", self.topic);
-        // The step that failed has taken its time, and what was told came while it did.
-        let begun = self.clock.monotonic().saturating_sub(2 * STEP);
-        explained(&doing, error, self.producer.told_since(begun))
+        explained(&self.doing(what), error, self.told())
+    }
+
+    /// A step that took longer than the client itself had time for.
+    fn late(&self, what: &str) -> Error {
+        let doing = self.doing(what);
+        match self.told() {
+            Some((why, reason)) => told(&format!("{doing} in time: {reason}"), why),
+            None => Error::unavailable(format!("{doing}: no answer in time")),
+        }
+    }
+
+    fn doing(&self, what: &str) -> String {
+        format!("a transaction of topic `{}` {what}", self.topic)
+    }
+
+    /// What the client was told lately: the step that failed has taken its time, and it came
+    /// meanwhile.
+    fn told(&self) -> Option<(KafkaError, String)> {
+        let begun = self.clock.monotonic();
+        self.producer
+            .told_since(begun.saturating_sub(self.step.saturating_mul(2)))
     }
 }
 
@@ -212,3 +283,6 @@ pub(super) fn told(doing: &str, error: KafkaError) -> Error {
     };
     Error::new(kind, doing.to_owned()).with_source(error)
 }
+
+#[cfg(test)]
+mod tests;

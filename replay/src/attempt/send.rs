@@ -205,6 +205,10 @@ impl Attempt<'_> {
             result,
         } = answer;
         self.bytes_under_way = self.bytes_under_way.saturating_sub(held);
+        if !self.arrived {
+            self.arrived = true;
+            self.pacing.begin(self.worker.clock.monotonic());
+        }
         match (result, dead) {
             (Ok(landed), None) => {
                 let how = Settled::Acknowledged(bytes, landed);

@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use eddy_connector::kafka::{self, KeptMark};
 
-use super::{Batches, IN_FLIGHT, Target, kept, marks, send};
+use super::{Batches, IN_FLIGHT, Target, marks, send};
 use crate::destination::{Checked, Delivery, Destination, Marked, Outgoing, Transactions};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Opens the transactions called `name`, and tells the marks of the last one.
 ///
@@ -27,15 +27,10 @@ pub(super) async fn open(
     partitions: i32,
 ) -> Result<(Arc<dyn Transactions>, Option<Marked>)> {
     let (batches, config) = target.batches().await;
-    let clock = target.clock.clone();
-    let (topic, name) = (target.topic.clone(), name.to_owned());
-    let opened = blocking(move || {
-        // In this order (P23): what is read then is what the former writer has left for good.
-        let kafka = kafka::Transactions::open(&config, &name, &topic, IN_FLIGHT, &clock)?;
-        let marks = kafka.marks(partitions)?;
-        Ok((kafka, marks))
-    });
-    let (kafka, kept) = opened.await?;
+    let (topic, clock) = (&target.topic, &target.clock);
+    // In this order (P23): what is read then is what the former writer has left for good.
+    let opened = kafka::Transactions::open(&config, name, topic, partitions, IN_FLIGHT, clock);
+    let (kafka, kept) = opened.await.map_err(super::kept)?;
     let kept = kept.into_iter().map(|mark| (mark.number, mark.text));
     let (number, marked) = match marks::read(kept)? {
         Some((number, marked)) => (number, Some(marked)),
@@ -45,7 +40,7 @@ pub(super) async fn open(
         target: target.clone(),
         batches,
         partitions,
-        kafka: Arc::new(kafka),
+        kafka,
         number: AtomicI64::new(number),
     };
     Ok((Arc::new(once), marked))
@@ -56,7 +51,7 @@ struct Once {
     target: Target,
     batches: Batches,
     partitions: i32,
-    kafka: Arc<kafka::Transactions>,
+    kafka: kafka::Transactions,
     /// That of the last transaction.
     number: AtomicI64,
 }
@@ -97,7 +92,7 @@ impl Destination for Once {
 #[async_trait]
 impl Transactions for Once {
     async fn begin(&self) -> Result<()> {
-        self.kafka.begin().map_err(kept)
+        self.kafka.begin().map_err(super::kept)
     }
 
     async fn commit_with(&self, marked: &Marked) -> Result<()> {
@@ -111,26 +106,14 @@ impl Transactions for Once {
                 text,
             })
             .collect();
-        let kafka = Arc::clone(&self.kafka);
-        blocking(move || kafka.commit(&kept)).await?;
+        self.kafka.commit(kept).await.map_err(super::kept)?;
         self.number.store(number, Ordering::Relaxed);
         Ok(())
     }
 
     async fn abort(&self) {
-        let kafka = Arc::clone(&self.kafka);
-        if let Err(error) = blocking(move || kafka.abort()).await {
+        if let Err(error) = self.kafka.abort().await {
             tracing::warn!(%error, "the broker takes the transaction back when its time is over");
         }
     }
-}
-
-/// Runs what blocks where that is no matter.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, kafka::Error> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::internal("a transaction's step ended early").with_source(error))?
-        .map_err(kept)
 }
