@@ -67,12 +67,13 @@ impl Error {
     }
 
     /// Whether a record, or one that was in a batch with it, was refused for what it is: without a
-    /// key in a compacted topic, or against the broker's own rules.
+    /// key in a compacted topic, or against the broker's own rules. Its time isn't meant, which may
+    /// be that of a clock.
     pub(crate) fn says_wrong_record(&self) -> bool {
         use RDKafkaErrorCode as Code;
         matches!(
             self.code(),
-            Some(Code::InvalidRecord | Code::InvalidTimestamp | Code::InvalidDifferentRecord)
+            Some(Code::InvalidRecord | Code::InvalidDifferentRecord)
         )
     }
 
@@ -168,5 +169,17 @@ impl From<eddy_engine::Error> for Error {
             _ => ErrorKind::Internal,
         };
         Self::new(kind, "the lake refused").with_source(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_a_clock_makes_wrong_is_not_wrong_itself() {
+        let refused = |code| Error::kafka("refused", KafkaError::MessageProduction(code));
+        assert!(refused(RDKafkaErrorCode::InvalidRecord).says_wrong_record());
+        assert!(!refused(RDKafkaErrorCode::InvalidTimestamp).says_wrong_record());
     }
 }

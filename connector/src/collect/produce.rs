@@ -295,7 +295,8 @@ pub(super) fn is_too_large(error: &Error) -> bool {
 }
 
 /// Whether the broker will never take an event, whatever its size. Said of one in a batch, it may
-/// be about another one.
+/// be about another one. Events have the time of the collector's clock: where the broker refuses
+/// that, they are taken once the clock is right.
 pub(super) fn is_wrong(error: &Error) -> bool {
     error.kind() == ErrorKind::Invalid && error.says_wrong_record()
 }

@@ -53,8 +53,9 @@ impl Run<'_> {
             }
             // A broker or lake that is away is asked for one topic here, for the others later.
             answered = answered && self.activate(&topic, &partitions);
-            if let Some(slot) = self.slots.get(&topic) {
+            if let Some(slot) = self.slots.get_mut(&topic) {
                 seats.extend(partitions.iter().map(|partition| slot.seat(*partition)));
+                slot.verify(&partitions, self.clock.monotonic());
             }
         }
         tracing::info!(connector = %self.settings.config.name, task = self.settings.task,

@@ -126,6 +126,19 @@ impl Slot {
         partitions
     }
 
+    /// Has partitions sought whose position has a leader epoch: the broker is only asked at a seek
+    /// whether its log is still the one that was read (P2, KIP-320), not where reading begins.
+    pub(super) fn verify(&mut self, partitions: &[i32], now: Duration) {
+        for partition in partitions {
+            if let Some(lane) = self.lanes.get_mut(partition)
+                && lane.flows()
+                && lane.leader_epoch.is_some()
+            {
+                lane.seek_at = Some(now);
+            }
+        }
+    }
+
     /// Where the broker's logs were cut below their positions.
     pub(super) fn cut(&self) -> BTreeMap<i32, i64> {
         let lanes = self.lanes.iter();
@@ -222,5 +235,25 @@ mod tests {
         let said: Vec<_> = slot.status().map(|of| (of.state, of.error)).collect();
         let why = Some("topic authorization failed".to_owned());
         assert_eq!(said, [(PartitionState::Running, why)]);
+    }
+
+    #[test]
+    fn a_position_with_a_leader_epoch_is_sought_before_anything_counts() {
+        let mut slot = Slot::new("orders");
+        for (partition, leader_epoch) in [(0, Some(3)), (1, None)] {
+            let lane = Lane {
+                state: LaneState::Running,
+                leader_epoch,
+                ..Lane::waiting("")
+            };
+            slot.lanes.insert(partition, lane);
+        }
+        slot.lanes
+            .insert(2, Lane::waiting("its start is being found"));
+        let now = Duration::from_secs(7);
+        slot.verify(&[0, 1, 2], now);
+        let sought = slot.partitions(|lane| lane.seek_at == Some(now));
+        assert_eq!(sought, [0]);
+        assert_eq!(slot.partitions(Lane::flows), [1]);
     }
 }

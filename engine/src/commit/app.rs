@@ -27,6 +27,10 @@ pub(crate) fn leader(topic_id: &TopicId, partition: i32) -> String {
     format!("eddy/{topic_id}/{partition}/leader")
 }
 
+/// Stands for no leader epoch, since what was named once stays: larger than any, and positive, as
+/// some readers expect versions to be.
+pub(crate) const NO_LEADER: i64 = 1 << 31;
+
 /// The application id of the record of what last altered a partition's position by hand (P5).
 pub(crate) fn altered(topic_id: &TopicId, partition: i32) -> String {
     format!("eddy/{topic_id}/{partition}/altered")
@@ -164,7 +168,12 @@ mod tests {
             leader_epoch: Some(5),
         };
         assert_eq!(ledger.position(&(id.clone(), 3)), Some(position));
-        assert_eq!(ledger.positions(), BTreeMap::from([((id, 3), position)]));
+        assert_eq!(
+            ledger.positions(),
+            BTreeMap::from([((id.clone(), 3), position)])
+        );
+        ledger.set(&leader(&id, 3), NO_LEADER);
+        assert_eq!(ledger.position(&(id, 3)).unwrap().leader_epoch, None);
         assert_eq!(ledger.owner.unwrap(), owner_number("orders"));
         assert!(owner_number("orders") > 0 && owner_number("orders") != owner_number("order"));
     }

@@ -78,9 +78,13 @@ impl Move {
         Position {
             offset: self.to,
             epoch: self.from.map_or(0, |from| from.epoch) + i64::from(self.raise),
-            leader_epoch: self
-                .leader_epoch
-                .or(self.from.and_then(|from| from.leader_epoch)),
+            leader_epoch: match self.altered {
+                // That of a record before the offset says nothing of where it was put.
+                true => self.leader_epoch,
+                false => self
+                    .leader_epoch
+                    .or(self.from.and_then(|from| from.leader_epoch)),
+            },
         }
     }
 }

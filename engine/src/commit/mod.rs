@@ -29,9 +29,9 @@
 //!   topic id; asking the broker is the connector's.
 //! - **P2** The position belongs to the table: `txn` `eddy/<topic id>/<partition>` is the next
 //!   offset, `.../epoch` rises whenever it moves other than forward by a commit, `.../leader` is
-//!   the leader epoch; `eddy/owner` is the connector. *Else* a connector under a new name doubles
-//!   the topic, and an offset that goes 1000, 500, 1000 passes a zombie's fence
-//!   (`a_position_that_went_away_and_came_back_still_fences`,
+//!   the leader epoch (none where the position was put by hand); `eddy/owner` is the connector.
+//!   *Else* a connector under a new name doubles the topic, and an offset that goes 1000, 500, 1000
+//!   passes a zombie's fence (`a_position_that_went_away_and_came_back_still_fences`,
 //!   `p2_a_zombie_can_not_commit_though_the_position_comes_back_to_where_it_was`).
 //! - **P3** The start is stored before the first record: a [`Move`] without `from` and a [`Cut`]
 //!   without files. *Else* a crash before the first commit starts somewhere else.

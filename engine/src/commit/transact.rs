@@ -264,12 +264,9 @@ fn txns(moves: &[Move], id: Uuid) -> Vec<(String, i64)> {
             let record = app::record_number(id);
             txns.push((app::altered(topic_id, partition), record));
         }
-        if let Some(leader) = target.leader_epoch
-            && moved
-                .from
-                .is_none_or(|from| from.leader_epoch != Some(leader))
-        {
-            txns.push((app::leader(topic_id, partition), i64::from(leader)));
+        if target.leader_epoch != moved.from.and_then(|from| from.leader_epoch) {
+            let leader = target.leader_epoch.map_or(app::NO_LEADER, i64::from);
+            txns.push((app::leader(topic_id, partition), leader));
         }
     }
     txns

@@ -22,7 +22,7 @@ use super::given::Given;
 use super::lanes::{Carrier, Lanes, Sizes, fail_rest};
 use super::packed::{Packed, digest_of};
 use super::patience::{Patience, Tries};
-use super::{Checked, Delivery, Destination, Landed, Outgoing, line};
+use super::{Checked, Delivery, Destination, Landed, Outgoing, line, secret};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::{Headers, Options};
 
@@ -86,18 +86,16 @@ impl File {
         let halt = CancellationToken::new();
         let carrier = Writer {
             lake: self.lake.clone(),
-            path,
+            path: path.clone(),
             format,
             bare: replay.headers == Some(Headers::Strip),
             patience: Patience::new(clock.clone(), replay.attempts, halt.clone()),
         };
         let lanes = Lanes::start(carrier, sizes, replay, clock, halt);
-        let shown = written
-            .get("path")
-            .map_or("", |path| path.trim())
-            .to_owned();
+        let shown = written.get("path").map_or("", |path| path.trim());
+        let (shown, path) = (format!("exports/{shown}"), format!("exports/{path}"));
         Ok(Arc::new(Target {
-            shown,
+            target: format!("files in {}", secret::place(&shown, &path)),
             sizes,
             lanes,
         }))
@@ -135,8 +133,8 @@ fn read(given: &Given<'_>) -> Result<Settings> {
 
 /// A folder of the lake.
 struct Target {
-    /// Its name as it is written: a reference stays one.
-    shown: String,
+    /// With its name as it is written: a reference stays one.
+    target: String,
     sizes: Sizes,
     lanes: Lanes,
 }
@@ -144,7 +142,7 @@ struct Target {
 #[async_trait]
 impl Destination for Target {
     fn target(&self) -> String {
-        format!("files in `exports/{}`", self.shown)
+        self.target.clone()
     }
 
     /// The lake was asked when the process started, and is asked all the time.

@@ -13,7 +13,7 @@ use eddy_engine::Clock;
 use futures::future::FutureExt;
 use tokio::sync::OnceCell;
 
-use super::{Checked, Delivery, Destination, Landed, Marked, Outgoing, Transactions};
+use super::{Checked, Delivery, Destination, Landed, Marked, Outgoing, Transactions, secret};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::{OnError, Options};
 
@@ -197,7 +197,8 @@ impl Target {
 #[async_trait]
 impl Destination for Target {
     fn target(&self) -> String {
-        format!("kafka topic `{}`", self.shown_topic)
+        let topic = secret::place(&self.shown_topic, &self.topic);
+        format!("kafka topic {topic}")
     }
 
     async fn check(&self) -> Result<Checked> {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use eddy_connector::{Providers, Unknown};
 
+use super::packed::digest_of_ids;
 use crate::error::{Error, Result};
 
 /// Stands where a secret would.
@@ -78,6 +79,18 @@ pub(crate) fn resolve(
     providers
         .resolve(options, Unknown::Refuse)
         .map_err(|error| Error::invalid(error.to_string()))
+}
+
+/// A place as a target names it: as it is written and, where that is by reference, with some of the
+/// digest of what it stands for, so that another one behind it isn't taken for the same.
+pub(super) fn place(written: &str, resolved: &str) -> String {
+    match written == resolved {
+        true => format!("`{written}`"),
+        false => {
+            let digest = digest_of_ids([resolved]);
+            format!("`{written}` ({})", digest.get(..8).unwrap_or_default())
+        }
+    }
 }
 
 fn has_user_info(value: &str) -> bool {

@@ -11,7 +11,10 @@ use fancy_regex::Regex;
 /// # Errors
 /// What is wrong with the pattern.
 pub(crate) fn whole(pattern: &str) -> Result<Regex, Box<fancy_regex::Error>> {
-    Regex::new(&format!(r"\A(?:{})\z", translate(pattern))).map_err(Box::new)
+    let translated = translate(pattern);
+    // `a)|(b` is a pattern only in the parentheses around it.
+    Regex::new(&translated).map_err(Box::new)?;
+    Regex::new(&format!(r"\A(?:{translated})\z")).map_err(Box::new)
 }
 
 /// The same pattern for `fancy-regex`.
@@ -138,6 +141,13 @@ mod tests {
             let regex = whole(pattern).unwrap();
             assert!(regex.is_match(matching).unwrap(), "{pattern} {matching}");
             assert!(!regex.is_match(other).unwrap(), "{pattern} {other}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_must_be_one_by_itself() {
+        for pattern in ["(", "a)|(b", "["] {
+            assert!(whole(pattern).is_err(), "{pattern}");
         }
     }
 }

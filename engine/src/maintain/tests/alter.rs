@@ -105,6 +105,26 @@ fn both(world: &World) {
 }
 
 #[test]
+fn p2_a_position_that_was_altered_has_the_leader_epoch_of_no_record() {
+    let world = World::in_memory();
+    let mut writer = world.writer(&[0]);
+    world.append(&mut writer, 0, 0, "{\"n\":1}");
+    writer.advance(0, 5, Some(3)).unwrap();
+    world.commit(&mut writer);
+    let leader = || world.snapshot().position(&topic(), 0).unwrap().leader_epoch;
+    assert_eq!(leader(), Some(3));
+    for offset in [9, 2] {
+        world.alter(&to(&[(0, offset)])).unwrap();
+        assert_eq!(leader(), None, "{offset}");
+    }
+    let mut writer = world.writer(&[0]);
+    world.append(&mut writer, 0, 2, "{\"n\":1}");
+    writer.advance(0, 4, Some(3)).unwrap();
+    world.commit(&mut writer);
+    assert_eq!(leader(), Some(3));
+}
+
+#[test]
 fn p5_a_rewind_removes_the_rows_beyond_in_the_version_that_moves_the_position() {
     for world in [World::in_memory(), World::on_disk()] {
         both(&world);

@@ -212,3 +212,22 @@ fn no_destination_makes_the_client_load_a_library() {
         );
     }
 }
+
+#[test]
+fn another_topic_behind_the_same_reference_is_another_target() {
+    let options = |topic: &str| -> BTreeMap<String, String> {
+        [("topic", topic), ("bootstrap.servers", "h:1")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into()
+    };
+    let kind = Kafka::new(Clock::system());
+    let target = |topic| {
+        let written = options("${env:TOPIC}");
+        let opened = kind.open(&written, options(topic), &Options::default());
+        opened.unwrap().target()
+    };
+    assert_eq!(target("first"), target("first"));
+    assert_ne!(target("first"), target("second"));
+    assert!(target("first").starts_with("kafka topic `${env:TOPIC}` ("));
+    assert!(!target("first").contains("first"));
+}

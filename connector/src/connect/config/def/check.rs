@@ -2,9 +2,8 @@
 //!
 //! The texts are Connect's, since tools show them and people search for them.
 
-use fancy_regex::Regex;
-
 use super::key::{Key, Rule, Type};
+use crate::transform::whole_pattern;
 
 /// What is shown of a secret.
 pub(crate) const HIDDEN: &str = "[hidden]";
@@ -157,7 +156,7 @@ fn broken(key: &Key, ruled: &str, value: &Value) -> Option<String> {
             Some(invalid(text, ruled, &why))
         }
         (Rule::Regex, Value::Text(text)) => {
-            let error = Regex::new(text).err()?;
+            let error = whole_pattern(text).err()?;
             Some(invalid(text, ruled, &format!("Invalid regex: {error}")))
         }
         (Rule::Name, Value::Text(text)) => Some(invalid(text, ruled, &wrong_name(text)?)),
@@ -241,6 +240,21 @@ mod tests {
             checked("tasks.max", Given::Missing).value.as_deref(),
             Some("1")
         );
+    }
+
+    #[test]
+    fn patterns_are_judged_as_java_reads_them() {
+        let errors = |pattern| checked("topics.regex", Given::Text(pattern)).errors;
+        for pattern in [r"\Qorders.\E.*", r"\p{Alnum}+\.x", "a|b"] {
+            assert_eq!(errors(pattern), Vec::<String>::new(), "{pattern}");
+        }
+        let wrong = errors("(");
+        let told = "Invalid value ( for configuration topics.regex: Invalid regex: ";
+        assert!(
+            wrong.iter().all(|error| error.starts_with(told)),
+            "{wrong:?}"
+        );
+        assert_eq!(wrong.len(), 1);
     }
 
     #[test]
