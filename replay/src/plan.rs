@@ -216,6 +216,7 @@ mod tests {
             first_timestamp_us: Some(0),
             last_timestamp_us: Some(1),
             partitions: vec![PartitionCount {
+                topic: "orders".to_owned(),
                 topic_id: "id".to_owned(),
                 partition: 3,
                 records: 1_000,
