@@ -64,7 +64,7 @@ async fn the_topic_that_a_record_goes_to_decides_whether_it_is_marked_and_is_tol
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_open_ended_replay_stops_at_a_partition_that_its_map_lacks() {
+async fn a_record_of_a_partition_that_the_map_lacks_goes_nowhere_and_fails_the_replay() {
     let mut room = Room::new(Clock::system(), 1, 3);
     let jobs = room.open(quick()).await;
     room.fake.hold(true);
@@ -72,7 +72,7 @@ async fn an_open_ended_replay_stops_at_a_partition_that_its_map_lacks() {
     jobs.start(&asked).await.unwrap();
     within(room.fake.wait_for(3)).await;
     jobs.shutdown().await;
-    // What its table got meanwhile.
+    // As a continuous replay meets a partition that is new.
     room.records.push(Stored::full(1, 0));
     room.fake.hold(false);
     let jobs = room.open(quick()).await;
