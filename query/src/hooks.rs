@@ -70,7 +70,7 @@ pub const INTO_OPTIONS: &[&str] = &[
     "speed",
     "timestamp",
     "tombstones",
-    "topic",
+    "topics",
     "within",
 ];
 

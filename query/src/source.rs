@@ -70,6 +70,8 @@ pub struct SourcePlan {
 /// How many records of one partition a replay would send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionRecords {
+    /// The topic.
+    pub topic: String,
     /// The topic's id.
     pub topic_id: TopicId,
     /// The partition.
@@ -281,7 +283,7 @@ async fn plan_source(
     project(
         &mut query,
         "_topic_id, _partition, count(*), min(_timestamp), max(_timestamp), \
-         sum(coalesce(byte_length(_key), 0) + coalesce(byte_length(_value), 0))",
+         sum(coalesce(byte_length(_key), 0) + coalesce(byte_length(_value), 0)), min(_topic)",
         Some("_topic_id, _partition"),
         Vec::new(),
     )?;
@@ -335,21 +337,23 @@ async fn newest(inner: &Arc<Inner>, mut query: QueryTree) -> Result<(String, u64
 }
 
 fn add(plan: &mut SourcePlan, batch: &RecordBatch) -> Result<()> {
-    let [ids, partitions, counts, firsts, lasts, bytes] = batch.columns() else {
+    let [ids, partitions, counts, firsts, lasts, bytes, topics] = batch.columns() else {
         return Err(Error::internal("a replay's plan has other columns"));
     };
     let number = |value: i64| u64::try_from(value).unwrap_or(0);
     let ids = ids.as_string::<i32>();
+    let topics = topics.as_string::<i32>();
     let partitions = partitions.as_primitive::<Int32Type>();
     let counts = counts.as_primitive::<Int64Type>();
     let firsts = firsts.as_primitive::<TimestampMicrosecondType>();
     let lasts = lasts.as_primitive::<TimestampMicrosecondType>();
     let bytes = bytes.as_primitive::<Int64Type>();
-    for (row, id) in ids.iter().enumerate() {
+    for (row, (id, topic)) in ids.iter().zip(topics).enumerate() {
         let records = number(counts.value(row));
         plan.records += records;
         plan.bytes += number(bytes.value(row));
         plan.partitions.push(PartitionRecords {
+            topic: topic.unwrap_or_default().to_owned(),
             topic_id: TopicId::new(id.unwrap_or_default()),
             partition: partitions.value(row),
             records,

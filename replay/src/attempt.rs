@@ -20,6 +20,7 @@ use crate::rows::Rows;
 use crate::run::Worker;
 use crate::source::Sequence;
 
+mod names;
 mod once;
 mod save;
 mod send;
@@ -76,6 +77,7 @@ pub(crate) struct Attempt<'w> {
     careful: usize,
     refused_in_row: u32,
     failures: Vec<Failure>,
+    names: names::Names,
     ledger: Ledger,
     unsaved: u64,
     saved_at: Duration,
@@ -96,7 +98,10 @@ impl<'w> Attempt<'w> {
         let target = asked.await?;
         job.check_cluster(&target)?;
         let dead_letter = match &options.dead_letter {
-            Some(name) => Some(worker.destinations.connect(name, &options).await?),
+            Some(name) => {
+                let options = options.for_letters();
+                Some(worker.destinations.connect(name, &options).await?)
+            }
             None => None,
         };
         let counted = job.counts;
@@ -134,6 +139,7 @@ impl<'w> Attempt<'w> {
             careful,
             refused_in_row: 0,
             failures: Vec::new(),
+            names: names::Names::default(),
             unsaved: 0,
             saved_at: now,
             counted,

@@ -17,6 +17,12 @@ use crate::destination::Landed;
 pub struct Run {
     /// Kafka's id of the source topic.
     pub topic_id: String,
+    /// The source topic; empty where an earlier version stored the run.
+    #[serde(default)]
+    pub topic: String,
+    /// The target topic, where that isn't the destination's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_topic: Option<String>,
     /// The source partition.
     pub partition: i32,
     /// The source offset of its first record.
@@ -118,6 +124,8 @@ impl Runs {
         let target = landed.offset;
         let run = Run {
             topic_id: topic_id.to_owned(),
+            topic: String::new(),
+            target_topic: None,
             partition,
             first: offset,
             last: offset,
@@ -183,10 +191,11 @@ impl Joined {
 }
 
 /// Where a group that read the source up to `committed` (next offsets, by partition) goes on in the
-/// target, by its partitions: no record that it hasn't read is passed over. It may read some again,
-/// where several source partitions share a target partition, behind gaps, what was sent twice, and
-/// from the last known record before those whose offsets nobody knows: what came from one source
-/// partition into one target partition lies there in order.
+/// target, by its partitions; the runs are of one source topic and one target topic. No record that
+/// it hasn't read is passed over. It may read some again, where several source partitions share a
+/// target partition, behind gaps, what was sent twice, and from the last known record before those
+/// whose offsets nobody knows: what came from one source partition into one target partition lies
+/// there in order.
 pub fn translate(runs: &[Run], committed: &BTreeMap<i32, i64>) -> BTreeMap<i32, i64> {
     let mut found: BTreeMap<i32, (Option<i64>, i64)> = BTreeMap::new();
     // Behind the last known record of each source partition in each target partition.

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::destination::Checked;
 use crate::error::{Error, ErrorKind, Result};
-use crate::request::{Headers, Options, Partition, Payload};
+use crate::request::{Headers, Options, Payload};
 use crate::source::{PartitionCount, SourcePlan};
+
+mod places;
 
 /// A dry run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,7 +33,8 @@ pub struct Plan {
     pub partitions: Vec<PartitionCount>,
     /// What the destination answered; `None` when it didn't.
     pub destination: Option<Checked>,
-    /// What happens to headers: `keep`, `mark` or `strip`.
+    /// What happens to headers: `keep`, `mark` or `strip`. Of several topics `mark` may be said for
+    /// the sake of one, whose records go back to it.
     pub headers: String,
     /// What the value that goes out is made of.
     #[serde(default)]
@@ -64,14 +67,16 @@ impl Plan {
             Ok(checked) => (Some(checked), Vec::new()),
             Err(error) => (None, vec![Problem::from(&error)]),
         };
-        if let Some(checked) = &checked {
-            problems.extend(too_few_partitions(&source, checked, options));
+        let there = checked.as_ref();
+        if let Some(there) = there {
+            problems.extend(places::misplaced(&source, there, options));
         }
-        let same = checked
-            .as_ref()
-            .is_some_and(|checked| checked.topic_itself() == Some(source.table.as_str()));
+        let same = there.is_some_and(|there| places::go_home(&source, there, options));
+        let named = there.and_then(Checked::topic_itself) == Some(source.table.as_str());
         let bare = matches!(options.headers, Some(Headers::Keep | Headers::Strip));
-        if options.continuous && same && bare {
+        if options.continuous && bare && !options.topics.is_empty() {
+            problems.push(Problem::from(&may_go_round()));
+        } else if options.continuous && bare && (same || named) {
             problems.push(Problem::from(&goes_round(&source.table)));
         }
         let headers = match (options.headers, same) {
@@ -146,6 +151,12 @@ fn goes_round(topic: &str) -> Error {
     )
 }
 
+/// The topics that a table will hold aren't known, nor whether one of the targets becomes one.
+fn may_go_round() -> Error {
+    Error::invalid("a continuous replay into several topics has to mark what it sends")
+        .with_hint("leave `headers` out, or let it be `mark`")
+}
+
 /// Whether the select list sets the value, so that it is another one than the original.
 pub(crate) fn edits(sets: &[String]) -> bool {
     sets.iter().any(|part| part == "_value")
@@ -163,38 +174,6 @@ fn least_time(source: &SourcePlan, options: &Options) -> Option<f64> {
     let by_speed = options.speed.zip(span_us);
     let by_speed = by_speed.map(|(speed, us)| speed.time_for(Duration::from_micros(us)));
     by_rate.max(by_speed).map(|time| time.as_secs_f64())
-}
-
-fn too_few_partitions(
-    source: &SourcePlan,
-    checked: &Checked,
-    options: &Options,
-) -> Option<Problem> {
-    let set = source.sets.iter().any(|part| part == "_partition");
-    if set || options.partition != Partition::Same {
-        return None;
-    }
-    let there = checked.partitions?;
-    let highest = source
-        .partitions
-        .iter()
-        .map(|count| count.partition)
-        .max()?;
-    if i64::from(highest) < i64::from(there) {
-        return None;
-    }
-    let topic = checked.topic.as_deref().unwrap_or("?");
-    let needed = i64::from(highest) + 1;
-    Some(Problem {
-        code: ErrorKind::Invalid.code().to_owned(),
-        message: format!(
-            "topic `{topic}` has {there} partitions, but rows of partition {highest} are to keep \
-             theirs"
-        ),
-        hint: Some(format!(
-            "give `{topic}` at least {needed} partitions, or use partition = 'key'"
-        )),
-    })
 }
 
 #[cfg(test)]
@@ -216,6 +195,7 @@ mod tests {
             first_timestamp_us: Some(0),
             last_timestamp_us: Some(1),
             partitions: vec![PartitionCount {
+                topic: "orders".to_owned(),
                 topic_id: "id".to_owned(),
                 partition: 3,
                 records: 1_000,
@@ -280,6 +260,10 @@ mod tests {
             assert!(refused("orders", &asked));
             assert!(!refused("another", &asked));
         }
+        asked.topics = options("topics", "orders:copy").topics;
+        assert!(refused("another", &asked), "`copy` may come to be recorded");
+        asked.headers = None;
+        assert!(!refused("another", &asked));
     }
 
     #[test]

@@ -116,17 +116,20 @@ pub fn failures_batch(replay: &str, failures: &[Failure]) -> Result<RecordBatch>
 
 /// The columns of `system.replay_offsets`: runs of records that lie one behind the other in the
 /// target. Between the first and the last source offset of a run there may be others, where
-/// `records` is less than their distance says. The target offsets are null for records that the
-/// target acknowledged without saying where they are.
+/// `records` is less than their distance says. The target topic is null where that is the
+/// destination's own, the target offsets for records that the target acknowledged without saying
+/// where they are.
 pub fn offsets_schema() -> SchemaRef {
     let number = |name| Field::new(name, DataType::Int64, true);
     Arc::new(Schema::new(vec![
         Field::new("replay_id", DataType::Utf8, true),
+        Field::new("_topic", DataType::Utf8, true),
         Field::new("_topic_id", DataType::Utf8, true),
         Field::new("_partition", DataType::Int32, true),
         number("first_offset"),
         number("last_offset"),
         number("records"),
+        Field::new("target_topic", DataType::Utf8, true),
         Field::new("target_partition", DataType::Int32, true),
         number("target_first_offset"),
         number("target_last_offset"),
@@ -146,11 +149,15 @@ pub fn offsets_batch(replay: &str, runs: &[Run]) -> Result<RecordBatch> {
     };
     let columns = vec![
         text(runs, |_| Some(replay.to_owned())),
+        text(runs, |run| {
+            Some(run.topic.clone()).filter(|topic| !topic.is_empty())
+        }),
         text(runs, |run| Some(run.topic_id.clone())),
         partitions(|run| run.partition),
         offsets(|run| Some(run.first)),
         offsets(|run| Some(run.last)),
         number(runs, |run| run.records),
+        text(runs, |run| run.target_topic.clone()),
         partitions(|run| run.target_partition),
         offsets(|run| run.target_first),
         offsets(Run::target_last),

@@ -12,9 +12,11 @@ use crate::error::{Error, Result};
 use crate::pacing::{Rate, Speed};
 
 mod canary;
+mod place;
 
 pub use canary::Canary;
 use canary::{Asked, within};
+pub use place::{Partition, Topics};
 
 /// A replay, asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct Options {
     pub ordering: Ordering,
     /// The partition a record goes to.
     pub partition: Partition,
+    /// The topic a record goes to, where that isn't the destination's.
+    pub topics: Topics,
     /// The timestamp a record gets.
     pub timestamp: Timestamp,
     /// What happens to headers; `None` keeps them, and marks records that go back to their topic.
@@ -76,15 +80,6 @@ pub enum Ordering {
     Partition,
     /// All records by their time, and those of one source partition as they are.
     Time,
-}
-
-/// The partition a record goes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Partition {
-    /// The one it came from.
-    Same,
-    /// The one that its key hashes to, as Kafka's own producers choose it.
-    Key,
 }
 
 /// The timestamp a record gets.
@@ -159,6 +154,7 @@ pub const OPTION_NAMES: &[&str] = &[
     "speed",
     "timestamp",
     "tombstones",
+    "topics",
     "within",
 ];
 
@@ -178,11 +174,11 @@ impl Options {
                 "name" => options.name = Some(name(value)?),
                 "rate" => options.rate = Some(Rate::parse(value)?),
                 "speed" => options.speed = Speed::parse(value)?,
-                "ordering" => ordering = Some(choice("ordering", value, ORDERINGS, &[])?),
-                "continuous" => options.continuous = choice("continuous", value, TRUTHS, &[])?,
-                "exactly_once" => {
-                    options.exactly_once = choice("exactly_once", value, TRUTHS, &[])?;
-                }
+                "ordering" => ordering = Some(choice("ordering", value, ORDERINGS)?),
+                "continuous" => options.continuous = choice("continuous", value, TRUTHS)?,
+                "exactly_once" => options.exactly_once = choice("exactly_once", value, TRUTHS)?,
+                "partition" => options.partition = place::partition(value)?,
+                "topics" => options.topics = place::topics(value)?,
                 "canary" => canary.records = Some(count("canary", value)?),
                 "expect" => canary.expect = Some(value.to_owned()),
                 "within" => canary.within = Some(within(value)?),
@@ -226,16 +222,22 @@ impl Options {
         }
     }
 
+    /// Those with which the destination of refused records is opened: such a record goes to that
+    /// destination's own topic, and there by its key.
+    pub(crate) fn for_letters(&self) -> Self {
+        Self {
+            partition: Partition::Same,
+            topics: Topics::default(),
+            ..self.clone()
+        }
+    }
+
     /// The options that are one of a few words.
     fn choose(&mut self, key: &str, value: &str) -> Result<()> {
         match key {
-            "partition" => {
-                let known = &[("same", Partition::Same), ("key", Partition::Key)];
-                self.partition = choice(key, value, known, &["map"])?;
-            }
             "timestamp" => {
                 let known = &[("original", Timestamp::Original), ("now", Timestamp::Now)];
-                self.timestamp = choice(key, value, known, &[])?;
+                self.timestamp = choice(key, value, known)?;
             }
             "headers" => {
                 let known = &[
@@ -243,11 +245,11 @@ impl Options {
                     ("mark", Headers::Mark),
                     ("strip", Headers::Strip),
                 ];
-                self.headers = Some(choice(key, value, known, &[])?);
+                self.headers = Some(choice(key, value, known)?);
             }
             "tombstones" => {
                 let known = &[("keep", Tombstones::Keep), ("skip", Tombstones::Skip)];
-                self.tombstones = choice(key, value, known, &[])?;
+                self.tombstones = choice(key, value, known)?;
             }
             "on_error" => {
                 let known = &[
@@ -255,14 +257,14 @@ impl Options {
                     ("skip", OnError::Skip),
                     ("dead_letter", OnError::DeadLetter),
                 ];
-                self.on_error = choice(key, value, known, &[])?;
+                self.on_error = choice(key, value, known)?;
             }
             "payload" => {
                 let known = &[
                     ("original", Payload::Original),
                     ("columns", Payload::Columns),
                 ];
-                self.payload = Some(choice(key, value, known, &[])?);
+                self.payload = Some(choice(key, value, known)?);
             }
             _ => return Err(unknown(key)),
         }
@@ -287,6 +289,7 @@ impl Default for Options {
             speed: None,
             ordering: Ordering::Partition,
             partition: Partition::Same,
+            topics: Topics::default(),
             timestamp: Timestamp::Original,
             headers: None,
             tombstones: Tombstones::Keep,
@@ -306,18 +309,13 @@ fn unknown(key: &str) -> Error {
         .with_hint(format!("the options are: {}", OPTION_NAMES.join(", ")))
 }
 
-fn choice<T: Copy>(option: &str, value: &str, known: &[(&str, T)], planned: &[&str]) -> Result<T> {
+fn choice<T: Copy>(option: &str, value: &str, known: &[(&str, T)]) -> Result<T> {
     let value = value.to_ascii_lowercase();
     if let Some((_, choice)) = known.iter().find(|(word, _)| *word == value) {
         return Ok(*choice);
     }
     let words: Vec<String> = known.iter().map(|(word, _)| format!("`{word}`")).collect();
-    let problem = if planned.contains(&value.as_str()) {
-        "is not supported yet"
-    } else {
-        "is not known"
-    };
-    Err(Error::invalid(format!("{option} = `{value}` {problem}"))
+    Err(Error::invalid(format!("{option} = `{value}` is not known"))
         .with_hint(format!("{option} may be {}", words.join(", "))))
 }
 
@@ -374,12 +372,21 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_later_is_not_called_unknown() {
-        let error = parse("partition", "map").unwrap_err();
-        assert_eq!(error.to_string(), "partition = `map` is not supported yet");
-        assert_eq!(error.hint().unwrap(), "partition may be `same`, `key`");
+    fn an_unknown_value_is_refused_with_the_known_ones() {
         let error = parse("ordering", "tmie").unwrap_err();
         assert_eq!(error.to_string(), "ordering = `tmie` is not known");
+        assert!(error.hint().unwrap().contains("`key`, `time`"));
+    }
+
+    #[test]
+    fn refused_records_keep_neither_topic_nor_partition() {
+        let given = [("topics", "a:b"), ("partition", "0:1"), ("rate", "1/s")];
+        let options = parse_all(&given).unwrap();
+        assert_eq!(options.topics.of("a"), Some("b"));
+        let letters = options.for_letters();
+        assert_eq!(letters.topics, Topics::default());
+        assert_eq!(letters.partition, Partition::Same);
+        assert_eq!(letters.rate, options.rate);
     }
 
     #[test]
@@ -410,6 +417,7 @@ mod tests {
             ("speed", "2"),
             ("timestamp", "now"),
             ("tombstones", "skip"),
+            ("topics", "orders:orders_copy"),
             ("within", "5min"),
         ];
         assert_eq!(given.map(|(name, _)| name), OPTION_NAMES);

@@ -157,6 +157,9 @@ pub struct SourcePlan {
 /// How many records of a plan come from one source partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionCount {
+    /// The topic; empty in plans of earlier versions.
+    #[serde(default)]
+    pub topic: String,
     /// Kafka's id of the topic.
     pub topic_id: String,
     /// The partition.

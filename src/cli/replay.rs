@@ -73,7 +73,7 @@ pub(crate) enum ReplayCommand {
         /// The group.
         #[arg(long)]
         group: String,
-        /// The source topic, if the table has another name.
+        /// The source topic, if the replay's records are of several.
         #[arg(long)]
         topic: Option<String>,
         /// How far the group read the source, as `0=120,1=80` (next offsets by partition); without

@@ -49,6 +49,7 @@ impl RowSource for Rows {
                 .partitions
                 .into_iter()
                 .map(|part| PartitionCount {
+                    topic: part.topic,
                     topic_id: part.topic_id.to_string(),
                     partition: part.partition,
                     records: part.records,

@@ -55,6 +55,7 @@ mod replay_file;
 mod replay_http;
 mod replay_kafka;
 mod replay_live;
+mod replay_mapped;
 mod replay_once;
 mod replay_pins;
 mod replay_rabbitmq;

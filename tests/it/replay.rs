@@ -44,7 +44,7 @@ pub(crate) fn wait_committed_into(http: &Http, into: &str, source: &Topic, recor
 }
 
 /// Waits until a replay of `select` would send so many records.
-fn wait_planned(http: &Http, into: &str, select: &str, records: usize) {
+pub(crate) fn wait_planned(http: &Http, into: &str, select: &str, records: usize) {
     let asked = json!({
         "sql": select,
         "destination": into,

@@ -15,7 +15,7 @@ use eddy_engine::TopicId;
 use futures::TryStreamExt;
 
 use crate::error::ErrorKind;
-use crate::source::Sequence;
+use crate::source::{PartitionRecords, Sequence};
 use crate::testing::World;
 
 mod order;
@@ -97,6 +97,8 @@ fn p23_committed_good_rows_come_in_order_and_a_resume_goes_on_exactly_there() {
     );
     let counts: Vec<u64> = plan.partitions.iter().map(|part| part.records).collect();
     assert_eq!(counts, [18, 18]);
+    let of_topic = |part: &PartitionRecords| part.topic == "numbers";
+    assert!(plan.partitions.iter().all(of_topic), "{plan:?}");
     let all = read(&world, &plan.select, plan.version, BTreeMap::new());
     let expected: Vec<(i32, i64)> = (0..2)
         .flat_map(|partition| (2..20).map(move |offset| (partition, offset)))

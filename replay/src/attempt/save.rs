@@ -76,9 +76,10 @@ impl Attempt<'_> {
     pub(super) async fn save_entries(&mut self) -> Result<()> {
         let worker = self.worker;
         let (failures, progress) = (&mut self.failures, &mut self.progress);
+        let names = &self.names;
         let entries = || Entries {
             failures: std::mem::take(failures),
-            runs: progress.take_runs(),
+            runs: names.on(progress.take_runs()),
         };
         let name = || worker.clock.new_id().to_string();
         self.ledger.store(entries, name).await

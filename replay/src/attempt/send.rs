@@ -13,7 +13,7 @@ use crate::mark::{self, Marks};
 use crate::progress::{Settled, Ticket};
 use crate::request::{Headers, OnError, Tombstones};
 use crate::rows::Row;
-use crate::sending::{header_bytes, outgoing};
+use crate::sending::{fits, header_bytes, outgoing};
 
 /// What a record holds in memory besides its bytes, about.
 const RECORD_BYTES: u64 = 64;
@@ -154,7 +154,11 @@ impl Attempt<'_> {
         let bytes = row.bytes();
         let now = self.worker.clock.monotonic();
         self.pacing.sent(now, row.timestamp_ms, bytes);
-        let target = self.target.topic_itself();
+        let own = self.target.topic_itself();
+        let other = self.options.topics.of(row.topic);
+        let other = other.filter(|topic| own != Some(*topic));
+        self.names.note(row.topic_id, row.topic, other);
+        let target = other.or(own);
         let choice = mark::choose(self.options.headers, row.topic, target, self.differs);
         if choice == Headers::Strip {
             headers.clear();
@@ -173,7 +177,7 @@ impl Attempt<'_> {
         }
         let goes_on = self.options.on_error != OnError::Stop;
         let refused = goes_on.then(|| Box::new(Kept::new(&row, copy)));
-        let sent = match fits(&record, self.target.partitions) {
+        let sent = match fits(&row, &self.options, &self.target) {
             Ok(()) => self.destination.send(&record).await,
             Err(error) => Err(error),
         };
@@ -304,18 +308,5 @@ fn lost_letter(failure: &Failure, error: Error) -> Error {
     match error.hint() {
         Some(hint) => told.with_hint(hint),
         None => told,
-    }
-}
-
-/// Refuses a record for a partition that the target doesn't have; the client would wait for it.
-fn fits(record: &Outgoing<'_>, partitions: Option<i32>) -> Result<()> {
-    match (record.partition, partitions) {
-        (Some(partition), _) if partition < 0 => Err(Error::rejected(format!(
-            "there is no partition {partition}"
-        ))),
-        (Some(partition), Some(there)) if partition >= there => Err(Error::rejected(format!(
-            "there is no partition {partition}; the topic has {there}"
-        ))),
-        _ => Ok(()),
     }
 }

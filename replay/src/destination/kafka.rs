@@ -2,7 +2,8 @@
 //!
 //! The producer is idempotent and waits for all in-sync replicas, so a lost answer doubles nothing
 //! within one attempt. With transactions (`once`) nothing doubles at all. Its keys are the client's
-//! own, Java's names included; `topic` is ours.
+//! own, Java's names included; `topic` is ours. A replay may name further topics for the records of
+//! some (`routes`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,18 +11,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use eddy_connector::kafka::{self, Admin, KafkaConfig, Producer, ProducerOptions};
 use eddy_engine::Clock;
-use futures::future::FutureExt;
 use tokio::sync::OnceCell;
 
-use super::{Checked, Delivery, Destination, Landed, Marked, Outgoing, Transactions, secret};
+use super::{Checked, Delivery, Destination, Marked, Outgoing, Transactions, secret};
 use crate::error::{Error, ErrorKind, Result};
-use crate::request::{OnError, Options};
+use crate::request::{OnError, Options, Topics};
 
 mod batches;
 mod marks;
 mod once;
+mod routes;
 
-use batches::{Batches, Learned};
+use batches::Learned;
+use routes::Routes;
 
 /// Destinations of type `kafka`: the client's own keys, and `topic`.
 #[derive(Debug, Clone)]
@@ -36,9 +38,6 @@ const IN_FLIGHT: ProducerOptions = ProducerOptions {
     in_flight_records: 50_000,
     in_flight_bytes: 256 << 20,
 };
-
-/// The record without timestamp, as Kafka writes it.
-const NO_TIMESTAMP: i64 = -1;
 
 impl Kafka {
     /// The kind; `clock` is the lake's.
@@ -118,6 +117,7 @@ impl Kafka {
             topic,
             shown_topic: shown("topic").to_owned(),
             shown_servers: shown("bootstrap.servers").to_owned(),
+            topics: replay.topics.clone(),
             config,
             clock: self.clock.clone(),
             learned: self.learned.clone(),
@@ -154,13 +154,14 @@ fn check(config: &KafkaConfig, written: &BTreeMap<String, String>) -> Result<()>
     )))
 }
 
-/// An opened topic.
+/// An opened topic, and those that a replay names beside it.
 #[derive(Clone)]
 struct Target {
     topic: String,
     /// Its name as it is written, and its servers: references stay such.
     shown_topic: String,
     shown_servers: String,
+    topics: Topics,
     config: KafkaConfig,
     clock: Clock,
     learned: Learned,
@@ -172,24 +173,34 @@ struct Target {
 /// What takes the records.
 struct Writer {
     producer: Producer,
-    batches: Batches,
+    routes: Routes,
 }
 
 impl Target {
-    /// The topic's batches, and the configuration of a client that makes such.
-    async fn batches(&self) -> (Batches, KafkaConfig) {
-        let limit = kafka::batch_bytes_max(&self.config, &self.topic, self.clock.clone());
-        let batches = Batches::new(&self.config, &self.topic, limit.await, &self.learned);
-        let config = batches.bound(&self.config);
-        (batches, config)
+    /// The topics with their batches, and the configuration of a client that makes such.
+    async fn routes(&self) -> (Routes, KafkaConfig) {
+        let (own, clock) = (&self.topic, &self.clock);
+        Routes::open(&self.config, own, &self.topics, clock, &self.learned).await
     }
 
     async fn make_writer(&self) -> Result<Writer> {
-        let (batches, config) = self.batches().await;
+        let (routes, config) = self.routes().await;
         let producer = Producer::new(&config, IN_FLIGHT, self.clock.clone());
         Ok(Writer {
             producer: producer.map_err(kept)?,
-            batches,
+            routes,
+        })
+    }
+
+    /// How many partitions a topic has that is called `shown`.
+    fn partitions(&self, there: &BTreeMap<String, i32>, topic: &str, shown: &str) -> Result<i32> {
+        let found = there.get(topic).copied();
+        found.ok_or_else(|| {
+            Error::not_found(format!(
+                "topic `{shown}` does not exist at `{}`",
+                self.shown_servers
+            ))
+            .with_hint("make it with at least as many partitions as the source has")
         })
     }
 }
@@ -198,7 +209,11 @@ impl Target {
 impl Destination for Target {
     fn target(&self) -> String {
         let topic = secret::place(&self.shown_topic, &self.topic);
-        format!("kafka topic {topic}")
+        let own = format!("kafka topic {topic}");
+        match self.topics.is_empty() {
+            true => own,
+            false => format!("{own} ({})", self.topics),
+        }
     }
 
     async fn check(&self) -> Result<Checked> {
@@ -214,19 +229,19 @@ impl Destination for Target {
             .await
             .map_err(|error| Error::internal("the check ended early").with_source(error))?
             .map_err(kept)?;
-        let Some(partitions) = topics.get(&self.topic).copied() else {
-            return Err(Error::not_found(format!(
-                "topic `{}` does not exist at `{}`",
-                self.shown_topic, self.shown_servers
-            ))
-            .with_hint("make it with at least as many partitions as the source has"));
-        };
+        let partitions = self.partitions(&topics, &self.topic, &self.shown_topic)?;
+        let mut others = BTreeMap::new();
+        for topic in self.topics.targets() {
+            let partitions = self.partitions(&topics, topic, topic)?;
+            others.insert(topic.to_owned(), partitions);
+        }
         Ok(Checked {
             target: self.target(),
             topic: Some(self.shown_topic.clone()),
             topic_behind: (self.topic != self.shown_topic).then(|| self.topic.clone()),
             cluster,
             partitions: Some(partitions),
+            topics: others,
             ..Checked::default()
         })
     }
@@ -259,9 +274,15 @@ impl Destination for Target {
             .map_err(kept)
     }
 
-    async fn commit(&self, group: &str, offsets: &BTreeMap<i32, i64>) -> Result<()> {
+    async fn commit(
+        &self,
+        group: &str,
+        topic: Option<&str>,
+        offsets: &BTreeMap<i32, i64>,
+    ) -> Result<()> {
         let (config, clock) = (self.config.clone(), self.clock.clone());
-        let (name, topic) = (group.to_owned(), self.topic.clone());
+        let topic = topic.unwrap_or(&self.topic).to_owned();
+        let name = group.to_owned();
         let offsets = offsets.clone();
         let committed = tokio::task::spawn_blocking(move || {
             let offsets = offsets.iter();
@@ -285,45 +306,8 @@ impl Destination for Target {
             return Err(Error::internal("a record is to be sent in no transaction"));
         };
         let writer = writer.get_or_try_init(|| self.make_writer()).await?;
-        send(&writer.producer, &writer.batches, &self.topic, record).await
+        writer.routes.send(&writer.producer, record).await
     }
-}
-
-/// Hands a record to the client.
-async fn send(
-    producer: &Producer,
-    batches: &Batches,
-    topic: &str,
-    record: &Outgoing<'_>,
-) -> Result<Delivery> {
-    let headers = record.headers.iter();
-    let headers: Vec<(&str, Option<&[u8]>)> =
-        headers.map(|header| (header.name, header.value)).collect();
-    // Without what is around them.
-    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-    let of_headers = headers.iter();
-    let of_headers = of_headers.map(|(name, value)| name.len() + length(*value));
-    let bytes = length(record.key) + length(record.value) + of_headers.sum::<usize>();
-    let outgoing = kafka::Outgoing {
-        topic,
-        partition: record.partition,
-        key: record.key,
-        value: record.value,
-        headers: &headers,
-        // The producer takes nothing for "now"; a record without timestamp stays without.
-        timestamp_ms: Some(record.timestamp_ms.unwrap_or(NO_TIMESTAMP)),
-    };
-    let delivery = producer.send(&outgoing).await.map_err(refused)?;
-    let batches = batches.clone();
-    let landed = async move {
-        let delivered = delivery.wait().await;
-        let delivered = delivered.map_err(|error| batches.refused(bytes, error))?;
-        Ok(Landed {
-            partition: Some(delivered.partition),
-            offset: (delivered.offset >= 0).then_some(delivered.offset),
-        })
-    };
-    Ok(landed.boxed())
 }
 
 /// An error of the connection.

@@ -10,8 +10,8 @@ use super::kafka::Kafka;
 use super::rabbitmq::RabbitMq;
 use super::sqs::Sqs;
 use super::stdout::Stdout;
-use crate::error::Result;
-use crate::request::Options;
+use crate::error::{Error, Result};
+use crate::request::{Options, Partition};
 
 /// A type of destination: what its options may be, and how one is opened.
 #[derive(Clone)]
@@ -69,13 +69,17 @@ impl Kind {
     /// their references stand for, `replay` is for whom.
     ///
     /// # Errors
-    /// `Invalid` when the options can't be used.
+    /// `Invalid` when the options can't be used, and for a replay that maps topics or partitions
+    /// where there are none.
     pub(crate) fn open(
         &self,
         written: &BTreeMap<String, String>,
         options: BTreeMap<String, String>,
         replay: &Options,
     ) -> Result<Arc<dyn Destination>> {
+        if !self.has_topics() {
+            maps_nothing(self.name(), replay)?;
+        }
         match self {
             Self::Kafka(kafka) => kafka.open(written, options, replay),
             Self::Http(http) => http.open(written, &options, replay),
@@ -85,6 +89,63 @@ impl Kind {
             Self::Stdout(stdout) => stdout.open(replay),
             #[cfg(test)]
             Self::Fake(fake) => Ok(Arc::new(fake.opened(written))),
+        }
+    }
+
+    /// Whether a record goes to a topic and a partition there.
+    fn has_topics(&self) -> bool {
+        match self {
+            Self::Kafka(_) => true,
+            Self::Http(_) | Self::RabbitMq(_) | Self::Sqs(_) | Self::File(_) | Self::Stdout(_) => {
+                false
+            }
+            #[cfg(test)]
+            Self::Fake(_) => true,
+        }
+    }
+}
+
+/// Refuses maps of topics and partitions: where there are none they would say nothing.
+fn maps_nothing(kind: &str, replay: &Options) -> Result<()> {
+    let maps_partitions = matches!(replay.partition, Partition::Map(_));
+    let (option, what) = match replay.topics.is_empty() {
+        false => ("topics", "topics"),
+        true if maps_partitions => ("partition", "partitions"),
+        true => return Ok(()),
+    };
+    let hint = match (option, kind) {
+        ("topics", "http") => "leave it out; the `url` may have {topic}",
+        ("topics", "rabbitmq") => "leave it out; the `routing.key` may have {topic}",
+        _ => "leave it out; where each record is from goes with it",
+    };
+    Err(Error::invalid(format!(
+        "`{option}` has no use: a destination of type `{kind}` has no {what} to choose from"
+    ))
+    .with_hint(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn options(key: &str, value: &str) -> Options {
+        Options::parse(&BTreeMap::from([(key.to_owned(), value.to_owned())])).unwrap()
+    }
+
+    #[test]
+    fn what_maps_topics_or_partitions_is_refused_where_there_are_none() {
+        for kind in ["http", "rabbitmq", "sqs", "file", "stdout"] {
+            for (key, value) in [("topics", "a:b"), ("partition", "0:1")] {
+                let error = maps_nothing(kind, &options(key, value)).unwrap_err();
+                let told = error.to_string();
+                assert!(told.contains(key) && told.contains(kind), "{told}");
+                assert!(error.hint().unwrap().starts_with("leave it out"));
+            }
+            for word in ["same", "key"] {
+                assert!(maps_nothing(kind, &options("partition", word)).is_ok());
+            }
         }
     }
 }

@@ -134,12 +134,18 @@ pub trait Destination: Send + Sync + 'static {
         Err(no_groups(group, &self.target()))
     }
 
-    /// Commits next offsets of its own topic in the name of a consumer group without members.
+    /// Commits next offsets of a topic, its own if none is named, in the name of a consumer group
+    /// without members.
     ///
     /// # Errors
     /// `Conflict` when the group has members; else as [`Destination::committed`].
-    async fn commit(&self, group: &str, offsets: &BTreeMap<i32, i64>) -> Result<()> {
-        let _ = offsets;
+    async fn commit(
+        &self,
+        group: &str,
+        topic: Option<&str>,
+        offsets: &BTreeMap<i32, i64>,
+    ) -> Result<()> {
+        let _ = (topic, offsets);
         Err(no_groups(group, &self.target()))
     }
 
@@ -172,6 +178,9 @@ pub struct Checked {
     pub cluster: Option<String>,
     /// How many partitions the topic has.
     pub partitions: Option<i32>,
+    /// How many partitions each of the other topics has that the replay names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub topics: BTreeMap<String, i32>,
     /// The largest record it takes, in bytes, where that can be known.
     pub record_bytes_max: Option<u64>,
     /// The status of its answer, for HTTP: any means that it is there.
@@ -183,5 +192,13 @@ impl Checked {
     /// The topic's own name, for Kafka.
     pub(crate) fn topic_itself(&self) -> Option<&str> {
         self.topic_behind.as_deref().or(self.topic.as_deref())
+    }
+
+    /// How many partitions the topic `other` has; of `None`: the destination's own.
+    pub(crate) fn partitions_of(&self, other: Option<&str>) -> Option<i32> {
+        match other {
+            Some(topic) => self.topics.get(topic).copied(),
+            None => self.partitions,
+        }
     }
 }

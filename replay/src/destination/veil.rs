@@ -175,8 +175,13 @@ impl<D: Destination + ?Sized> Destination for Veiled<D> {
         self.told(self.inner.committed(group, topic, partitions).await)
     }
 
-    async fn commit(&self, group: &str, offsets: &BTreeMap<i32, i64>) -> Result<()> {
-        self.told(self.inner.commit(group, offsets).await)
+    async fn commit(
+        &self,
+        group: &str,
+        topic: Option<&str>,
+        offsets: &BTreeMap<i32, i64>,
+    ) -> Result<()> {
+        self.told(self.inner.commit(group, topic, offsets).await)
     }
 
     fn halt(&self) {

@@ -14,6 +14,7 @@ mod continuous;
 mod crash;
 mod folded;
 mod live;
+mod mapped;
 mod once;
 mod pace;
 mod pins;

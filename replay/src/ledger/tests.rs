@@ -100,6 +100,8 @@ fn numbered(n: usize) -> Entries {
 fn run(first: i64, target_first: i64) -> Run {
     Run {
         topic_id: "id".to_owned(),
+        topic: "orders".to_owned(),
+        target_topic: None,
         partition: 1,
         first,
         last: first,

@@ -156,6 +156,8 @@ proptest! {
             *target += target_gap;
             Run {
                 topic_id: "id".to_owned(),
+                topic: String::new(),
+                target_topic: None,
                 partition: *partition,
                 first: *offset,
                 last: *offset,

@@ -25,7 +25,8 @@ impl RowSource for FakeSource {
     ) -> Result<SourcePlan> {
         let mut partitions = BTreeMap::new();
         for record in &self.0 {
-            *partitions.entry(record.partition).or_insert(0) += 1;
+            let of = (record.topic.as_str(), record.partition);
+            *partitions.entry(of).or_insert(0) += 1;
         }
         let times = || self.0.iter().filter_map(|record| record.timestamp_ms);
         Ok(SourcePlan {
@@ -39,7 +40,8 @@ impl RowSource for FakeSource {
             last_timestamp_us: times().max().map(|ms| ms * 1_000),
             partitions: partitions
                 .into_iter()
-                .map(|(partition, records)| PartitionCount {
+                .map(|((topic, partition), records)| PartitionCount {
+                    topic: topic.to_owned(),
                     topic_id: "id".to_owned(),
                     partition,
                     records,

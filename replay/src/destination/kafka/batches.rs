@@ -80,6 +80,20 @@ impl Batches {
         }))
     }
 
+    /// Several records together have no more bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.bytes
+    }
+
+    /// The same of a client that makes none larger than `bytes`, for another topic's sake.
+    pub(super) fn at_most(&self, bytes: usize) -> Self {
+        Self(Arc::new(Bound {
+            place: self.0.place.clone(),
+            learned: self.0.learned.clone(),
+            bytes: self.0.bytes.min(bytes),
+        }))
+    }
+
     /// The same configuration, of a client that makes such batches.
     pub(super) fn bound(&self, config: &KafkaConfig) -> KafkaConfig {
         config.clone().with("batch.size", self.0.bytes.to_string())
@@ -156,6 +170,20 @@ mod tests {
         assert_eq!((third.smaller(10), third.smaller(0)), (None, None));
         let other = Batches::new(&config(&[]), "u", None, &learned);
         assert_eq!(other.0.bytes, USUAL, "it is another topic");
+    }
+
+    #[test]
+    fn a_client_of_several_topics_makes_batches_that_each_of_them_takes() {
+        let learned = Learned::default();
+        let small = Batches::new(&config(&[]), "small", Some(160_000), &learned);
+        let large = Batches::new(&config(&[]), "large", None, &learned).at_most(small.bytes());
+        assert_eq!((small.bytes(), large.bytes()), (150_000, 150_000));
+        // What is larger than any batch was alone, in whichever topic.
+        assert_eq!(large.smaller(150_000), None);
+        assert_eq!(large.smaller(149_999), Some(SMALL));
+        large.0.learned.note(&large.0.place, SMALL);
+        let again = |topic| Batches::new(&config(&[]), topic, None, &learned).bytes();
+        assert_eq!((again("large"), again("small")), (SMALL, USUAL));
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! A topic that takes records in transactions, with the replay's marks in them.
+//! A topic that takes records in transactions, with the replay's marks in them; records of the same
+//! transactions may go to other topics.
 //!
 //! The marks are offsets of a consumer group that has the transactions' name, for partitions of the
-//! topic itself: so nothing of Eddy's has to be made in the cluster, and the right to read the
-//! topic and that group is all that is needed besides writing. A compacted topic of Eddy's would
-//! keep marks for ever; these Kafka forgets some time after the last transaction
+//! destination's own topic: so nothing of Eddy's has to be made in the cluster, and the right to
+//! read the topic and that group is all that is needed besides writing. A compacted topic of Eddy's
+//! would keep marks for ever; these Kafka forgets some time after the last transaction
 //! (`offsets.retention.minutes`), which the replay notices and tells.
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use eddy_connector::kafka::{self, KeptMark};
 
-use super::{Batches, IN_FLIGHT, Target, marks, send};
+use super::{IN_FLIGHT, Routes, Target, marks};
 use crate::destination::{Checked, Delivery, Destination, Marked, Outgoing, Transactions};
 use crate::error::Result;
 
@@ -26,7 +27,7 @@ pub(super) async fn open(
     name: &str,
     partitions: i32,
 ) -> Result<(Arc<dyn Transactions>, Option<Marked>)> {
-    let (batches, config) = target.batches().await;
+    let (routes, config) = target.routes().await;
     let (topic, clock) = (&target.topic, &target.clock);
     // In this order (P23): what is read then is what the former writer has left for good.
     let opened = kafka::Transactions::open(&config, name, topic, partitions, IN_FLIGHT, clock);
@@ -38,7 +39,7 @@ pub(super) async fn open(
     };
     let once = Once {
         target: target.clone(),
-        batches,
+        routes,
         partitions,
         kafka,
         number: AtomicI64::new(number),
@@ -49,7 +50,7 @@ pub(super) async fn open(
 /// The topic, in transactions.
 struct Once {
     target: Target,
-    batches: Batches,
+    routes: Routes,
     partitions: i32,
     kafka: kafka::Transactions,
     /// That of the last transaction.
@@ -67,8 +68,7 @@ impl Destination for Once {
     }
 
     async fn send(&self, record: &Outgoing<'_>) -> Result<Delivery> {
-        let producer = self.kafka.producer();
-        send(producer, &self.batches, &self.target.topic, record).await
+        self.routes.send(self.kafka.producer(), record).await
     }
 
     fn has_transactions(&self) -> bool {
@@ -84,8 +84,13 @@ impl Destination for Once {
         self.target.committed(group, topic, partitions).await
     }
 
-    async fn commit(&self, group: &str, offsets: &BTreeMap<i32, i64>) -> Result<()> {
-        self.target.commit(group, offsets).await
+    async fn commit(
+        &self,
+        group: &str,
+        topic: Option<&str>,
+        offsets: &BTreeMap<i32, i64>,
+    ) -> Result<()> {
+        self.target.commit(group, topic, offsets).await
     }
 }
 

@@ -101,6 +101,51 @@ async fn records_land_in_order_where_they_are_sent_and_keys_where_java_puts_them
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn records_go_to_the_topic_that_the_replay_names_for_theirs() {
+    let broker = EmbeddedBroker::start().unwrap();
+    broker.create_topic("target", 1).unwrap();
+    broker.create_topic("copy", 2).unwrap();
+    let replay = |map: &str| {
+        let given = BTreeMap::from([("topics".to_owned(), map.to_owned())]);
+        Options::parse(&given).unwrap()
+    };
+    let servers = broker.bootstrap_servers();
+    let target = open(servers, "target", &replay("orders:copy"));
+    assert_eq!(target.target(), "kafka topic `target` (`orders` to `copy`)");
+    let checked = target.check().await.unwrap();
+    let there = [None, Some("copy")].map(|topic| checked.partitions_of(topic));
+    assert_eq!(there, [Some(1), Some(2)]);
+    // Each topic counts for itself, and one alone has the other partition.
+    for (topic, partition, offset) in [
+        ("orders", 0, 0),
+        ("payments", 0, 0),
+        ("payments", 0, 1),
+        ("orders", 1, 0),
+        ("orders", 0, 1),
+    ] {
+        let record = record(Some(partition), None);
+        let origin = Origin {
+            topic,
+            ..record.origin
+        };
+        let sent = target.send(&Outgoing { origin, ..record }).await.unwrap();
+        let landed = sent.await.unwrap();
+        assert_eq!(
+            (landed.partition, landed.offset),
+            (Some(partition), Some(offset)),
+            "{topic}"
+        );
+    }
+    let missing = open(servers, "target", &replay("orders:copy, refunds:missing"));
+    let error = missing.check().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(
+        error.to_string().contains("`missing` does not exist"),
+        "{error}"
+    );
+}
+
 /// Kafka's default partitioner for a key, as its Java producer computes it.
 fn murmur2_partition(key: &[u8], partitions: i32) -> i32 {
     let mut hash: u32 = 0x9747_b28c ^ u32::try_from(key.len()).unwrap();

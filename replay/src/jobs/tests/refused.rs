@@ -129,6 +129,8 @@ async fn the_offsets_of_source_and_target_are_told_once_the_marks_passed_them() 
     until(&jobs, "r", State::Done).await;
     let run = |partition, last, records| Run {
         topic_id: "id".to_owned(),
+        topic: "orders".to_owned(),
+        target_topic: None,
         partition,
         first: 5,
         last,
