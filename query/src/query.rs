@@ -219,6 +219,8 @@ pub(crate) struct Inner {
     pub(crate) tails: Arc<Semaphore>,
     pub(crate) clock: Clock,
     pub(crate) options: QueryOptions,
+    /// Where the rows of replays are.
+    pub(crate) surveys: Surveys,
     /// This process among those of the lake.
     pub(crate) process: Uuid,
     /// Who large queries are answered with, if anyone.
@@ -261,6 +263,7 @@ impl Query {
             process: clock.new_id(),
             clock,
             options,
+            surveys: Surveys::default(),
             nodes: OnceLock::new(),
             into: OnceLock::new(),
             keeper: OnceLock::new(),

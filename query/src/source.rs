@@ -11,33 +11,39 @@
 
 mod dead;
 mod pin;
+mod planned;
 mod projection;
 mod reading;
 mod record;
 mod shape;
+mod sliced;
+mod slices;
+mod survey;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow::array::RecordBatch;
 use datafusion::sql::sqlparser::ast::{Query as QueryTree, VisitMut};
 use eddy_engine::{Lake, TablePath, TopicId};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
-use self::pin::{Pin, pin, table_of};
+use self::pin::{Pin, table_of};
+use self::planned::plan_source;
 pub use self::projection::Payload;
 use self::projection::asked;
+use self::reading::Reading;
 pub use self::reading::Sequence;
-use self::reading::{Reading, project};
 use self::shape::{check_plan, check_shape, check_tables};
-use crate::error::{Error, ErrorKind, Result};
+use self::sliced::SLICE_BYTES;
+pub(crate) use self::sliced::Sliced;
+pub(crate) use self::survey::Surveys;
+use crate::error::{Error, Result};
 use crate::hooks::IntoRequest;
 use crate::names::{DEAD, TableName};
 use crate::query::{Inner, Query, Request};
-use crate::run::{Pace, Seen, bind, execute, plan, resolve, rows};
+use crate::run::{Pace, Seen, bind, execute, plan, resolve};
 use crate::statement::{Params, Statement, freeze_time, parse, parse_select, render};
 
 /// What a replay would send.
@@ -51,8 +57,8 @@ pub struct SourcePlan {
     pub version: u64,
     /// The records.
     pub records: u64,
-    /// The bytes of their keys and values.
-    pub bytes: u64,
+    /// The bytes of their keys and values, where they were measured.
+    pub bytes: Option<u64>,
     /// The files that are read.
     pub files: u64,
     /// The earliest time of a record, in microseconds since the epoch.
@@ -86,7 +92,8 @@ const COLUMNS: &str = "_topic, _topic_id, _partition, _offset, _timestamp, _time
 
 impl Query {
     /// Plans a replay of `select` on a version, the newest unless given. Without `payload` the
-    /// select list says what the value is made of.
+    /// select list says what the value is made of. Bytes are only measured when asked for: for that
+    /// all keys and values are read.
     ///
     /// # Errors
     /// `NotSupported` where one source record per row isn't provable; otherwise as a query.
@@ -95,10 +102,14 @@ impl Query {
         select: &str,
         payload: Option<Payload>,
         version: Option<u64>,
+        measured: bool,
     ) -> Result<SourcePlan> {
         let inner = Arc::clone(&self.0);
         let select = select.to_owned();
-        let work = async move { Box::pin(plan_source(&inner, &select, payload, version)).await };
+        let work = async move {
+            let planned = plan_source(&inner, &select, payload, version, measured);
+            Box::pin(planned).await
+        };
         let work = Box::pin(work);
         self.on_pool(work).await
     }
@@ -119,6 +130,19 @@ impl Query {
         after: BTreeMap<(TopicId, i32), i64>,
         sequence: Sequence,
     ) -> BoxStream<'static, Result<RecordBatch>> {
+        self.rows_in_slices(select, payload, version, after, sequence, SLICE_BYTES)
+    }
+
+    /// The same with slices of about so many bytes of files.
+    fn rows_in_slices(
+        &self,
+        select: &str,
+        payload: Option<Payload>,
+        version: u64,
+        after: BTreeMap<(TopicId, i32), i64>,
+        sequence: Sequence,
+        slice_bytes: u64,
+    ) -> BoxStream<'static, Result<RecordBatch>> {
         let query = self.clone();
         let select = select.to_owned();
         let start = async move {
@@ -128,9 +152,12 @@ impl Query {
                 version,
                 after: &after,
                 sequence,
+                slice_bytes,
             };
-            let (text, layout) = Box::pin(reading.statement(&query.0)).await?;
-            let answer = execute(&query.0, Request::new(text), Pace::Unlimited).await?;
+            let texts = Box::pin(reading.texts(&query.0)).await?;
+            let layout = texts.layout;
+            let pace = Pace::Unlimited(texts.sliced.map(Arc::new));
+            let answer = execute(&query.0, Request::new(texts.whole), pace).await?;
             let records = move |batch: RecordBatch| match &layout {
                 Some(layout) => layout.records(&batch),
                 None => Ok(batch),
@@ -244,126 +271,6 @@ pub(crate) async fn freeze(
     check_plan(&plan(&bound.state, bound_tree.clone()).await?)?;
     let _ = VisitMut::visit(&mut query, &mut Pin(versions));
     render(&query)
-}
-
-fn not_committed_yet(error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::UnknownColumn => error.with_hint(
-            "so far it is only in rows that are not committed yet, and a replay reads committed \
-             rows; try again after the next commit",
-        ),
-        _ => error,
-    }
-}
-
-async fn plan_source(
-    inner: &Arc<Inner>,
-    select: &str,
-    payload: Option<Payload>,
-    version: Option<u64>,
-) -> Result<SourcePlan> {
-    let frozen = freeze(inner, parse_select(select)?, payload).await?;
-    let mut query = parse_select(&frozen)?;
-    let (table, newest) = newest(inner, query.clone()).await?;
-    let version = version.unwrap_or(newest);
-    let projection = asked(&query, payload)?;
-    if projection.is_some() {
-        let reading = Reading {
-            select: &frozen,
-            payload,
-            version,
-            after: &BTreeMap::new(),
-            sequence: Sequence::default(),
-        };
-        let checked = Box::pin(reading.check(inner)).await;
-        checked.map_err(not_committed_yet)?;
-    }
-    let pinned = format!("{table}@{version}");
-    pin(&mut query, &table, version);
-    project(
-        &mut query,
-        "_topic_id, _partition, count(*), min(_timestamp), max(_timestamp), \
-         sum(coalesce(byte_length(_key), 0) + coalesce(byte_length(_value), 0)), min(_topic)",
-        Some("_topic_id, _partition"),
-        Vec::new(),
-    )?;
-    // The same text was planned with live rows a moment ago, so a column that is unknown now is
-    // only in those.
-    let planned = async {
-        let bound = bind(inner, &mut query, &Seen::default()).await?;
-        let plan = plan(&bound.state, query).await?;
-        Ok::<_, Error>((bound, plan))
-    };
-    let (bound, plan) = planned.await.map_err(not_committed_yet)?;
-    let batches: Vec<RecordBatch> = rows(&bound.state, &plan).await?.try_collect().await?;
-    let mut found = SourcePlan {
-        select: frozen,
-        table: table.strip_suffix(DEAD).unwrap_or(&table).to_owned(),
-        version,
-        records: 0,
-        bytes: 0,
-        files: bound
-            .views
-            .iter()
-            .zip(&bound.counts)
-            .filter(|((name, _), _)| *name == pinned)
-            .map(|(_, count)| count.files.load(Ordering::Relaxed))
-            .sum(),
-        first_timestamp_us: None,
-        last_timestamp_us: None,
-        partitions: Vec::new(),
-        payload: match &projection {
-            Some(projection) if projection.has_members() => Payload::Columns,
-            _ => Payload::Original,
-        },
-        sets: projection.map_or_else(Vec::new, |projection| projection.sets()),
-    };
-    for batch in &batches {
-        add(&mut found, batch)?;
-    }
-    found.partitions.sort_by(|one, other| {
-        (&one.topic_id, one.partition).cmp(&(&other.topic_id, other.partition))
-    });
-    Ok(found)
-}
-
-/// The table that a query reads, and its newest version.
-async fn newest(inner: &Arc<Inner>, mut query: QueryTree) -> Result<(String, u64)> {
-    let bound = bind(inner, &mut query, &Seen::default()).await?;
-    let table = table_of(&query)?;
-    let view = bound.views.iter().find(|(name, _)| *name == table);
-    let (_, view) = view.ok_or_else(|| Error::internal("the source's table has no view"))?;
-    Ok((table, view.version))
-}
-
-fn add(plan: &mut SourcePlan, batch: &RecordBatch) -> Result<()> {
-    let [ids, partitions, counts, firsts, lasts, bytes, topics] = batch.columns() else {
-        return Err(Error::internal("a replay's plan has other columns"));
-    };
-    let number = |value: i64| u64::try_from(value).unwrap_or(0);
-    let ids = ids.as_string::<i32>();
-    let topics = topics.as_string::<i32>();
-    let partitions = partitions.as_primitive::<Int32Type>();
-    let counts = counts.as_primitive::<Int64Type>();
-    let firsts = firsts.as_primitive::<TimestampMicrosecondType>();
-    let lasts = lasts.as_primitive::<TimestampMicrosecondType>();
-    let bytes = bytes.as_primitive::<Int64Type>();
-    for (row, (id, topic)) in ids.iter().zip(topics).enumerate() {
-        let records = number(counts.value(row));
-        plan.records += records;
-        plan.bytes += number(bytes.value(row));
-        plan.partitions.push(PartitionRecords {
-            topic: topic.unwrap_or_default().to_owned(),
-            topic_id: TopicId::new(id.unwrap_or_default()),
-            partition: partitions.value(row),
-            records,
-        });
-    }
-    let first = firsts.iter().flatten().min();
-    let last = lasts.iter().flatten().max();
-    plan.first_timestamp_us = [plan.first_timestamp_us, first].into_iter().flatten().min();
-    plan.last_timestamp_us = [plan.last_timestamp_us, last].into_iter().flatten().max();
-    Ok(())
 }
 
 #[cfg(test)]

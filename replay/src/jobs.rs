@@ -128,7 +128,7 @@ impl Jobs {
     /// `Invalid` for a SELECT or options that can't be replayed, `NotFound` for a destination that
     /// isn't there. What else is wrong with the destination is in the plan's problems.
     pub async fn plan(&self, request: &Request) -> Result<Plan> {
-        Ok(self.prepare(request).await?.plan)
+        Ok(self.prepare(request, true).await?.plan)
     }
 
     /// Starts a replay; or, under a name that was used, answers the same one.
@@ -144,7 +144,7 @@ impl Jobs {
             let is_new = false;
             return Ok(Started { job, is_new });
         }
-        let prepared = self.prepare(request).await?;
+        let prepared = self.prepare(request, false).await?;
         prepared.plan.accept()?;
         let id = options
             .name
@@ -292,12 +292,14 @@ impl Jobs {
         Ok(Some(job))
     }
 
-    async fn prepare(&self, request: &Request) -> Result<Prepared> {
+    /// Plans a replay; what would be sent is only measured if asked for.
+    async fn prepare(&self, request: &Request, measured: bool) -> Result<Prepared> {
         let options = Options::parse(&request.options)?;
         let (destinations, name) = (&self.0.destinations, &request.destination);
         let destination = destinations.connect(name, &options).await?;
+        let (select, payload) = (&request.select, options.payload);
         let (source, checked) = tokio::join!(
-            self.0.source.plan(&request.select, options.payload, None),
+            self.0.source.plan(select, payload, None, measured),
             destinations.ask(name, &*destination)
         );
         let source = source?;

@@ -21,8 +21,9 @@ pub struct Plan {
     pub version: u64,
     /// How many records.
     pub records: u64,
-    /// Bytes of their keys and values.
-    pub bytes: u64,
+    /// Bytes of their keys and values; only a dry run measures them.
+    #[serde(default)]
+    pub bytes: Option<u64>,
     /// How many files hold them.
     pub files: u64,
     /// The earliest record time, microseconds since the Unix epoch.
@@ -166,7 +167,7 @@ pub(crate) fn edits(sets: &[String]) -> bool {
 fn least_time(source: &SourcePlan, options: &Options) -> Option<f64> {
     let by_rate = options
         .rate
-        .map(|rate| rate.time_for(source.records, source.bytes));
+        .map(|rate| rate.time_for(source.records, source.bytes.unwrap_or(0)));
     let span_us = source
         .last_timestamp_us
         .zip(source.first_timestamp_us)
@@ -190,7 +191,7 @@ mod tests {
             table: "orders".to_owned(),
             version: 7,
             records: 1_000,
-            bytes: 50_000,
+            bytes: Some(50_000),
             files: 2,
             first_timestamp_us: Some(0),
             last_timestamp_us: Some(1),

@@ -65,7 +65,7 @@ pub fn replays_batch(jobs: &[Job]) -> Result<RecordBatch> {
         number(jobs, |job| job.counts.acknowledged),
         number(jobs, |job| job.counts.skipped),
         number(jobs, |job| job.counts.failed),
-        number(jobs, |job| job.plan.bytes),
+        known(jobs, |job| job.plan.bytes),
         number(jobs, |job| job.counts.bytes),
         text(jobs, |job| Some(job.text.clone())),
         text(jobs, |job| Some(json!(job.options).to_string())),
@@ -302,6 +302,11 @@ fn text<T>(rows: &[T], value: impl Fn(&T) -> Option<String>) -> ArrayRef {
 
 fn number<T>(rows: &[T], value: impl Fn(&T) -> u64) -> ArrayRef {
     let numbers = rows.iter().map(|row| i64::try_from(value(row)).ok());
+    Arc::new(numbers.collect::<Int64Array>())
+}
+
+fn known<T>(rows: &[T], value: impl Fn(&T) -> Option<u64>) -> ArrayRef {
+    let numbers = rows.iter().map(|row| i64::try_from(value(row)?).ok());
     Arc::new(numbers.collect::<Int64Array>())
 }
 

@@ -20,7 +20,8 @@ pub type After = BTreeMap<(TopicId, i32), i64>;
 #[async_trait]
 pub trait RowSource: Send + Sync + 'static {
     /// What `select` would replay: counted on committed rows only, of the table's newest version
-    /// or of `version`. Without `payload` its select list says what the value is made of.
+    /// or of `version`. Without `payload` its select list says what the value is made of. Bytes are
+    /// measured only if asked for, since all keys and values are read for it.
     ///
     /// # Errors
     /// `Invalid` when the text can't be replayed (a join that multiplies, an aggregate, ...).
@@ -29,6 +30,7 @@ pub trait RowSource: Send + Sync + 'static {
         select: &str,
         payload: Option<Payload>,
         version: Option<u64>,
+        measured: bool,
     ) -> Result<SourcePlan>;
 
     /// The committed rows of the pinned version beyond `after`, in the order of `sequence`, with
@@ -136,8 +138,9 @@ pub struct SourcePlan {
     pub version: u64,
     /// How many records.
     pub records: u64,
-    /// Bytes of their keys and values.
-    pub bytes: u64,
+    /// Bytes of their keys and values, where they were measured.
+    #[serde(default)]
+    pub bytes: Option<u64>,
     /// How many files hold them.
     pub files: u64,
     /// The earliest record time, microseconds since the Unix epoch.

@@ -25,7 +25,7 @@ impl IntoHandler for Replays {
             replay_id: started.job.id,
             state: started.job.state.as_str().to_owned(),
             records: Some(started.job.plan.records),
-            bytes: Some(started.job.plan.bytes),
+            bytes: started.job.plan.bytes,
         })
     }
 

@@ -28,8 +28,11 @@ impl RowSource for Rows {
         select: &str,
         payload: Option<Payload>,
         version: Option<u64>,
+        measured: bool,
     ) -> Result<SourcePlan, Error> {
-        let plan = self.0.plan_source(select, payload.map(asked), version);
+        let plan = self
+            .0
+            .plan_source(select, payload.map(asked), version, measured);
         let plan = plan.await.map_err(refused)?;
         Ok(SourcePlan {
             payload: match plan.payload {

@@ -346,7 +346,7 @@ fn into_reaches_the_handler_with_frozen_text() {
     assert!(!request.select.contains("now()"), "{}", request.select);
     let plan = world
         .runtime
-        .block_on(world.query.plan_source(&request.select, None, None))
+        .block_on(world.query.plan_source(&request.select, None, None, false))
         .unwrap();
     assert_eq!((plan.records, plan.table.as_str()), (2, "orders"));
     for (sql, part) in [

@@ -10,6 +10,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::sql::sqlparser::ast::Query as QueryTree;
 use serde_json::{Map, Value as Json, json};
 
+use super::given::{Order, keeping};
 use super::memory::QueryMemory;
 use super::moment::{AsOfRequest, OffsetsOf};
 use super::registry::Seen;
@@ -57,6 +58,15 @@ pub(crate) async fn bind(inner: &Arc<Inner>, query: &mut QueryTree, seen: &Seen)
         else {
             continue;
         };
+        let given = seen.given.as_ref();
+        if let Some(given) = given.filter(|given| given.name == table.in_tree()) {
+            let list = Columns::of_table(given.table.columns());
+            columns.insert(given.name.clone(), Arc::new(list));
+            counts.push(given.table.count());
+            views.push((given.name.clone(), given.table.view().clone()));
+            tables.push((given.name.clone(), Arc::new(given.table.clone())));
+            continue;
+        }
         let key = (name.as_str(), *version);
         let view = match looked.get(&key) {
             Some(view) => view.clone(),
@@ -85,6 +95,8 @@ pub(crate) async fn bind(inner: &Arc<Inner>, query: &mut QueryTree, seen: &Seen)
     }
     resolve_columns(query, &columns, inner.sessions.base())?;
     let (state, memory) = inner.sessions.session(tables, system, seen.halt.as_ref())?;
+    let order = seen.given.as_ref().map_or(Order::Any, |given| given.order);
+    let state = keeping(state, order);
     Ok(Bound {
         state,
         memory,

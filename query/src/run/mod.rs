@@ -10,6 +10,7 @@ mod bind;
 mod describe;
 mod distinct;
 mod few;
+mod given;
 mod halt;
 mod memory;
 mod moment;
@@ -31,36 +32,38 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-pub(crate) use bind::{bind, resolve};
+pub(crate) use bind::{Bound, bind, resolve};
 pub(crate) use describe::describe;
 pub(crate) use distinct::CountsByValue;
+pub(crate) use given::{Given, Order, planned};
 pub(crate) use halt::Halt;
 pub(crate) use memory::{AllMemory, QueryMemory};
 pub(crate) use pool::Pool;
-pub(crate) use prepare::{plan, rows};
-pub(crate) use progress::{Done, Progress};
+pub(crate) use prepare::{Head, Prepared, plan, rows};
+pub(crate) use progress::{Done, Progress, Scans};
 pub(crate) use registry::{Registry, Seen};
 pub(crate) use yielding::{Yielding, is_yield};
 
 use halt::cancelled;
-use prepare::{Head, prepare};
+use prepare::prepare;
 
 use crate::erase;
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::{Answer, Inner, Request};
+use crate::source::Sliced;
 use crate::statement::{self, Statement};
 
 /// Batches that wait for a slow client; few, because each may be large.
 const BATCHES_AHEAD: usize = 2;
 
 /// How long an answer may take, and whether it waits for its turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Pace {
     /// A query of a person: the limits apply.
     Limited,
     /// The rows of a replay: it takes as long as its destination does, and would hold a turn
-    /// all that time.
-    Unlimited,
+    /// all that time. Without slices they are those of the request's statement.
+    Unlimited(Option<Arc<Sliced>>),
 }
 
 /// How much later than the query itself its caller gives up.
@@ -78,7 +81,7 @@ async fn run(inner: &Arc<Inner>, query_id: Uuid, request: Request, pace: Pace) -
     let (tx, mut rx) = mpsc::channel(BATCHES_AHEAD);
     let limit = match pace {
         Pace::Limited => Some(limit(inner, &request)),
-        Pace::Unlimited => None,
+        Pace::Unlimited(_) => None,
     };
     let halt = Arc::new(Halt::new(&inner.clock, limit, &inner.options));
     let progress = Arc::<Progress>::default();
@@ -196,11 +199,20 @@ impl Live {
         let inner = &self.inner;
         let _turn = match self.pace {
             Pace::Limited => Some(inner.pool.turn().await?),
-            Pace::Unlimited => None,
+            Pace::Unlimited(_) => None,
         };
         inner.registry.started(self.query_id);
-        let prepare = prepare(inner, self.query_id, &self.request, &self.halt);
-        let prepared = Box::pin(prepare).await?;
+        let sliced = match &self.pace {
+            Pace::Unlimited(Some(sliced)) => sliced.prepare(inner, &self.halt).await?,
+            _ => None,
+        };
+        let prepared = match sliced {
+            Some(prepared) => prepared,
+            None => {
+                let prepare = prepare(inner, self.query_id, &self.request, &self.halt);
+                Box::pin(prepare).await?
+            }
+        };
         if let Some(stale) = &prepared.head.stale {
             self.progress.stale(stale);
         }
@@ -225,7 +237,7 @@ impl Live {
     fn count(&self, rows: usize) -> Result<()> {
         let rows = self.progress.add_rows(rows);
         let most = self.inner.options.rows_max;
-        match most.filter(|_| self.pace == Pace::Limited) {
+        match most.filter(|_| matches!(self.pace, Pace::Limited)) {
             Some(most) if rows > most => Err(Error::new(
                 ErrorKind::TooManyRows,
                 format!("the answer has more than {most} rows, which is `query.rows_max`"),

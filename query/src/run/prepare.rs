@@ -35,18 +35,18 @@ use crate::statement::{self, Into, Statement};
 type Rows = futures::stream::BoxStream<'static, Result<RecordBatch>>;
 
 /// What is known before the first row.
-pub(super) struct Head {
-    pub(super) schema: SchemaRef,
-    pub(super) position: Json,
-    pub(super) stale: Option<Stale>,
+pub(crate) struct Head {
+    pub(crate) schema: SchemaRef,
+    pub(crate) position: Json,
+    pub(crate) stale: Option<Stale>,
 }
 
 /// An answer that is about to be given.
-pub(super) struct Prepared {
-    pub(super) head: Head,
-    pub(super) rows: Rows,
+pub(crate) struct Prepared {
+    pub(crate) head: Head,
+    pub(crate) rows: Rows,
     /// What reads, and in what memory; `None` for statements that read nothing.
-    pub(super) reads: Option<(Scans, Arc<QueryMemory>)>,
+    pub(crate) reads: Option<(Scans, Arc<QueryMemory>)>,
 }
 
 /// Parses, binds and plans what a request asks for.

@@ -12,14 +12,14 @@ use crate::table::{Reads, ScanCount};
 
 /// The scans behind an answer.
 #[derive(Clone)]
-pub(super) struct Scans {
+pub(crate) struct Scans {
     counts: Vec<Arc<ScanCount>>,
     plan: Arc<dyn ExecutionPlan>,
 }
 
 impl Scans {
     /// Those of `plan`.
-    pub(super) fn new(counts: Vec<Arc<ScanCount>>, plan: Arc<dyn ExecutionPlan>) -> Self {
+    pub(crate) fn new(counts: Vec<Arc<ScanCount>>, plan: Arc<dyn ExecutionPlan>) -> Self {
         Self { counts, plan }
     }
 

@@ -237,6 +237,8 @@ pub(crate) struct Seen {
     pub(crate) waiting: Arc<AtomicBool>,
     /// What ends the query early, if something may.
     pub(crate) halt: Option<Arc<Halt>>,
+    /// A table that is to be as it is given.
+    pub(crate) given: Option<Given>,
 }
 
 impl Seen {
@@ -247,6 +249,7 @@ impl Seen {
         Ok(Self {
             waiting: Arc::clone(waiting),
             halt: Some(Arc::clone(halt)),
+            given: None,
             as_of: request.as_of.as_ref().map(AsOfRequest::read).transpose()?,
             wait_for: request.wait_for.as_ref().map(OffsetsOf::read).transpose()?,
         })

@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::{Ident, Query as QueryTree, SelectItem, SetExpr};
+use datafusion::sql::sqlparser::ast::{
+    Ident, Query as QueryTree, SelectItem, SetExpr, Visit, Visitor,
+};
 use eddy_engine::TopicId;
 
 use super::COLUMNS;
@@ -13,7 +16,10 @@ use super::pin::{pin, table_of};
 use super::projection::{Payload, asked};
 use super::record::Layout;
 use super::shape::check_shape;
+use super::sliced::Sliced;
+use super::survey;
 use crate::error::{Error, Result};
+use crate::names::DEAD;
 use crate::query::Inner;
 use crate::run::{Seen, bind, plan};
 use crate::statement::{parse_select, render};
@@ -38,6 +44,16 @@ const CONDITIONS_MAX: usize = 300;
 /// What a row's turn is called while rows are put in order.
 const TURN: &str = "eddy:turn";
 
+/// The statements that read a replay's rows.
+pub(super) struct Texts {
+    /// All of them, in order.
+    pub(super) whole: String,
+    /// The same in slices, where that can be done.
+    pub(super) sliced: Option<Sliced>,
+    /// What becomes of the columns if they aren't records already.
+    pub(super) layout: Option<Layout>,
+}
+
 /// Which rows a replay reads.
 pub(super) struct Reading<'a> {
     /// The query, frozen.
@@ -50,14 +66,16 @@ pub(super) struct Reading<'a> {
     pub(super) after: &'a BTreeMap<(TopicId, i32), i64>,
     /// The order.
     pub(super) sequence: Sequence,
+    /// The bytes of files that make a slice.
+    pub(super) slice_bytes: u64,
 }
 
 impl Reading<'_> {
-    /// The statement, and what becomes of its columns if they aren't records already.
+    /// The statements.
     ///
     /// # Errors
     /// As a query; `NotSupported` for one that can't be replayed.
-    pub(super) async fn statement(&self, inner: &Arc<Inner>) -> Result<(String, Option<Layout>)> {
+    pub(super) async fn texts(&self, inner: &Arc<Inner>) -> Result<Texts> {
         let mut query = parse_select(self.select)?;
         check_shape(&query)?;
         let projection = asked(&query, self.payload)?;
@@ -81,28 +99,75 @@ impl Reading<'_> {
             layout = Some(laid_out);
         }
         let names: Vec<String> = items.iter().filter_map(alias).map(quoted).collect();
+        let survey = match self.sequence != Sequence::Time && is_simple(&query, &table) {
+            true => Some(self.survey(query.clone())?),
+            false => None,
+        };
         project(&mut query, COLUMNS, None, items)?;
-        let mut text = render(&query)?;
         let columns = std::iter::once(COLUMNS.to_owned()).chain(names);
         let columns = columns.collect::<Vec<_>>().join(", ");
-        if !self.after.is_empty() {
-            text = format!("SELECT {columns} FROM ({text}) WHERE {}", left(self.after));
+        let lying = self.without_done(render(&query)?, &columns);
+        let whole = in_order(self.sequence, &lying, &columns);
+        let sliced = survey.map(|survey| Sliced {
+            pinned: format!("{table}@{}", self.version),
+            version: self.version,
+            survey,
+            lying,
+            ordered: whole.clone(),
+            slice_bytes: self.slice_bytes,
+            table,
+        });
+        Ok(Texts {
+            whole,
+            sliced,
+            layout,
+        })
+    }
+
+    /// The statement that tells where the rows are.
+    fn survey(&self, mut query: QueryTree) -> Result<String> {
+        let columns = survey::columns();
+        project(&mut query, &columns, None, Vec::new())?;
+        Ok(self.without_done(render(&query)?, &columns))
+    }
+
+    fn without_done(&self, text: String, columns: &str) -> String {
+        match self.after.is_empty() {
+            true => text,
+            false => format!("SELECT {columns} FROM ({text}) WHERE {}", left(self.after)),
         }
-        Ok((in_order(self.sequence, &text, &columns), layout))
     }
 
     /// Refuses what the select list makes of the version's columns, if that can't be sent.
     ///
     /// # Errors
-    /// As [`Reading::statement`].
+    /// As [`Reading::texts`].
     pub(super) async fn check(&self, inner: &Arc<Inner>) -> Result<()> {
-        let (text, layout) = Box::pin(self.statement(inner)).await?;
-        let mut query = parse_select(&text)?;
+        let texts = Box::pin(self.texts(inner)).await?;
+        let mut query = parse_select(&texts.whole)?;
         let bound = bind(inner, &mut query, &Seen::default()).await?;
         let plan = plan(&bound.state, query).await?;
         let schema = plan.schema().as_arrow();
+        let layout = texts.layout;
         layout.map_or(Ok(()), |layout| layout.check(schema))
     }
+}
+
+/// Whether a query reads the records of its table and nothing else: what it asks of other tables
+/// would be asked anew for each slice.
+fn is_simple(query: &QueryTree, table: &str) -> bool {
+    struct Queries(usize);
+    impl Visitor for Queries {
+        type Break = ();
+
+        fn pre_visit_query(&mut self, _: &QueryTree) -> ControlFlow<()> {
+            self.0 += 1;
+            ControlFlow::Continue(())
+        }
+    }
+    let mut queries = Queries(0);
+    let _ = query.visit(&mut queries);
+    queries.0 == 1 && !table.ends_with(DEAD)
 }
 
 fn alias(item: &SelectItem) -> Option<&Ident> {

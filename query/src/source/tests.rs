@@ -20,6 +20,7 @@ use crate::testing::World;
 
 mod order;
 mod projection;
+mod slices;
 
 fn numbers() -> World {
     let world = World::new();
@@ -88,7 +89,7 @@ fn p23_committed_good_rows_come_in_order_and_a_resume_goes_on_exactly_there() {
         .block_on(
             world
                 .query
-                .plan_source("SELECT * FROM numbers WHERE n >= 4", None, None),
+                .plan_source("SELECT * FROM numbers WHERE n >= 4", None, None, false),
         )
         .unwrap();
     assert_eq!(
@@ -117,7 +118,9 @@ fn p23_committed_good_rows_come_in_order_and_a_resume_goes_on_exactly_there() {
 #[test]
 fn p23_a_resume_of_many_partitions_goes_on_as_that_of_few() {
     let world = numbers();
-    let plan = world.query.plan_source("SELECT * FROM numbers", None, None);
+    let plan = world
+        .query
+        .plan_source("SELECT * FROM numbers", None, None, false);
     let plan = world.runtime.block_on(plan).unwrap();
     let topic_id = || TopicId::new("id-of-numbers");
     for partitions in [2, 300, 1_000] {
@@ -152,7 +155,7 @@ fn p23_a_query_of_with_is_never_taken_for_the_table_that_is_called_so() {
     other.put(0, r#"{"n": 5}"#);
     other.commit();
     let plan = |select: &str| {
-        let planned = world.query.plan_source(select, None, None);
+        let planned = world.query.plan_source(select, None, None, false);
         world.runtime.block_on(planned)
     };
     for select in [
@@ -182,7 +185,7 @@ fn p23_a_semi_join_reads_its_other_table_as_it_was_planned() {
     let request = world.query.take_into_apart(sql).unwrap();
     let plan = world
         .runtime
-        .block_on(world.query.plan_source(&request.select, None, None))
+        .block_on(world.query.plan_source(&request.select, None, None, false))
         .unwrap();
     assert_eq!(plan.records, 1);
     assert!(plan.select.contains("wanted@"), "{}", plan.select);
@@ -206,7 +209,7 @@ fn p23_a_semi_join_reads_its_other_table_as_it_was_planned() {
         .block_on(
             world
                 .query
-                .plan_source(&plan.select, None, Some(plan.version)),
+                .plan_source(&plan.select, None, Some(plan.version), false),
         )
         .unwrap();
     assert_eq!(again, plan);
@@ -217,7 +220,7 @@ fn p23_a_system_table_has_no_version_and_is_refused_in_a_subquery() {
     let world = numbers();
     let plan = |condition: &str| {
         let select = format!("SELECT * FROM numbers WHERE {condition}");
-        let planned = world.query.plan_source(&select, None, None);
+        let planned = world.query.plan_source(&select, None, None, false);
         world.runtime.block_on(planned)
     };
     for condition in [
@@ -242,7 +245,7 @@ fn p23_dead_letters_of_one_topic_are_a_source_like_its_table() {
     other.commit();
     let plan = |sql: &str| {
         let request = world.query.take_into_apart(sql)?;
-        let planned = world.query.plan_source(&request.select, None, None);
+        let planned = world.query.plan_source(&request.select, None, None, false);
         world.runtime.block_on(planned)
     };
     let from = "SELECT * INTO d FROM system.dead_letters";
@@ -257,7 +260,7 @@ fn p23_dead_letters_of_one_topic_are_a_source_like_its_table() {
     assert_eq!(read(&world, &all.select, all.version, after), []);
     let again = world
         .query
-        .plan_source(&all.select, None, Some(all.version));
+        .plan_source(&all.select, None, Some(all.version), false);
     assert_eq!(world.runtime.block_on(again).unwrap(), all);
     let tables = world.query.source_tables(&all.select, all.version);
     let tables = world.runtime.block_on(tables).unwrap();
@@ -300,7 +303,9 @@ fn p23_a_table_and_its_dead_letters_are_read_in_one_version() {
                   WHERE _partition IN (SELECT _partition FROM \"numbers@dead\")";
     let request = world.query.take_into_apart(of_all).unwrap();
     let plan = |version| {
-        let planned = world.query.plan_source(&request.select, None, version);
+        let planned = world
+            .query
+            .plan_source(&request.select, None, version, false);
         world.runtime.block_on(planned).unwrap()
     };
     let newest = plan(None);

@@ -93,6 +93,18 @@ impl TopicTable {
         }
     }
 
+    /// The same table with no other files than these of its view.
+    pub(crate) fn of(&self, files: Arc<[Arc<DataFile>]>) -> Self {
+        let mut table = self.clone();
+        table.view.files = files;
+        table
+    }
+
+    /// What it sees.
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
     /// The rows of its files.
     pub(crate) fn committed_rows(&self) -> u64 {
         self.view.files.iter().map(|file| file.rows).sum()

@@ -24,8 +24,9 @@ impl RowSource for Statements {
         select: &str,
         payload: Option<Payload>,
         version: Option<u64>,
+        measured: bool,
     ) -> Result<SourcePlan> {
-        self.0.plan(select, payload, version).await
+        self.0.plan(select, payload, version, measured).await
     }
 
     async fn tables(&self, pinned: &Pinned) -> Result<Vec<PinnedTable>> {

@@ -22,6 +22,7 @@ impl RowSource for FakeSource {
         select: &str,
         payload: Option<Payload>,
         version: Option<u64>,
+        measured: bool,
     ) -> Result<SourcePlan> {
         let mut partitions = BTreeMap::new();
         for record in &self.0 {
@@ -34,7 +35,7 @@ impl RowSource for FakeSource {
             table: "orders".to_owned(),
             version: version.unwrap_or(7),
             records: self.0.len() as u64,
-            bytes: 0,
+            bytes: measured.then_some(0),
             files: 1,
             first_timestamp_us: times().min().map(|ms| ms * 1_000),
             last_timestamp_us: times().max().map(|ms| ms * 1_000),

@@ -19,7 +19,9 @@ fn read(world: &World, sequence: Sequence, done: &[Place]) -> (Vec<Place>, Vec<O
     for (partition, offset) in done {
         after.insert((TopicId::new("id-of-t"), *partition), *offset);
     }
-    let plan = world.query.plan_source("SELECT * FROM t", None, None);
+    let plan = world
+        .query
+        .plan_source("SELECT * FROM t", None, None, false);
     let plan = world.runtime.block_on(plan).unwrap();
     let rows = world
         .query

@@ -11,7 +11,7 @@ use crate::source::{Payload, Sequence, SourcePlan};
 use crate::testing::World;
 
 fn plan(world: &World, select: &str, payload: Option<Payload>) -> Result<SourcePlan> {
-    let planned = world.query.plan_source(select, payload, None);
+    let planned = world.query.plan_source(select, payload, None, false);
     world.runtime.block_on(planned)
 }
 

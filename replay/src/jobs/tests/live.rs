@@ -75,10 +75,12 @@ impl RowSource for Live {
         select: &str,
         payload: Option<Payload>,
         version: Option<u64>,
+        measured: bool,
     ) -> Result<SourcePlan> {
         let newest = self.state.lock().unwrap().newest;
         let rows = FakeSource(self.up_to(newest));
-        rows.plan(select, payload, version.or(Some(newest))).await
+        let version = version.or(Some(newest));
+        rows.plan(select, payload, version, measured).await
     }
 
     fn rows(

@@ -25,12 +25,13 @@ impl RowSource for OfTable {
         select: &str,
         payload: Option<Payload>,
         version: Option<u64>,
+        measured: bool,
     ) -> Result<SourcePlan> {
         let meanwhile = self.meanwhile.lock().await.take();
         if let Some((others, request)) = meanwhile {
             others.start(&request).await?;
         }
-        self.rows.plan(select, payload, version).await
+        self.rows.plan(select, payload, version, measured).await
     }
 
     async fn tables(&self, _: &Pinned) -> Result<Vec<PinnedTable>> {

@@ -19,7 +19,7 @@ fn source(parts: &[(&str, i32)]) -> SourcePlan {
         table: "shop".to_owned(),
         version: 7,
         records: 1_000,
-        bytes: 50_000,
+        bytes: Some(50_000),
         files: 2,
         first_timestamp_us: None,
         last_timestamp_us: None,
