@@ -11,6 +11,9 @@ use crate::plan::Plan;
 use crate::progress::{Counts, Mark};
 use crate::source::PartitionCount;
 
+/// An offset behind all that Kafka gives, of which the next one is still a number.
+const BEHIND_ALL: i64 = i64::MAX - 1;
+
 /// The source partitions of each shard, with about as many records in each: at most `shards`, and
 /// none without a partition. Nothing where that is one.
 pub(crate) fn divide(partitions: &[PartitionCount], shards: u32) -> Vec<Vec<PartitionCount>> {
@@ -53,7 +56,7 @@ pub(crate) fn shard(whole: &Job, index: usize, worker: &str, now_us: i64) -> Opt
     let elsewhere = elsewhere.map(|count| Mark {
         topic_id: count.topic_id.clone(),
         partition: count.partition,
-        offset: i64::MAX,
+        offset: BEHIND_ALL,
     });
     let transactions = whole.transactions.as_ref();
     Some(Job {

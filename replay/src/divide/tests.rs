@@ -119,7 +119,7 @@ fn what_one_shard_has_to_send_the_others_have_behind_them() {
             assert_eq!(own.len() + after.len(), records.len());
             for ((_, partition), offset) in after {
                 assert!(!own.contains(&partition));
-                assert_eq!(offset, i64::MAX);
+                assert_eq!(offset, BEHIND_ALL);
             }
             assert_eq!(job.asked(), "r");
             ids.insert(job.id.clone());
