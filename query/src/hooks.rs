@@ -67,6 +67,7 @@ pub const INTO_OPTIONS: &[&str] = &[
     "partition",
     "payload",
     "rate",
+    "shards",
     "speed",
     "timestamp",
     "tombstones",

@@ -14,7 +14,7 @@ use crate::jobs::rate_of;
 use crate::ledger::{Failure, Ledger};
 use crate::pacing::Pacing;
 use crate::plan::edits;
-use crate::progress::{Counts, Progress, Ticket, after};
+use crate::progress::{Counts, Progress, Ticket};
 use crate::request::{Options, Ordering};
 use crate::rows::Rows;
 use crate::run::Worker;
@@ -113,9 +113,7 @@ impl<'w> Attempt<'w> {
             job = marked;
         }
         let sequence = sequence(&job, &options, destination.as_ref());
-        let source = worker
-            .source
-            .rows(&job.source, after(&job.progress), sequence);
+        let source = worker.source.rows(&job.source, job.after(), sequence);
         let now = worker.clock.monotonic();
         Ok(Self {
             worker,
@@ -125,7 +123,7 @@ impl<'w> Attempt<'w> {
             differs: options.continuous || edits(&job.plan.sets),
             canary: to_canary(&job, &options),
             ledger: Ledger::new(worker.store.clone(), &job.id, Arc::clone(&worker.looks)),
-            id: job.id,
+            id: job.asked().to_owned(),
             options,
             destination,
             dead_letter,

@@ -7,12 +7,15 @@ use eddy_engine::Clock;
 use tokio::sync::Mutex;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::job::{Event, Job, State, transition};
+use crate::job::{Event, Job, State};
 use crate::progress::Counts;
 use crate::store::Store;
 
 /// The folder of all replays' registers.
 pub(crate) const FOLDER: &str = "replays";
+
+/// The folder of the registers of shards, in a folder for each replay.
+const SHARDS: &str = "replay_shards";
 
 /// How often a number that was taken by an unanswered put of our own is passed over. Each pass
 /// settles one such put, and a worker has one at a time.
@@ -95,6 +98,12 @@ impl Cell {
         self.stored.lock().await.job.clone()
     }
 
+    /// The same, and the number of that object.
+    pub(crate) async fn stored(&self) -> (u64, Job) {
+        let stored = self.stored.lock().await;
+        (stored.number, stored.job.clone())
+    }
+
     /// Whether another worker has it now.
     pub(crate) async fn is_lost(&self) -> bool {
         self.stored.lock().await.lost
@@ -132,18 +141,7 @@ impl Cell {
     /// `Conflict` when the state doesn't allow it; else as [`Cell::update`].
     pub(crate) async fn apply(&self, event: Event, reason: Option<String>) -> Result<Job> {
         let now_us = self.clock.now_us();
-        self.update(|job| {
-            let next = transition(job.state, event)?;
-            let ended = next.is_final() || next == State::Failed;
-            job.finished_us = match job.finished_us {
-                Some(at) if ended && job.state == next => Some(at),
-                _ => ended.then_some(now_us),
-            };
-            job.state = next;
-            job.reason = reason;
-            Ok(())
-        })
-        .await
+        self.update(|job| job.advance(event, reason, now_us)).await
     }
 
     /// Changes the replay and stores it; memory follows only what is stored.
@@ -194,9 +192,10 @@ impl Cell {
     }
 }
 
-/// The register of a replay.
+/// The register of a replay, or of a shard, whose id has a slash, as no replay's has.
 pub(crate) fn register(id: &str) -> String {
-    format!("{FOLDER}/{id}")
+    let folder = if id.contains('/') { SHARDS } else { FOLDER };
+    format!("{folder}/{id}")
 }
 
 fn fenced(id: &str) -> Error {

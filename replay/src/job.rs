@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::destination::Checked;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
-use crate::progress::{Counts, Mark};
-use crate::source::Pinned;
+use crate::progress::{Counts, Mark, after};
+use crate::source::{After, PartitionCount, Pinned};
 
 /// Where a replay stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +143,16 @@ pub struct Job {
     /// The transactions that its records go out in, where each is to be there exactly once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactions: Option<Transactions>,
+    /// The source partitions of each of its shards, which send instead of it; none: it sends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<Vec<PartitionCount>>,
+    /// Which shard of another replay it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+    /// How often a replay of shards was let go on. A shard that stopped before the last time is to
+    /// go on, one that stopped since is not.
+    #[serde(default)]
+    pub resumes: u64,
     /// The worker that wrote this object last: the fence (P23).
     pub worker: String,
     /// When it was asked for, microseconds since the Unix epoch.
@@ -163,7 +173,65 @@ pub struct Transactions {
     pub open: bool,
 }
 
+/// The place of a shard in its replay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The replay that was asked for.
+    pub replay: String,
+    /// Which of its shards this is, from 0.
+    pub shard: usize,
+    /// How many records the whole replay has: the rate is divided by them.
+    pub of_records: u64,
+    /// What the other shards send: their source partitions, as marks behind any offset.
+    pub elsewhere: Vec<Mark>,
+}
+
 impl Job {
+    /// What was asked for: the replay itself, or the one whose shard it is. Its records are marked
+    /// with it.
+    pub fn asked(&self) -> &str {
+        match &self.part {
+            Some(part) => &part.replay,
+            None => &self.id,
+        }
+    }
+
+    /// Whether it has shards that send instead of it.
+    pub fn is_divided(&self) -> bool {
+        !self.shards.is_empty()
+    }
+
+    /// The rows beyond this are those that it is to send: not what lies behind its marks, nor what
+    /// other shards send.
+    pub(crate) fn after(&self) -> After {
+        let mut found = after(&self.progress);
+        if let Some(part) = &self.part {
+            found.extend(after(&part.elsewhere));
+        }
+        found
+    }
+
+    /// Applies `event` to the state; `reason` is why, where it fails.
+    ///
+    /// # Errors
+    /// `Conflict` when the state doesn't allow it.
+    pub(crate) fn advance(
+        &mut self,
+        event: Event,
+        reason: Option<String>,
+        now_us: i64,
+    ) -> Result<()> {
+        let next = transition(self.state, event)?;
+        let ended = next.is_final() || next == State::Failed;
+        self.finished_us = match self.finished_us {
+            Some(at) if ended && self.state == next => Some(at),
+            _ => ended.then_some(now_us),
+        };
+        self.state = next;
+        self.reason = reason;
+        Ok(())
+    }
+
     /// Refuses a destination that stands for something else now than when the replay began.
     ///
     /// # Errors
@@ -200,8 +268,12 @@ impl Job {
     }
 }
 
-/// The format that this build writes.
+/// The format of a replay that sends all of its records itself.
 pub(crate) const FORMAT: u32 = 1;
+
+/// The format of a replay of shards, and of these: a build that doesn't know of them would send
+/// everything once more.
+pub(crate) const FORMAT_OF_SHARDS: u32 = 2;
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use eddy_engine::{Clock, Lake};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 use self::entry::{Entry, Prepared};
@@ -14,17 +14,20 @@ pub(crate) use self::rate::rate_of;
 use crate::cell::FOLDER;
 use crate::destination::{Destinations, no_transactions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::job::{Event, Job, State, transition};
+use crate::job::Job;
 use crate::plan::Plan;
-use crate::request::{Options, Request};
+use crate::request::{Options, Request, is_name};
 use crate::run::Tuning;
 use crate::source::RowSource;
 use crate::store::Store;
 
+mod commands;
+mod divided;
 mod entry;
 mod groups;
 mod pins;
 mod rate;
+mod tending;
 mod told;
 
 /// All replays of a lake. Cheap to clone.
@@ -41,6 +44,8 @@ struct Inner {
     /// Names this process among all that may run replays (P23).
     worker: String,
     stop: CancellationToken,
+    /// Wakes who looks after divided replays.
+    woken: Arc<Notify>,
     entries: Mutex<BTreeMap<String, Entry>>,
 }
 
@@ -66,6 +71,23 @@ impl Jobs {
         Self::open_tuned(lake, source, destinations, Tuning::default()).await
     }
 
+    /// The same, for a process that sends at most so many shards of divided replays at once.
+    ///
+    /// # Errors
+    /// As [`Jobs::open`].
+    pub async fn open_for_shards(
+        lake: Lake,
+        source: Arc<dyn RowSource>,
+        destinations: Destinations,
+        shards: usize,
+    ) -> Result<Self> {
+        let tuning = Tuning {
+            shards,
+            ..Tuning::default()
+        };
+        Self::open_tuned(lake, source, destinations, tuning).await
+    }
+
     pub(crate) async fn open_tuned(
         lake: Lake,
         source: Arc<dyn RowSource>,
@@ -85,12 +107,14 @@ impl Jobs {
             destinations,
             tuning,
             stop: CancellationToken::new(),
+            woken: Arc::default(),
             entries: Mutex::new(BTreeMap::new()),
         }));
         let mut entries = jobs.0.entries.lock().await;
         for id in jobs.0.store.names(FOLDER).await? {
             match jobs.0.load(&id).await {
-                Ok((number, job)) if job.state.is_active() => {
+                // Shards are taken up as nobody else has them (`tending`).
+                Ok((number, job)) if job.state.is_active() && !job.is_divided() => {
                     tracing::info!(replay = id, "the replay is taken up again");
                     let cell = jobs.0.found(number, job);
                     jobs.0.spawn(entries.entry(id).or_insert(cell));
@@ -105,6 +129,7 @@ impl Jobs {
         }
         drop(entries);
         tokio::spawn(renewing(Arc::downgrade(&jobs.0)));
+        tokio::spawn(tending::tending(Arc::downgrade(&jobs.0)));
         Ok(jobs)
     }
 
@@ -153,6 +178,10 @@ impl Jobs {
         // The pin comes first (P16): a replay that is stored has what it reads.
         self.0.pins.pin(&job).await?;
         match self.0.create(&job).await {
+            Ok(_) if job.is_divided() => {
+                self.0.woken.notify_one();
+                Ok(Started { job, is_new: true })
+            }
             Ok(cell) => {
                 let mut entries = self.0.entries.lock().await;
                 let entry = entries.entry(id).or_insert_with(|| Entry::new(cell));
@@ -168,11 +197,15 @@ impl Jobs {
         }
     }
 
-    /// One replay.
+    /// One replay, with what its shards have come to.
     ///
     /// # Errors
     /// `NotFound` when there is none of this id.
     pub async fn show(&self, id: &str) -> Result<Job> {
+        // A shard is none.
+        if !is_name(id) {
+            return Err(no_replay(id));
+        }
         let cell = {
             let entries = self.0.entries.lock().await;
             entries.get(id).map(|entry| entry.cell.clone())
@@ -182,7 +215,8 @@ impl Jobs {
         {
             return Ok(cell.job().await);
         }
-        Ok(self.0.load(id).await?.1)
+        let (_, job) = self.0.load(id).await?;
+        self.0.whole(job).await
     }
 
     /// All replays, the newest first.
@@ -202,31 +236,6 @@ impl Jobs {
         }
         jobs.sort_by(|a, b| b.created_us.cmp(&a.created_us).then(a.id.cmp(&b.id)));
         Ok(jobs)
-    }
-
-    /// Stops a replay until it is resumed. What is under way is still waited for.
-    ///
-    /// # Errors
-    /// `NotFound`, and `Conflict` when its state doesn't allow it.
-    pub async fn pause(&self, id: &str) -> Result<Job> {
-        self.command(id, Event::Pause, None).await
-    }
-
-    /// Lets a paused or failed replay go on from its progress. Whoever sends the text along wants
-    /// to be sure that it goes on with that text.
-    ///
-    /// # Errors
-    /// `NotFound`, and `Conflict` when its state doesn't allow it or the text is another one.
-    pub async fn resume(&self, id: &str, text: Option<&str>) -> Result<Job> {
-        self.command(id, Event::Resume, text).await
-    }
-
-    /// Stops a replay for good.
-    ///
-    /// # Errors
-    /// `NotFound`, and `Conflict` when it is done.
-    pub async fn cancel(&self, id: &str) -> Result<Job> {
-        self.command(id, Event::Cancel, None).await
     }
 
     /// Deletes a destination that no unfinished replay needs.
@@ -283,7 +292,8 @@ impl Jobs {
             .with_hint("choose another name"));
         }
         let mut entries = self.0.entries.lock().await;
-        if job.state.is_active() && job.worker == self.0.worker && !entries.contains_key(id) {
+        let is_own = job.worker == self.0.worker && !job.is_divided();
+        if job.state.is_active() && is_own && !entries.contains_key(id) {
             // It was stored, but the store's answer never came, so nobody runs it yet.
             let (number, job) = self.0.load(id).await?;
             let entry = self.0.found(number, job);
@@ -313,36 +323,9 @@ impl Jobs {
             payload: options.payload,
             target: destination.target(),
             exactly_once: options.exactly_once,
+            shards: options.shards,
             plan: Plan::new(source, checked, &options),
         })
-    }
-
-    async fn command(&self, id: &str, event: Event, text: Option<&str>) -> Result<Job> {
-        let mut entries = self.0.entries.lock().await;
-        let (entry, lost) = self.0.entry(&mut entries, id).await?;
-        if let Some(text) = text {
-            let job = entry.cell.job().await;
-            if text.trim() != job.text.trim() && text.trim() != job.source.select.trim() {
-                return Err(Error::conflict(format!(
-                    "replay `{id}` was started with another text; a replay's query never changes"
-                )));
-            }
-        }
-        let before = entry.cell.job().await;
-        if event == Event::Resume && transition(before.state, event).is_ok() {
-            self.0.pins.pin(&before).await?;
-        }
-        let job = entry.cell.apply(event, None).await?;
-        match event {
-            Event::Resume if before.state != State::Running || lost => self.0.spawn(entry),
-            Event::Pause => entry.stop.cancel(),
-            Event::Cancel => {
-                entry.stop.cancel();
-                self.0.pins.unpin(&job).await;
-            }
-            _ => {}
-        }
-        Ok(job)
     }
 }
 

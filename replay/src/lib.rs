@@ -17,6 +17,8 @@
 //!   restart sends nothing less than what is missing, and twice only what was not yet marked.
 //! - The records of one source partition leave in their order.
 //! - Every change of a job is the next number of its register: two workers can't both advance it.
+//! - The shards of a divided replay are jobs with whole source partitions each, so that all of
+//!   this holds for each of them; other workers take up what a dead one had (`divide`).
 //! - A replay reads one version of its table at a time (E4), whose pin is the job itself (P16).
 //! - Secrets stay where they are: the register, the answers and `Debug` hold references only.
 
@@ -37,6 +39,7 @@ pub mod source;
 
 mod attempt;
 mod cell;
+mod divide;
 mod rows;
 mod run;
 mod sending;
@@ -51,6 +54,7 @@ pub use jobs::{GroupOffsets, GroupRequest, Jobs, Started};
 pub use plan::Plan;
 pub use request::{OPTION_NAMES, Options, Payload, Request};
 pub use rest::router;
+pub use run::SHARDS_AT_ONCE;
 pub use source::{
     After, Answered, PartitionCount, Pinned, PinnedTable, RowSource, Sequence, SourcePlan,
     Statement,

@@ -34,9 +34,28 @@ impl Limit {
         let nanos = nanos.div_ceil(u128::from(self.amount.max(1)));
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
+
+    /// The part of it that `records` of `all` have. The parts of all of them together are no more
+    /// than it.
+    fn share(self, records: u64, all: u64) -> Self {
+        let nanos = self.period.as_nanos() * u128::from(all.max(1));
+        let nanos = nanos.div_ceil(u128::from(records.max(1)));
+        Self {
+            period: Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)),
+            ..self
+        }
+    }
 }
 
 impl Rate {
+    /// The rate of a shard that has `records` of `all`: all shards together go no faster than this.
+    pub(crate) fn share(self, records: u64, all: u64) -> Self {
+        Self {
+            records: self.records.map(|limit| limit.share(records, all)),
+            bytes: self.bytes.map(|limit| limit.share(records, all)),
+        }
+    }
+
     /// Parses `500/s`, `2MB/s`, `1.5MiB/min`, or two of them with a comma between.
     ///
     /// # Errors

@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::destination::Checked;
+use crate::divide::divide;
 use crate::error::{Error, ErrorKind, Result};
-use crate::request::{Headers, Options, Payload};
+use crate::request::{Headers, Options, Ordering, Payload};
 use crate::source::{PartitionCount, SourcePlan};
 
 mod places;
@@ -43,6 +44,10 @@ pub struct Plan {
     /// The parts of the record that the select list sets, as `_key`.
     #[serde(default)]
     pub sets: Vec<String>,
+    /// How many shards it is divided into: as many as were asked for, where there are so many
+    /// source partitions.
+    #[serde(default = "one")]
+    pub shards: usize,
     /// The least time it takes at the rate and speed asked for; `None` without either.
     pub seconds_min: Option<f64>,
     /// Why it can't start; empty: it can.
@@ -72,6 +77,7 @@ impl Plan {
         if let Some(there) = there {
             problems.extend(places::misplaced(&source, there, options));
         }
+        problems.extend(keys_apart(&source, options));
         let same = there.is_some_and(|there| places::go_home(&source, there, options));
         let named = there.and_then(Checked::topic_itself) == Some(source.table.as_str());
         let bare = matches!(options.headers, Some(Headers::Keep | Headers::Strip));
@@ -87,6 +93,7 @@ impl Plan {
             _ => "keep",
         };
         let seconds_min = least_time(&source, options);
+        let shards = divide(&source.partitions, options.shards).len().max(1);
         Self {
             table: source.table,
             version: source.version,
@@ -100,6 +107,7 @@ impl Plan {
             headers: headers.to_owned(),
             payload: source.payload,
             sets: source.sets,
+            shards,
             seconds_min,
             problems,
         }
@@ -158,6 +166,32 @@ fn may_go_round() -> Error {
         .with_hint("leave `headers` out, or let it be `mark`")
 }
 
+/// What was planned before replays were divided.
+fn one() -> usize {
+    1
+}
+
+/// Where the records of one key may lie in several partitions, shards can't keep their order.
+fn keys_apart(source: &SourcePlan, options: &Options) -> Option<Problem> {
+    if options.shards == 1 || options.ordering != Ordering::Key {
+        return None;
+    }
+    let mut topics = source.partitions.iter().map(|count| &count.topic_id);
+    let first = topics.next();
+    let why = if source.sets.iter().any(|part| part == "_key") {
+        "the select list sets the key, so that records of several partitions may have the same"
+    } else if topics.any(|other| Some(other) != first) {
+        "the topic was made again, so that a key's records may lie in two partitions"
+    } else {
+        return None;
+    };
+    let error = Error::invalid(format!(
+        "shards don't keep the order of the records of one key: {why}"
+    ));
+    let error = error.with_hint("leave `shards` out, or use ordering = 'partition'");
+    Some(Problem::from(&error))
+}
+
 /// Whether the select list sets the value, so that it is another one than the original.
 pub(crate) fn edits(sets: &[String]) -> bool {
     sets.iter().any(|part| part == "_value")
@@ -178,126 +212,4 @@ fn least_time(source: &SourcePlan, options: &Options) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    fn source() -> SourcePlan {
-        SourcePlan {
-            select: "SELECT * FROM orders".to_owned(),
-            table: "orders".to_owned(),
-            version: 7,
-            records: 1_000,
-            bytes: Some(50_000),
-            files: 2,
-            first_timestamp_us: Some(0),
-            last_timestamp_us: Some(1),
-            partitions: vec![PartitionCount {
-                topic: "orders".to_owned(),
-                topic_id: "id".to_owned(),
-                partition: 3,
-                records: 1_000,
-            }],
-            payload: Payload::Original,
-            sets: Vec::new(),
-        }
-    }
-
-    fn target(topic: &str, partitions: i32) -> Result<Checked> {
-        Ok(Checked {
-            target: format!("kafka topic `{topic}`"),
-            topic: Some(topic.to_owned()),
-            partitions: Some(partitions),
-            ..Checked::default()
-        })
-    }
-
-    fn options(key: &str, value: &str) -> Options {
-        Options::parse(&BTreeMap::from([(key.to_owned(), value.to_owned())])).unwrap()
-    }
-
-    #[test]
-    fn a_target_with_too_few_partitions_is_refused_before_the_first_record() {
-        let plan = Plan::new(source(), target("retry", 3), &Options::default());
-        let error = plan.accept().unwrap_err();
-        assert!(error.to_string().contains("`retry` has 3 partitions"));
-        assert!(error.hint().unwrap().contains("at least 4"));
-        let by_key = Plan::new(source(), target("retry", 3), &options("partition", "key"));
-        assert!(by_key.accept().is_ok());
-        let enough = Plan::new(source(), target("retry", 4), &Options::default());
-        assert!(enough.accept().is_ok());
-    }
-
-    #[test]
-    fn a_replay_into_its_own_topic_marks_unless_told_otherwise() {
-        let headers =
-            |topic, options: &Options| Plan::new(source(), target(topic, 4), options).headers;
-        assert_eq!(headers("orders", &Options::default()), "mark");
-        assert_eq!(headers("retry", &Options::default()), "keep");
-        assert_eq!(headers("orders", &options("headers", "keep")), "keep");
-        assert_eq!(headers("retry", &options("headers", "strip")), "strip");
-        let by_reference = target("${env:TOPIC}", 4).map(|checked| Checked {
-            topic_behind: Some("orders".to_owned()),
-            ..checked
-        });
-        let plan = Plan::new(source(), by_reference, &Options::default());
-        assert_eq!(plan.headers, "mark");
-    }
-
-    #[test]
-    fn a_continuous_replay_into_its_own_topic_has_to_mark() {
-        let mut asked = options("continuous", "true");
-        let refused = |topic, options: &Options| {
-            Plan::new(source(), target(topic, 4), options)
-                .accept()
-                .is_err()
-        };
-        assert!(!refused("orders", &asked));
-        for bare in [Headers::Keep, Headers::Strip] {
-            asked.headers = Some(bare);
-            assert!(refused("orders", &asked));
-            assert!(!refused("another", &asked));
-        }
-        asked.topics = options("topics", "orders:copy").topics;
-        assert!(refused("another", &asked), "`copy` may come to be recorded");
-        asked.headers = None;
-        assert!(!refused("another", &asked));
-    }
-
-    #[test]
-    fn the_rate_gives_the_least_time() {
-        let plan = Plan::new(source(), target("retry", 4), &options("rate", "500/s"));
-        assert_eq!(plan.seconds_min, Some(2.0));
-        let plan = Plan::new(source(), target("retry", 4), &Options::default());
-        assert_eq!(plan.seconds_min, None);
-    }
-
-    #[test]
-    fn the_speed_gives_the_least_time_too() {
-        let mut hour = source();
-        hour.last_timestamp_us = Some(3_600_000_000);
-        let plan = Plan::new(hour, target("retry", 4), &options("speed", "10x"));
-        assert_eq!(plan.seconds_min, Some(360.0));
-    }
-
-    #[test]
-    fn an_edited_value_is_marked_and_a_set_partition_needs_no_other() {
-        let mut edited = source();
-        edited.sets = vec!["_value".to_owned(), "_partition".to_owned()];
-        let plan = Plan::new(edited, target("retry", 1), &Options::default());
-        assert_eq!(plan.headers, "mark");
-        assert!(plan.accept().is_ok());
-    }
-
-    #[test]
-    fn an_unreachable_destination_is_a_problem_of_the_plan() {
-        let down = Err(Error::unavailable("no broker answers").with_hint("is it up?"));
-        let plan = Plan::new(source(), down, &Options::default());
-        assert_eq!(plan.records, 1_000);
-        assert_eq!(plan.problems.len(), 1);
-        assert_eq!(plan.accept().unwrap_err().kind(), ErrorKind::Unavailable);
-    }
-}
+mod tests;

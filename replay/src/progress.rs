@@ -36,6 +36,17 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// These and `other`.
+    #[must_use]
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        Self {
+            acknowledged: self.acknowledged + other.acknowledged,
+            bytes: self.bytes + other.bytes,
+            skipped: self.skipped + other.skipped,
+            failed: self.failed + other.failed,
+        }
+    }
+
     /// Records behind the marks, whatever became of them.
     pub fn settled(&self) -> u64 {
         self.acknowledged + self.skipped + self.failed

@@ -12,8 +12,9 @@ use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
 
 use crate::destination::{Check, Listed};
+use crate::divide::{asked_of_shards, records_of};
 use crate::error::{Error, Result};
-use crate::job::Job;
+use crate::job::{Job, State, transition};
 use crate::ledger::Failure;
 use crate::mapping::Run;
 use crate::plan::Plan;
@@ -45,6 +46,7 @@ pub fn replays_schema() -> SchemaRef {
         time("created_at"),
         time("updated_at"),
         time("finished_at"),
+        number("shards"),
     ]))
 }
 
@@ -72,6 +74,7 @@ pub fn replays_batch(jobs: &[Job]) -> Result<RecordBatch> {
         time(jobs, |job| Some(job.created_us)),
         time(jobs, |job| Some(job.updated_us)),
         time(jobs, |job| job.finished_us),
+        number(jobs, |job| job.plan.shards as u64),
     ];
     batch(replays_schema(), columns)
 }
@@ -240,12 +243,41 @@ pub fn replay_json(job: &Job) -> Value {
         "failed": job.counts.failed,
         "progress": job.progress,
         "canary_passed": job.canary_passed,
+        "shards": job.plan.shards,
         "rate": job.rate.as_ref().or_else(|| job.options.get("rate")),
         "plan": plan_json(&job.plan),
         "created_at": time_text(Some(job.created_us)),
         "updated_at": time_text(Some(job.updated_us)),
         "finished_at": time_text(job.finished_us),
     })
+}
+
+/// The shards of `whole` as REST answers them; of those that nobody has begun there is no more than
+/// what they have to do.
+pub fn shards_json(whole: &Job, shards: &[Option<Job>]) -> Value {
+    let shards = whole.shards.iter().zip(shards).enumerate();
+    let shown = shards.map(|(number, (partitions, shard))| {
+        let shard = shard.as_ref();
+        let counts = shard.map(|shard| shard.counts).unwrap_or_default();
+        let state = shard.map_or(State::Planned, |shard| shard.state);
+        // Whoever has it learns only now what is wanted of it.
+        let asked = asked_of_shards(whole.state).map(|event| transition(state, event));
+        let state = asked.and_then(Result::ok).unwrap_or(state);
+        json!({
+            "shard": number,
+            "state": state,
+            "reason": shard.and_then(|shard| shard.reason.as_deref()),
+            "worker": shard.map(|shard| shard.worker.as_str()),
+            "partitions": partitions,
+            "records": records_of(partitions),
+            "settled": counts.settled(),
+            "acknowledged": counts.acknowledged,
+            "skipped": counts.skipped,
+            "failed": counts.failed,
+            "updated_at": time_text(shard.map(|shard| shard.updated_us)),
+        })
+    });
+    shown.collect()
 }
 
 /// A plan as REST answers it.
@@ -263,6 +295,7 @@ pub fn plan_json(plan: &Plan) -> Value {
         "headers": plan.headers,
         "payload": plan.payload,
         "sets": plan.sets,
+        "shards": plan.shards,
         "seconds_min": plan.seconds_min,
         "problems": plan.problems,
     })

@@ -67,6 +67,8 @@ pub struct Options {
     pub exactly_once: bool,
     /// What has to come true before all but the first records are sent.
     pub canary: Option<Canary>,
+    /// The most shards that it is divided into; from 1 to 64.
+    pub shards: u32,
 }
 
 /// What is kept in order.
@@ -136,6 +138,9 @@ pub enum Payload {
 /// Enough for a broker's restart or a new leader, with the back-off of `run`.
 const ATTEMPTS: u32 = 10;
 
+/// Each shard stores its progress for itself, and all of a replay are looked at every few seconds.
+const SHARDS_MAX: u32 = 64;
+
 /// Every option that is known.
 pub const OPTION_NAMES: &[&str] = &[
     "attempts",
@@ -151,6 +156,7 @@ pub const OPTION_NAMES: &[&str] = &[
     "partition",
     "payload",
     "rate",
+    "shards",
     "speed",
     "timestamp",
     "tombstones",
@@ -184,6 +190,7 @@ impl Options {
                 "within" => canary.within = Some(within(value)?),
                 "dead_letter" => options.dead_letter = Some(value.to_owned()),
                 "attempts" => options.attempts = count("attempts", value)?,
+                "shards" => options.shards = shards(value)?,
                 key => options.choose(key, value)?,
             }
         }
@@ -199,7 +206,25 @@ impl Options {
             (ordering, _) => ordering.unwrap_or(options.ordering),
         };
         options.check_refused()?;
+        options.check_shards()?;
         Ok(options)
+    }
+
+    /// Whether what is to be divided may be: a shard has whole source partitions, and knows
+    /// nothing of the others.
+    fn check_shards(&self) -> Result<()> {
+        let why = if self.shards == 1 {
+            return Ok(());
+        } else if self.ordering == Ordering::Time {
+            "ordering = 'time' is an order over all partitions"
+        } else if self.continuous {
+            "a continuous replay may find new partitions"
+        } else if self.canary.is_some() {
+            "a canary's first records go before all others"
+        } else {
+            return Ok(());
+        };
+        Err(Error::invalid(format!("it can't be divided: {why}")).with_hint("leave `shards` out"))
     }
 
     /// Whether what is said about refused records goes together.
@@ -300,6 +325,7 @@ impl Default for Options {
             continuous: false,
             exactly_once: false,
             canary: None,
+            shards: 1,
         }
     }
 }
@@ -342,6 +368,15 @@ fn count(option: &str, value: &str) -> Result<u32> {
         Ok(count) if count > 0 => Ok(count),
         _ => Err(Error::invalid(format!(
             "{option} = `{value}` is not a number of at least 1"
+        ))),
+    }
+}
+
+fn shards(value: &str) -> Result<u32> {
+    match count("shards", value)? {
+        count if count <= SHARDS_MAX => Ok(count),
+        _ => Err(Error::invalid(format!(
+            "shards = `{value}` is more than {SHARDS_MAX}"
         ))),
     }
 }
@@ -414,6 +449,7 @@ mod tests {
             ("partition", "key"),
             ("payload", "columns"),
             ("rate", "500/s"),
+            ("shards", "1"),
             ("speed", "2"),
             ("timestamp", "now"),
             ("tombstones", "skip"),
@@ -448,6 +484,12 @@ mod tests {
                 ("dead_letter", "refused"),
             ],
             &[("exactly_once", "yes")],
+            &[("shards", "0")],
+            &[("shards", "65")],
+            &[("shards", "2"), ("ordering", "time")],
+            &[("shards", "2"), ("speed", "1")],
+            &[("shards", "2"), ("continuous", "true")],
+            &[("shards", "2"), ("canary", "1"), ("expect", "SELECT true")],
             &[("speed", "1"), ("ordering", "partition")],
             &[("canary", "1"), ("expect", "SELECT true"), ("within", "2d")],
             &[
@@ -466,5 +508,8 @@ mod tests {
             "gaps are those of all records"
         );
         assert_eq!(parse("speed", "max").unwrap().ordering, Ordering::Partition);
+        assert_eq!(parse("shards", "64").unwrap().shards, 64);
+        let one = [("shards", "1"), ("ordering", "time")];
+        assert_eq!(parse_all(&one).unwrap().shards, 1);
     }
 }

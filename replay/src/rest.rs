@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::destination::Definition;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::{GroupRequest, Jobs};
-use crate::report::{check_json, destination_json, plan_json, replay_json};
+use crate::report::{check_json, destination_json, plan_json, replay_json, shards_json};
 use crate::request::Request;
 
 /// The routes of replays and destinations.
@@ -111,7 +111,14 @@ async fn start_replay(State(jobs): State<Jobs>, body: Bytes) -> Answer {
 
 async fn show_replay(State(jobs): State<Jobs>, Path(id): Path<String>) -> Answer {
     let job = jobs.show(&id).await?;
-    Ok((StatusCode::OK, Json(replay_json(&job))))
+    let mut shown = replay_json(&job);
+    if job.is_divided()
+        && let Some(object) = shown.as_object_mut()
+    {
+        let shards = jobs.shards(&job).await?;
+        object.insert("parts".to_owned(), shards_json(&job, &shards));
+    }
+    Ok((StatusCode::OK, Json(shown)))
 }
 
 async fn pause_replay(State(jobs): State<Jobs>, Path(id): Path<String>) -> Answer {

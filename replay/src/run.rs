@@ -58,7 +58,17 @@ pub(crate) struct Tuning {
     pub(crate) transaction_records: u64,
     /// Between two looks at what a replay waits for: new records, or what its canary expects.
     pub(crate) look: Duration,
+    /// Between two looks at all divided replays.
+    pub(crate) tend: Duration,
+    /// The time after which whoever has a shard and stored nothing counts as dead.
+    pub(crate) silence: Duration,
+    /// Shards that this process sends at once.
+    pub(crate) shards: usize,
 }
+
+/// How many shards a process sends at once unless it is told otherwise: each has a window of its
+/// own.
+pub const SHARDS_AT_ONCE: usize = 8;
 
 impl Default for Tuning {
     fn default() -> Self {
@@ -74,6 +84,9 @@ impl Default for Tuning {
             transaction_time: Duration::from_secs(1),
             transaction_records: 100_000,
             look: Duration::from_secs(1),
+            tend: Duration::from_secs(2),
+            silence: Duration::from_secs(20),
+            shards: SHARDS_AT_ONCE,
         }
     }
 }

@@ -296,6 +296,14 @@ impl Destination for Fake {
     }
 
     async fn send(&self, record: &Outgoing<'_>) -> Result<Delivery> {
+        let (delivery, _) = self.take(record)?;
+        Ok(delivery)
+    }
+}
+
+impl Fake {
+    /// Takes a record, and answers with what it has of it.
+    fn take(&self, record: &Outgoing<'_>) -> Result<(Delivery, Option<Stored>)> {
         let headers = record.headers.iter();
         let received = Stored {
             topic: self.state().topic.clone(),
@@ -314,7 +322,8 @@ impl Destination for Fake {
             return Err(Error::unavailable("nobody answers"));
         }
         if state.rejects.contains(&place(&received)) {
-            return Ok(async { Err(Error::rejected("too large")) }.boxed());
+            let refused = async { Err(Error::rejected("too large")) };
+            return Ok((refused.boxed(), None));
         }
         if let Some(clock) = &state.clock {
             let now = clock.monotonic();
@@ -329,7 +338,7 @@ impl Destination for Fake {
             }
         });
         let landed = landed.unwrap_or_default();
-        state.received.push(received);
+        state.received.push(received.clone());
         let delivery = if state.hold {
             let (answer, waiting) = oneshot::channel();
             state.held.push(answer);
@@ -343,7 +352,7 @@ impl Destination for Fake {
         };
         drop(state);
         self.0.arrived.notify_waiters();
-        Ok(delivery)
+        Ok((delivery, Some(received)))
     }
 }
 

@@ -344,7 +344,8 @@ async fn start_jobs(config: &Config, lake: &Lake, query: &Query) -> Result<Jobs>
     let destinations = Destinations::open(lake, declared, &reach, config.providers.clone())
         .context("in [destinations]")?;
     let source = Arc::new(source::Rows::new(query.clone()));
-    let jobs = Jobs::open(lake.clone(), source, destinations).await?;
+    let shards = config.settings.replay.shards;
+    let jobs = Jobs::open_for_shards(lake.clone(), source, destinations, shards).await?;
     query.set_into_handler(Arc::new(into::Replays(jobs.clone())));
     system::register_replays(query, &jobs);
     Ok(jobs)

@@ -60,6 +60,7 @@ mod replay_once;
 mod replay_pins;
 mod replay_rabbitmq;
 mod replay_shaped;
+mod replay_shards;
 mod replay_sqs;
 mod replay_stdout;
 mod routing;

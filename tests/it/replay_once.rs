@@ -49,7 +49,7 @@ fn wait_longer(topic: &Topic, more: i64) {
 }
 
 /// Waits for the end, and looks at all that there is.
-fn check(replay: &Value, source: &Topic, target: &Topic, count: usize) {
+pub(crate) fn check(replay: &Value, source: &Topic, target: &Topic, count: usize) {
     assert_eq!(replay["acknowledged"], json!(count), "{replay}");
     let (there, wanted) = (contents(target), contents(source));
     assert_eq!(there.len(), wanted.len());

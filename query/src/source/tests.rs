@@ -135,6 +135,26 @@ fn p23_a_resume_of_many_partitions_goes_on_as_that_of_few() {
 }
 
 #[test]
+fn p23_a_shard_reads_its_own_partitions_whole_and_nothing_of_the_others() {
+    let world = numbers();
+    let plan = world.query.plan_source("SELECT * FROM numbers", None, None);
+    let plan = world.runtime.block_on(plan).unwrap();
+    for partitions in [2, 300, 1_000] {
+        let others = (1..partitions).map(|partition| {
+            let of = (TopicId::new("id-of-numbers"), partition);
+            (of, i64::MAX - 1)
+        });
+        let mut after: BTreeMap<_, _> = others.collect();
+        let expected: Vec<(i32, i64)> = (0..20).map(|offset| (0, offset)).collect();
+        let all = read(&world, &plan.select, plan.version, after.clone());
+        assert_eq!(all, expected, "{partitions} partitions");
+        after.insert((TopicId::new("id-of-numbers"), 0), 16);
+        let rest = read(&world, &plan.select, plan.version, after);
+        assert_eq!(rest, expected[17..], "{partitions} partitions");
+    }
+}
+
+#[test]
 fn a_query_of_with_is_no_source() {
     let world = numbers();
     for from in ["few", "Few", "few AS numbers"] {

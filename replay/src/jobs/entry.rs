@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Inner, no_replay};
 use crate::cell::{Cell, register};
+use crate::divide::divide;
 use crate::error::{Error, ErrorKind, Result};
-use crate::job::{FORMAT, Job, State, Transactions};
+use crate::job::{FORMAT, FORMAT_OF_SHARDS, Job, State, Transactions};
 use crate::plan::Plan;
 use crate::progress::Counts;
 use crate::request::{Options, Payload, Request, is_name};
@@ -34,6 +35,8 @@ pub(super) struct Prepared {
     pub(super) payload: Option<Payload>,
     pub(super) target: String,
     pub(super) exactly_once: bool,
+    /// The most shards that it is divided into.
+    pub(super) shards: u32,
     pub(super) plan: Plan,
 }
 
@@ -45,6 +48,11 @@ impl Entry {
             task: None,
         }
     }
+
+    /// Whether its worker has not ended yet.
+    pub(super) fn is_live(&self) -> bool {
+        self.task.as_ref().is_some_and(|task| !task.is_finished())
+    }
 }
 
 impl Inner {
@@ -54,11 +62,11 @@ impl Inner {
             return Err(no_replay(id));
         }
         match self.store.latest::<Job>(&register(id)).await? {
-            Some((_, job)) if job.format != FORMAT => Err(Error::internal(format!(
+            Some(found) if [FORMAT, FORMAT_OF_SHARDS].contains(&found.1.format) => Ok(found),
+            Some((_, job)) => Err(Error::internal(format!(
                 "replay `{id}` is stored in format {}, which this build doesn't know",
                 job.format
             ))),
-            Some(found) => Ok(found),
             None => Err(no_replay(id)),
         }
     }
@@ -158,7 +166,12 @@ impl Inner {
             }
             worker.run().await;
             let job = cell.job().await;
-            if let Some(inner) = inner.upgrade().filter(|_| job.state.is_final()) {
+            let Some(inner) = inner.upgrade() else { return };
+            if job.part.is_some() {
+                // What its replay reads stays for the other shards, and what it has come to is seen
+                // with theirs.
+                inner.woken.notify_one();
+            } else if job.state.is_final() {
                 inner.pins.unpin(&job).await;
             }
         }));
@@ -170,8 +183,14 @@ impl Inner {
             name: format!("eddy-replay-{id}-{}", self.clock.new_id()),
             open: false,
         });
+        let shards = divide(&prepared.plan.partitions, prepared.shards);
+        // Nobody has to begin one of shards: these begin.
+        let (format, state) = match shards.is_empty() {
+            true => (FORMAT, State::Planned),
+            false => (FORMAT_OF_SHARDS, State::Running),
+        };
         Job {
-            format: FORMAT,
+            format,
             id,
             text: request.text.clone(),
             source: Pinned {
@@ -184,13 +203,16 @@ impl Inner {
             target: prepared.target,
             options: request.options.clone(),
             plan: prepared.plan,
-            state: State::Planned,
+            state,
             reason: None,
             progress: Vec::new(),
             counts: Counts::default(),
             canary_passed: false,
             rate: None,
             transactions,
+            shards,
+            part: None,
+            resumes: 0,
             worker: self.worker.clone(),
             created_us: now_us,
             updated_us: now_us,

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use super::*;
 use crate::destination::{Definition, Kind};
+use crate::job::{Event, State};
 use crate::testing::{Fake, FakeSource, Stored, lake, place};
 
 mod canary;
 mod continuous;
 mod crash;
+mod divided;
 mod folded;
 mod live;
 mod mapped;

@@ -15,16 +15,27 @@ impl Jobs {
     /// # Errors
     /// `Unavailable`; `Invalid` when there are more than a million entries.
     pub async fn failures(&self, id: &str) -> Result<Vec<Failure>> {
-        Ok(entries(&self.0.store, id, ENTRIES_MAX).await?.failures)
+        let mut failures = Vec::new();
+        for sender in self.0.senders(id).await? {
+            let most = ENTRIES_MAX.saturating_sub(failures.len());
+            failures.extend(entries(&self.0.store, &sender, most).await?.failures);
+        }
+        failures.sort_by(|one, other| place(one).cmp(&place(other)));
+        Ok(failures)
     }
 
-    /// Where the records of a replay came to rest, in the order in which they did; none for
-    /// destinations that don't tell.
+    /// Where the records of a replay came to rest, in the order in which those of a source
+    /// partition did; none for destinations that don't tell.
     ///
     /// # Errors
     /// As [`Jobs::failures`].
     pub async fn landed(&self, id: &str) -> Result<Vec<Run>> {
-        Ok(entries(&self.0.store, id, ENTRIES_MAX).await?.runs)
+        let mut runs = Vec::new();
+        for sender in self.0.senders(id).await? {
+            let most = ENTRIES_MAX.saturating_sub(runs.len());
+            runs.extend(entries(&self.0.store, &sender, most).await?.runs);
+        }
+        Ok(runs)
     }
 
     /// The ids of all replays.
@@ -34,4 +45,8 @@ impl Jobs {
     pub async fn ids(&self) -> Result<Vec<String>> {
         self.0.store.names(FOLDER).await
     }
+}
+
+fn place(one: &Failure) -> (&str, i32, i64) {
+    (one.topic_id.as_str(), one.partition, one.offset)
 }

@@ -1,4 +1,5 @@
-//! The destination of the tests, with transactions: one log, whose writer is fenced by the next.
+//! The destination of the tests, with transactions: one log, in which the writer of each name is
+//! fenced by the next of that name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,15 +13,21 @@ use crate::error::{Error, Result};
 /// What went out in transactions.
 #[derive(Default)]
 pub(super) struct Log {
-    /// How often each name was opened.
-    epochs: BTreeMap<String, u64>,
-    open: Option<Vec<Stored>>,
+    names: BTreeMap<String, Named>,
     committed: Vec<Stored>,
-    marked: Option<Marked>,
     /// Transactions that were committed.
     commits: u64,
     /// How many are still committed and answered.
     answered: Option<u64>,
+}
+
+/// The transactions of one name.
+#[derive(Default)]
+struct Named {
+    /// How often it was opened.
+    epoch: u64,
+    open: Option<Vec<Stored>>,
+    marked: Option<Marked>,
 }
 
 impl Log {
@@ -29,15 +36,23 @@ impl Log {
         fake: &Fake,
         name: &str,
     ) -> (Arc<dyn Transactions>, Option<Marked>) {
-        let epoch = self.epochs.entry(name.to_owned()).or_insert(0);
-        *epoch += 1;
-        self.open = None;
+        let named = self.named(name);
+        named.epoch += 1;
+        named.open = None;
         let writer = Writer {
             fake: fake.clone(),
             name: name.to_owned(),
-            epoch: *epoch,
+            epoch: named.epoch,
         };
-        (Arc::new(writer), self.marked.clone())
+        (Arc::new(writer), named.marked.clone())
+    }
+
+    fn named(&mut self, name: &str) -> &mut Named {
+        self.names.entry(name.to_owned()).or_default()
+    }
+
+    fn epoch(&self, name: &str) -> u64 {
+        self.names.get(name).map_or(0, |named| named.epoch)
     }
 }
 
@@ -59,7 +74,8 @@ impl Fake {
     /// Whether a transaction is open.
     pub(crate) fn is_open(&self) -> bool {
         let state = self.state();
-        state.log.as_ref().is_some_and(|log| log.open.is_some())
+        let log = state.log.as_ref();
+        log.is_some_and(|log| log.names.values().any(|named| named.open.is_some()))
     }
 
     /// The next `count` commits are answered, those after them are done but never answered; `None`:
@@ -74,7 +90,7 @@ impl Fake {
     /// The marks of its transactions are forgotten.
     pub(crate) fn forget_marks(&self) {
         if let Some(log) = &mut self.state().log {
-            log.marked = None;
+            log.names.values_mut().for_each(|named| named.marked = None);
         }
     }
 
@@ -98,11 +114,11 @@ struct Writer {
 }
 
 impl Writer {
-    /// Changes the log, unless somebody else has opened it.
+    /// Changes the log, unless somebody else has opened it under this name.
     fn log<T>(&self, change: impl FnOnce(&mut Log) -> Result<T>) -> Result<T> {
         let mut state = self.fake.state();
         let log = state.log.as_mut();
-        let log = log.filter(|log| log.epochs.get(&self.name) == Some(&self.epoch));
+        let log = log.filter(|log| log.epoch(&self.name) == self.epoch);
         let log = log.ok_or_else(|| Error::unavailable("the producer is fenced"))?;
         change(log)
     }
@@ -119,15 +135,14 @@ impl Destination for Writer {
     }
 
     async fn send(&self, record: &Outgoing<'_>) -> Result<Delivery> {
-        self.log(|log| match log.open {
+        self.log(|log| match log.named(&self.name).open {
             Some(_) => Ok(()),
             None => Err(Error::internal("no transaction is open")),
         })?;
-        let before = self.fake.received().len();
-        let delivery = self.fake.send(record).await?;
-        let sent = self.fake.received().split_off(before);
+        let (delivery, taken) = self.fake.take(record)?;
         self.log(|log| {
-            log.open.get_or_insert_default().extend(sent);
+            let open = log.named(&self.name).open.get_or_insert_default();
+            open.extend(taken);
             Ok(())
         })?;
         Ok(delivery)
@@ -137,7 +152,7 @@ impl Destination for Writer {
 #[async_trait]
 impl Transactions for Writer {
     async fn begin(&self) -> Result<()> {
-        self.log(|log| match log.open.replace(Vec::new()) {
+        self.log(|log| match log.named(&self.name).open.replace(Vec::new()) {
             None => Ok(()),
             Some(_) => Err(Error::internal("a transaction is open already")),
         })
@@ -145,10 +160,11 @@ impl Transactions for Writer {
 
     async fn commit_with(&self, marked: &Marked) -> Result<()> {
         let answers = self.log(|log| {
-            let open = log.open.take();
+            let named = log.named(&self.name);
+            let open = named.open.take();
             let open = open.ok_or_else(|| Error::internal("no transaction is open"))?;
+            named.marked = Some(marked.clone());
             log.committed.extend(open);
-            log.marked = Some(marked.clone());
             log.commits += 1;
             let answers = log.answered != Some(0);
             log.answered = log.answered.map(|left| left.saturating_sub(1));
@@ -163,7 +179,7 @@ impl Transactions for Writer {
 
     async fn abort(&self) {
         let _ = self.log(|log| {
-            log.open = None;
+            log.named(&self.name).open = None;
             Ok(())
         });
     }

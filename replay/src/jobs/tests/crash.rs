@@ -90,4 +90,6 @@ pub(super) async fn crash(jobs: Jobs) {
             let _ = task.await;
         }
     }
+    // Who looks after shards is gone before it takes up another one.
+    jobs.0.stop.cancel();
 }
