@@ -23,6 +23,7 @@ use crate::http::TAILS_MAX;
 use crate::nodes::Nodes;
 use crate::run::{Done, Pace, Pool, Progress, Registry};
 use crate::session::Sessions;
+use crate::source::Surveys;
 use crate::statement::Params;
 use crate::table::Origin;
 

@@ -59,11 +59,12 @@ pub(crate) fn shard(whole: &Job, index: usize, worker: &str, now_us: i64) -> Opt
         offset: BEHIND_ALL,
     });
     let transactions = whole.transactions.as_ref();
+    let measured = whole.plan.bytes;
     Some(Job {
         id: shard_id(&whole.id, index),
         plan: Plan {
             records,
-            bytes: part_of(whole.plan.bytes, records, whole.plan.records),
+            bytes: measured.map(|bytes| part_of(bytes, records, whole.plan.records)),
             partitions: own.clone(),
             ..whole.plan.clone()
         },

@@ -403,7 +403,7 @@ mod tests {
     fn an_unknown_option_is_refused_with_the_known_ones() {
         let error = parse("rates", "500/s").unwrap_err();
         assert_eq!(error.to_string(), "unknown option `rates`");
-        assert!(error.hint().unwrap().contains("rate, speed"));
+        assert!(error.hint().unwrap().contains("rate, shards, speed"));
     }
 
     #[test]

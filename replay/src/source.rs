@@ -83,9 +83,9 @@ pub trait RowSource: Send + Sync + 'static {
 /// order of their offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sequence {
-    /// One partition after the other.
+    /// One partition after the other; of large tables only within parts of them.
     Partitions,
-    /// One row of each partition, then the next one of each.
+    /// One row of each partition, then the next one of each; likewise.
     Turns,
     /// The row with the earliest time among those that are next in their partitions.
     Time,

@@ -40,8 +40,9 @@ impl RowSource for Rows {
         select: &str,
         _: Option<Payload>,
         version: Option<u64>,
+        measured: bool,
     ) -> Result<SourcePlan, Error> {
-        let plan = self.0.plan_source(select, None, version).await;
+        let plan = self.0.plan_source(select, None, version, measured).await;
         let plan = plan.map_err(told)?;
         Ok(SourcePlan {
             select: plan.select,

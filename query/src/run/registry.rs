@@ -8,6 +8,7 @@ use eddy_engine::Clock;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
+use super::given::Given;
 use super::halt::Halt;
 use super::moment::{AsOfRequest, OffsetsOf};
 use super::progress::{Done, Progress};

@@ -28,10 +28,10 @@ use crate::statement::{parse_select, render};
 /// order of their offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Sequence {
-    /// One partition after the other.
+    /// One partition after the other; of large tables only within parts of them.
     #[default]
     Partitions,
-    /// One row of each partition, then the next one of each.
+    /// One row of each partition, then the next one of each; likewise.
     Turns,
     /// The row with the earliest time among those that are next in their partitions.
     Time,
@@ -113,6 +113,7 @@ impl Reading<'_> {
             version: self.version,
             survey,
             lying,
+            may_lie: self.sequence == Sequence::Partitions,
             ordered: whole.clone(),
             slice_bytes: self.slice_bytes,
             table,

@@ -33,6 +33,9 @@ pub(crate) struct Sliced {
     pub(super) survey: String,
     /// The rows as they lie.
     pub(super) lying: String,
+    /// Whether they may come so: a file may have many rows of one partition before the first of
+    /// another one.
+    pub(super) may_lie: bool,
     /// The rows in order.
     pub(super) ordered: String,
     /// The bytes of files that make a slice.
@@ -123,7 +126,7 @@ impl Slices {
         let all = &self.table.view().files;
         let files = slice.numbers.iter();
         let files = files.filter_map(|number| all.get(*number).map(Arc::clone));
-        let (text, order) = match slice.in_order {
+        let (text, order) = match slice.in_order && self.sliced.may_lie {
             true => (&self.sliced.lying, Order::Lying),
             false => (&self.sliced.ordered, Order::Any),
         };

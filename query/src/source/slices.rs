@@ -3,8 +3,8 @@
 //!
 //! A cut between two files is right when no partition has a row behind it with an offset below one
 //! before it. Files are put in the order of their offsets, and cut wherever that holds and enough
-//! has come together. A file that lies in order and stands alone is read as it is; what is cut
-//! together is sorted.
+//! has come together. A large file that lies in order and stands alone is read as it is; what is
+//! cut together is sorted.
 
 use std::collections::BTreeMap;
 
@@ -58,20 +58,21 @@ pub(super) fn slices(mut files: Vec<Covered>, bytes: u64) -> Vec<Slice> {
         open.push(file);
         size = size.saturating_add(file.bytes);
         if is_cut && size >= bytes {
-            slices.push(slice(&open));
+            slices.push(slice(&open, true));
             open.clear();
             size = 0;
         }
     }
     if !open.is_empty() {
-        slices.push(slice(&open));
+        slices.push(slice(&open, size >= bytes));
     }
     slices
 }
 
-fn slice(files: &[&Covered]) -> Slice {
+/// The slice of these files; few rows are as soon sorted, one partition after the other.
+fn slice(files: &[&Covered], is_large: bool) -> Slice {
     let in_order = match files {
-        [one] => one.spans.iter().all(|span| span.in_order),
+        [one] => is_large && one.spans.iter().all(|span| span.in_order),
         _ => false,
     };
     Slice {

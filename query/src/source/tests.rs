@@ -137,7 +137,9 @@ fn p23_a_resume_of_many_partitions_goes_on_as_that_of_few() {
 #[test]
 fn p23_a_shard_reads_its_own_partitions_whole_and_nothing_of_the_others() {
     let world = numbers();
-    let plan = world.query.plan_source("SELECT * FROM numbers", None, None);
+    let plan = world
+        .query
+        .plan_source("SELECT * FROM numbers", None, None, false);
     let plan = world.runtime.block_on(plan).unwrap();
     for partitions in [2, 300, 1_000] {
         let others = (1..partitions).map(|partition| {

@@ -16,6 +16,7 @@ fn counts(records: &[u64]) -> Vec<PartitionCount> {
     let counts = (0..)
         .zip(records)
         .map(|(partition, records)| PartitionCount {
+            topic: "orders".to_owned(),
             topic_id: "id".to_owned(),
             partition,
             records: *records,
@@ -31,7 +32,7 @@ fn whole(records: &[u64], shards: u32) -> Job {
         table: "orders".to_owned(),
         version: 7,
         records: records.iter().sum(),
-        bytes: 1_000,
+        bytes: Some(1_000),
         files: 1,
         first_timestamp_us: None,
         last_timestamp_us: None,

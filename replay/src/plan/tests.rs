@@ -133,6 +133,7 @@ fn shards_keep_the_order_of_a_key_or_are_refused() {
             .is_err()
     };
     let count = |topic_id: &str, partition| PartitionCount {
+        topic: "orders".to_owned(),
         topic_id: topic_id.to_owned(),
         partition,
         records: 500,

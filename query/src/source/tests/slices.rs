@@ -59,7 +59,7 @@ fn p23_slices_have_every_row_once_and_each_partition_in_its_order() {
         let all = read(&world, &plan, sequence, &[]);
         assert_ne!(all, sorted(&all), "one file after the other");
         assert_eq!(sorted(&all), sorted(&wanted));
-        for done in 0..=all.len() {
+        for done in (0..=all.len()).step_by(5) {
             let rest = read(&world, &plan, sequence, &all[..done]);
             assert_eq!(sorted(&rest), sorted(&all[done..]), "after {done}");
             for partition in 0..2 {
