@@ -156,7 +156,7 @@ impl Room {
             });
             match shown["state"].as_str() {
                 Some("done") => return shown,
-                Some("planned" | "running") => std::thread::sleep(Duration::from_millis(5)),
+                Some("planned" | "running") => std::thread::sleep(Duration::from_millis(25)),
                 _ => panic!("{shown}"),
             }
         }

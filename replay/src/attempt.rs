@@ -95,7 +95,8 @@ impl<'w> Attempt<'w> {
             .await?;
         job.check_target(&destination.target())?;
         let asked = worker.destinations.ask(&job.destination, &*destination);
-        let target = asked.await?;
+        let (target, ()) = tokio::join!(asked, destination.warm());
+        let target = target?;
         job.check_cluster(&target)?;
         let dead_letter = match &options.dead_letter {
             Some(name) => {
@@ -278,6 +279,9 @@ impl<'w> Attempt<'w> {
 
     /// How long the next row has to wait for its turn.
     fn paced(&self) -> Duration {
+        if !self.pacing.is_bound() {
+            return Duration::ZERO;
+        }
         let recorded = self.rows.as_ref();
         let recorded = recorded.and_then(|(rows, at)| rows.get(*at)?.timestamp_ms);
         let now = self.worker.clock.monotonic();

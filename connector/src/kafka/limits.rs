@@ -55,6 +55,11 @@ async fn ask(config: &KafkaConfig, topic: &str, clock: Clock) -> Result<Option<u
         .describe_configs([&asked], &options)
         .await
         .map_err(|error| Error::kafka(doing(), error))?;
+    // Its thread ends within a tenth of a second, which nobody has to wait for.
+    let dropped = std::thread::Builder::new().name("asked-limits".to_owned());
+    if let Err(error) = dropped.spawn(move || drop(admin)) {
+        tracing::warn!(%error, "a Kafka client was dropped at once");
+    }
     // Where a right is missing there is an answer without entries.
     let told = answers.into_iter().next().and_then(std::result::Result::ok);
     let limit = told.as_ref().and_then(|told| told.get("max.message.bytes"));

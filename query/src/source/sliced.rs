@@ -18,7 +18,7 @@ use crate::table::{Rows, TopicTable};
 
 /// The bytes of files that are worth a plan of their own. More than that is only sorted together
 /// where files overlap.
-pub(super) const SLICE_BYTES: u64 = 16 << 20;
+pub(super) const SLICE_BYTES: u64 = 4 << 20;
 
 /// What a replay reads of a table, in several statements.
 #[derive(Debug, Clone)]

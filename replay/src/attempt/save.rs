@@ -24,6 +24,9 @@ impl Attempt<'_> {
     }
 
     pub(super) async fn save_if_due(&mut self) -> Result<()> {
+        if self.unsaved == 0 {
+            return Ok(());
+        }
         let due = self.save_in(self.worker.clock.monotonic());
         if !due.is_some_and(|due| due.is_zero()) {
             return Ok(());

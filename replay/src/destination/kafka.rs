@@ -250,6 +250,12 @@ impl Destination for Target {
         true
     }
 
+    async fn warm(&self) {
+        if let Some(writer) = &self.writer {
+            let _ = writer.get_or_try_init(|| self.make_writer()).await;
+        }
+    }
+
     async fn in_transactions(
         &self,
         name: &str,

@@ -149,6 +149,10 @@ pub trait Destination: Send + Sync + 'static {
         Err(no_groups(group, &self.target()))
     }
 
+    /// Makes what the first record needs while other things are still being asked. What goes wrong
+    /// the first record tells.
+    async fn warm(&self) {}
+
     /// Begins nothing more: what was handed over and not begun is given up, what has begun may
     /// still be acknowledged.
     fn halt(&self) {}

@@ -184,6 +184,10 @@ impl<D: Destination + ?Sized> Destination for Veiled<D> {
         self.told(self.inner.commit(group, topic, offsets).await)
     }
 
+    async fn warm(&self) {
+        self.inner.warm().await;
+    }
+
     fn halt(&self) {
         self.inner.halt();
     }
