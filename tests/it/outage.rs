@@ -87,8 +87,10 @@ fn a_folder_that_is_away_in_the_middle_of_commits_loses_nothing() {
     for _ in 0..scale(2, 10) {
         topic.produce_values(&orders(produced..produced + 500));
         produced += 500;
-        wait_until(PATIENCE, "the table is there", || {
-            folder.join("_delta_log").is_dir()
+        // Before it has begun the worker waits for its table, and says so only once.
+        wait_until(PATIENCE, "the table has a commit", || {
+            let first = folder.join("_delta_log/00000000000000000001.json");
+            first.is_file()
         });
         let failures = eddy.log().matches("Not a directory").count();
         // A file where the folder was makes every read and write below it fail.

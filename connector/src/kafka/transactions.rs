@@ -32,6 +32,9 @@ use step::in_step;
 /// whoever opens the transactions next.
 const STEP: Duration = Duration::from_secs(30);
 
+/// How often a transaction is taken back before that is given up.
+const ABORTS: u32 = 6;
+
 /// Milliseconds. A transaction that nobody ends, since its process died, holds up readers of the
 /// topic for this long at most. A record is not waited for longer either, as the client demands.
 const TIMEOUT: &str = "60000";
@@ -129,8 +132,7 @@ impl Transactions {
     /// As [`Transactions::begin`]; then the broker takes it back, at the next opening or when its
     /// time is over.
     pub async fn abort(&self) -> Result<()> {
-        let abort = |client: &Client| client.producer.client().abort_transaction(client.step);
-        self.step("can't be aborted", abort).await
+        self.step("can't be aborted", Client::abort).await
     }
 
     async fn step(
@@ -221,6 +223,20 @@ impl Client {
         }
         let client = self.producer.client();
         client.send_offsets_to_transaction(&list, &self.group, self.step)
+    }
+
+    /// Takes the transaction back, in several goes. The client purges what is queued as it begins,
+    /// and waits for what is on its way; what comes back from there into the queue, since a record
+    /// before it was refused, it neither sends nor purges before the next go.
+    fn abort(&self) -> Result<(), KafkaError> {
+        let go = self.step / ABORTS;
+        for _ in 1..ABORTS {
+            match self.producer.client().abort_transaction(go) {
+                Err(KafkaError::Transaction(error)) if error.is_retriable() => {}
+                ended => return ended,
+            }
+        }
+        self.producer.client().abort_transaction(go)
     }
 
     fn failed(&self, what: &str, error: KafkaError) -> Error {

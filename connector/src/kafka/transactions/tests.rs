@@ -23,10 +23,11 @@ async fn a_commit_whose_groups_coordinator_is_away_is_given_up_in_time() {
     let (clock, waiting) = (Clock::system(), Clock::system());
     let watch = Clock::system();
     let step = Duration::from_secs(2);
-    let opened = in_step(step, &waiting, move || {
-        Client::open(&config, &names, options, &clock, step)
+    let opened = in_step(STEP, &waiting, move || {
+        Client::open(&config, &names, options, &clock, STEP)
     });
-    let client = Arc::new(opened.await.unwrap().unwrap());
+    let client = opened.await.unwrap().unwrap();
+    let client = Arc::new(Client { step, ..client });
     let transactions = Transactions { client };
     cluster.broker_down(2).unwrap();
     transactions.begin().unwrap();
