@@ -120,6 +120,8 @@ impl Jobs {
                     jobs.0.spawn(entries.entry(id).or_insert(cell));
                 }
                 Ok(_) => {}
+                // Its folder is there, as on a disk before its first object is: nobody made it yet.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
                 // One broken object must not keep all others from going on.
                 Err(error) if error.kind() == ErrorKind::Internal => {
                     tracing::error!(replay = id, %error, "the stored replay is left alone");
@@ -228,6 +230,7 @@ impl Jobs {
         for id in self.0.store.names(FOLDER).await? {
             match self.show(&id).await {
                 Ok(job) => jobs.push(job),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) if error.kind() == ErrorKind::Internal => {
                     tracing::error!(replay = id, %error, "the stored replay is left alone");
                 }

@@ -22,6 +22,9 @@ use crate::source::{PinnedTable, RowSource};
 /// Between two looks at every replay's pins; they are renewed when they are a day old.
 pub(super) const LOOK: Duration = Duration::from_hours(1);
 
+/// What is wrong with one replay only.
+const BY_ITSELF: [ErrorKind; 2] = [ErrorKind::Internal, ErrorKind::NotFound];
+
 /// Who pins what replays read. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Pins {
@@ -111,8 +114,8 @@ impl Inner {
             let job = match self.load(&id).await {
                 Ok((_, job)) if reads_on(&job) => job,
                 Ok(_) => continue,
-                // One broken object must not cost the others their versions.
-                Err(error) if error.kind() == ErrorKind::Internal => continue,
+                // One that is broken, or isn't made yet, must not cost the others their versions.
+                Err(error) if BY_ITSELF.contains(&error.kind()) => continue,
                 Err(error) => return Err(error),
             };
             match self.pins.pin(&job).await {

@@ -97,6 +97,8 @@ impl Inner {
                         tracing::warn!(replay = id, %error, "its shards are looked after later");
                     }
                 }
+                // Somebody is just making it.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
                 // It was told when the process began.
                 Err(error) if error.kind() == ErrorKind::Internal => {
                     known.settled.insert(id);

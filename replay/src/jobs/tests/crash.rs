@@ -47,6 +47,23 @@ fn check_arrived(room: &Room, before: usize, resumed: &Job) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replay_that_was_not_quite_stored_is_none_and_keeps_no_other_from_going_on() {
+    let room = Room::new(Clock::system(), 2, 10);
+    // On a disk the folder is made first.
+    let begun = room.folder.path().join("_eddy/replays/begun");
+    std::fs::create_dir_all(begun).unwrap();
+    let jobs = room.open(quick()).await;
+    let asked = request(&[("name", "stored"), ("shards", "2")]);
+    jobs.start(&asked).await.unwrap();
+    let job = until(&jobs, "stored", State::Done).await;
+    assert_eq!(job.counts.acknowledged, 20);
+    assert_eq!(jobs.list().await.unwrap(), [job]);
+    jobs.0.renew().await.unwrap();
+    let begun = jobs.show("begun").await.unwrap_err();
+    assert_eq!(begun.kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn progress_never_passes_what_is_not_acknowledged() {
     let room = Room::new(Clock::system(), 2, 10);
     room.fake.hold(true);
